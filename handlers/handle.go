@@ -1,0 +1,47 @@
+// Package handlers reads requests, calls one service and writes the answer.
+package handlers
+
+import (
+	"log/slog"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/kubeorch/core/models"
+)
+
+// Func is a handler that leaves failures to Handle: it returns an error and
+// has then written nothing.
+type Func func(c *gin.Context) error
+
+// statusOf is the whole mapping from domain failures to HTTP.
+var statusOf = map[models.Kind]int{
+	models.Invalid:         http.StatusBadRequest,
+	models.Unauthenticated: http.StatusUnauthorized,
+	models.Forbidden:       http.StatusForbidden,
+	models.NotFound:        http.StatusNotFound,
+	models.Conflict:        http.StatusConflict,
+	models.TooLarge:        http.StatusRequestEntityTooLarge,
+	models.TooMany:         http.StatusTooManyRequests,
+	models.Unavailable:     http.StatusServiceUnavailable,
+	models.Internal:        http.StatusInternalServerError,
+}
+
+// Handle adapts f to gin. It alone logs failures and writes error bodies.
+func Handle(log *slog.Logger, f Func) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if err := f(c); err != nil {
+			Fail(c, log, err)
+		}
+	}
+}
+
+// Fail ends the request with err's status and body. Internal text is logged
+// and never sent.
+func Fail(c *gin.Context, log *slog.Logger, err error) {
+	kind := models.KindOf(err)
+	if kind == models.Internal {
+		log.ErrorContext(c.Request.Context(), "request failed", "route", c.FullPath(), "err", err)
+	}
+	c.AbortWithStatusJSON(statusOf[kind], errorBody(err))
+}

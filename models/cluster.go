@@ -1,0 +1,106 @@
+package models
+
+import "time"
+
+// The connection states of a cluster; no other value may be stored or sent.
+const (
+	ClusterConnected    = "connected"
+	ClusterDisconnected = "disconnected"
+	ClusterError        = "error"
+	ClusterUnknown      = "unknown"
+)
+
+// The ways to authenticate to a cluster.
+const (
+	AuthToken          = "token"
+	AuthServiceAccount = "serviceaccount"
+	AuthCertificate    = "certificate"
+	AuthKubeconfig     = "kubeconfig"
+	AuthOIDC           = "oidc"
+)
+
+// ClusterCredentials is what is needed to log in to a cluster. It is stored
+// encrypted as a whole and never part of an answer.
+type ClusterCredentials struct {
+	Token            string   `json:"token,omitempty"`
+	CAData           string   `json:"caData,omitempty"`
+	ClientCertData   string   `json:"clientCertData,omitempty"`
+	ClientKeyData    string   `json:"clientKeyData,omitempty"`
+	Kubeconfig       string   `json:"kubeconfig,omitempty"`
+	Context          string   `json:"context,omitempty"`
+	OIDCIssuerURL    string   `json:"oidcIssuerUrl,omitempty"`
+	OIDCClientID     string   `json:"oidcClientId,omitempty"`
+	OIDCClientSecret string   `json:"oidcClientSecret,omitempty"`
+	OIDCRefreshToken string   `json:"oidcRefreshToken,omitempty"`
+	OIDCScopes       []string `json:"oidcScopes,omitempty"`
+	Namespace        string   `json:"namespace,omitempty"`
+	Insecure         bool     `json:"insecure,omitempty"`
+}
+
+// ClusterMetadata is what a cluster says of itself.
+type ClusterMetadata struct {
+	Version        string    `json:"version" bson:"version"`
+	Platform       string    `json:"platform" bson:"platform"`
+	Provider       string    `json:"provider" bson:"provider"`
+	Region         string    `json:"region" bson:"region"`
+	NodeCount      int       `json:"nodeCount" bson:"node_count"`
+	CPUCapacity    string    `json:"cpuCapacity" bson:"cpu_capacity"`
+	MemoryCapacity string    `json:"memoryCapacity" bson:"memory_capacity"`
+	StorageClasses []string  `json:"storageClasses" bson:"storage_classes"`
+	Namespaces     []string  `json:"namespaces" bson:"namespaces"`
+	Capabilities   []string  `json:"capabilities" bson:"capabilities"`
+	LastUpdated    time.Time `json:"lastUpdated,omitzero" bson:"last_updated"`
+}
+
+// Cluster is a registered cluster. Name is its address in paths and unique
+// for its owner.
+type Cluster struct {
+	ID          string            `json:"id" bson:"_id"`
+	OwnerID     string            `json:"-" bson:"owner_id"`
+	Name        string            `json:"name" bson:"name"`
+	DisplayName string            `json:"displayName" bson:"display_name"`
+	Description string            `json:"description" bson:"description"`
+	Server      string            `json:"server" bson:"server"`
+	AuthType    string            `json:"authType" bson:"auth_type"`
+	Status      string            `json:"status" bson:"status"`
+	Default     bool              `json:"default" bson:"default"`
+	SingleNode  bool              `json:"singleNode" bson:"single_node"`
+	Labels      map[string]string `json:"labels,omitempty" bson:"labels,omitempty"`
+	Namespace   string            `json:"namespace" bson:"namespace"`
+	Insecure    bool              `json:"insecure" bson:"insecure"`
+	Metadata    ClusterMetadata   `json:"metadata" bson:"metadata"`
+	LastCheck   *time.Time        `json:"-" bson:"last_check,omitempty"`
+	LastError   string            `json:"lastError,omitempty" bson:"last_error,omitempty"` // why Status is not connected
+	CreatedAt   time.Time         `json:"createdAt" bson:"created_at"`
+	UpdatedAt   time.Time         `json:"updatedAt" bson:"updated_at"`
+
+	Sealed            []byte `json:"-" bson:"credentials"`        // ClusterCredentials as JSON, encrypted
+	CredentialVersion int64  `json:"-" bson:"credential_version"` // grows with every change of server or credentials
+}
+
+// ClusterInput is the body of POST /clusters.
+type ClusterInput struct {
+	Name        string             `json:"name"`
+	Server      string             `json:"server"`
+	AuthType    string             `json:"authType"`
+	Credentials ClusterCredentials `json:"credentials"`
+	DisplayName string             `json:"displayName"`
+	Description string             `json:"description"`
+	SingleNode  bool               `json:"singleNode"`
+	Labels      map[string]string  `json:"labels"`
+}
+
+// ClusterStatus answers GET /clusters/:name/status.
+type ClusterStatus struct {
+	Cluster   string    `json:"cluster"`
+	Status    string    `json:"status"`
+	LastCheck time.Time `json:"lastCheck,omitzero"`
+	IsStale   bool      `json:"isStale"`
+	IsOnline  bool      `json:"isOnline"`
+}
+
+// String hides every value: credentials must not reach a log through %v.
+func (ClusterCredentials) String() string { return "[credentials]" }
+
+// GoString hides every value.
+func (ClusterCredentials) GoString() string { return "[credentials]" }

@@ -1,0 +1,147 @@
+package models
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Data is what a node holds: strings, bools, int64, float64, nil,
+// map[string]any and []any, nested. Its accessors treat null like an absent
+// key, because a browser sends a cleared number field as null.
+type Data map[string]any
+
+// UnmarshalJSON reads an object and keeps whole numbers exact as int64.
+// A number too large for that becomes a float64.
+func (d *Data) UnmarshalJSON(b []byte) error {
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.UseNumber()
+	var m map[string]any
+	if err := dec.Decode(&m); err != nil {
+		return fmt.Errorf("node data: %w", err)
+	}
+	for k, v := range m {
+		m[k] = plain(v)
+	}
+	*d = m
+	return nil
+}
+
+func plain(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		return number(v)
+	case map[string]any:
+		for k, e := range v {
+			v[k] = plain(e)
+		}
+	case []any:
+		for i, e := range v {
+			v[i] = plain(e)
+		}
+	}
+	return v
+}
+
+func number(n json.Number) any {
+	if i, err := strconv.ParseInt(n.String(), 10, 64); err == nil {
+		return i
+	}
+	f, err := n.Float64()
+	if err != nil { // beyond float64: keep the digits rather than an infinity
+		return n.String()
+	}
+	return f
+}
+
+// Has reports whether key is there and not null.
+func (d Data) Has(key string) bool { return d[key] != nil }
+
+// String returns the text at key with surrounding white space removed, and ""
+// when it is absent or no string.
+func (d Data) String(key string) string {
+	s, _ := d[key].(string)
+	return strings.TrimSpace(s)
+}
+
+// Int returns the whole number at key. ok is false when key is absent, null,
+// or not a whole number; text of digits counts as a number, as forms send it.
+func (d Data) Int(key string) (n int64, ok bool) { return Int(d[key]) }
+
+// Int converts a value of Data to a whole number.
+func Int(v any) (n int64, ok bool) {
+	switch v := v.(type) {
+	case int64:
+		return v, true
+	case int32:
+		return int64(v), true
+	case int:
+		return int64(v), true
+	case float64:
+		if v == math.Trunc(v) && math.Abs(v) < 1<<53 {
+			return int64(v), true
+		}
+	case string:
+		i, err := strconv.ParseInt(strings.TrimSpace(v), 10, 64)
+		return i, err == nil
+	}
+	return 0, false
+}
+
+// Bool returns the truth value at key; absent, null and other types are false.
+func (d Data) Bool(key string) bool {
+	b, _ := d[key].(bool)
+	return b
+}
+
+// Map returns the object at key, or nil.
+func (d Data) Map(key string) Data { return AsData(d[key]) }
+
+// AsData returns v as Data when it is an object, else nil.
+func AsData(v any) Data {
+	switch v := v.(type) {
+	case map[string]any:
+		return v
+	case Data:
+		return v
+	}
+	return nil
+}
+
+// List returns the list at key, or nil.
+func (d Data) List(key string) []any {
+	l, _ := d[key].([]any)
+	return l
+}
+
+// Objects returns the objects of the list at key in their order and leaves
+// out entries that are none.
+func (d Data) Objects(key string) []Data {
+	var out []Data
+	for _, e := range d.List(key) {
+		if m := AsData(e); m != nil {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// Strings returns the non-empty strings of the list at key; a form sends
+// empty ones while a user is typing.
+func (d Data) Strings(key string) []string {
+	var out []string
+	for _, e := range d.List(key) {
+		if s, _ := e.(string); s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// Keys returns the keys in alphabetical order.
+func (d Data) Keys() []string { return slices.Sorted(maps.Keys(d)) }

@@ -1,0 +1,64 @@
+// Package models holds the values that every layer shares: documents, requests,
+// enums and the domain error. It depends on nothing else of this module.
+package models
+
+import "errors"
+
+// Kind is the class of a failure; it decides what a caller is told.
+type Kind uint8
+
+// The zero Kind is Internal, so an error that nobody classified is never shown.
+const (
+	Internal        Kind = iota
+	Invalid              // the input is wrong; Msg says what
+	Unauthenticated      // no valid session; for sessions and logins only
+	Forbidden            // known caller, not allowed
+	NotFound             // absent, or somebody else's
+	Conflict             // the present state forbids it
+	TooLarge             // the body exceeds its limit
+	TooMany              // a rate or a capacity is used up
+	Unavailable          // something outside does not answer; retrying may help
+)
+
+// Error is a failure of a domain operation. Msg and Problems are safe to show
+// to a user; Err is for the operator and never leaves the server.
+type Error struct {
+	Op       string   // where: "repositories.Clusters.Get"
+	Kind     Kind     // what class
+	Msg      string   // what a user reads
+	Problems Problems // each fault with its place, for Invalid
+	Extra    any      // further facts for the body, under "details"
+	Err      error    // the cause
+}
+
+// Error returns the full text for logs.
+func (e *Error) Error() string {
+	s := e.Op
+	if e.Msg != "" {
+		s += ": " + e.Msg
+	}
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// KindOf returns the Kind of the outermost *Error in err, or Internal.
+func KindOf(err error) Kind {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Kind
+	}
+	return Internal
+}
+
+// MessageOf returns the text of err that a user may read: the message of the
+// outermost *Error, or a neutral one where there is none.
+func MessageOf(err error) string {
+	if e, ok := errors.AsType[*Error](err); ok && e.Msg != "" {
+		return e.Msg
+	}
+	return "internal server error"
+}

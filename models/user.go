@@ -1,0 +1,40 @@
+package models
+
+import "time"
+
+// The roles a user can have.
+const (
+	RoleAdmin = "admin"
+	RoleUser  = "user"
+)
+
+// User is an account.
+type User struct {
+	ID           string    `bson:"_id"`
+	Email        string    `bson:"email"` // lower-cased, unique
+	Name         string    `bson:"name"`
+	PasswordHash string    `bson:"password_hash,omitempty"` // bcrypt; empty for provider accounts
+	Role         string    `bson:"role"`
+	AuthProvider string    `bson:"auth_provider,omitempty"` // provider slug; empty for password accounts
+	CreatedAt    time.Time `bson:"created_at"`
+	UpdatedAt    time.Time `bson:"updated_at"`
+}
+
+// UserView is a User as answers show it; all seven fields are always there.
+type UserView struct {
+	ID           string    `json:"id"`
+	Email        string    `json:"email"`
+	Name         string    `json:"name"`
+	Role         string    `json:"role"`
+	AvatarURL    string    `json:"avatarUrl"`
+	CreatedAt    time.Time `json:"createdAt"`
+	AuthProvider string    `json:"authProvider"`
+}
+
+// Identity is the authenticated caller of a request.
+type Identity struct {
+	UserID    string
+	Email     string
+	Role      string // read from the account, never from the token
+	SessionID string
+}

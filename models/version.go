@@ -1,0 +1,22 @@
+package models
+
+import "time"
+
+// Version is a snapshot of a workflow's graph. Numbers are per workflow,
+// consecutive and start at 1.
+type Version struct {
+	ID           string    `json:"id" bson:"_id"`
+	WorkflowID   string    `json:"workflow_id" bson:"workflow_id"`
+	Number       int       `json:"version" bson:"version"`
+	Nodes        []Node    `json:"nodes" bson:"nodes"`
+	Edges        []Edge    `json:"edges" bson:"edges"`
+	Name         string    `json:"name,omitempty" bson:"name,omitempty"`
+	Tag          string    `json:"tag,omitempty" bson:"tag,omitempty"`
+	Description  string    `json:"description" bson:"description"`
+	CreatedAt    time.Time `json:"created_at" bson:"created_at"`
+	CreatedBy    string    `json:"created_by" bson:"created_by"`
+	RestoredFrom int       `json:"restored_from,omitempty" bson:"restored_from,omitempty"`
+	IsAutomatic  bool      `json:"is_automatic" bson:"is_automatic"`
+	RunID        string    `json:"run_id,omitempty" bson:"run_id,omitempty"`
+	RunStatus    string    `json:"run_status,omitempty" bson:"run_status,omitempty"`
+}

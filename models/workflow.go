@@ -1,0 +1,112 @@
+package models
+
+import "time"
+
+// The states of a workflow document.
+const (
+	WorkflowDraft     = "draft"
+	WorkflowPublished = "published"
+	WorkflowArchived  = "archived"
+)
+
+// Position is a place on the canvas, in pixels.
+type Position struct {
+	X float64 `json:"x" bson:"x"`
+	Y float64 `json:"y" bson:"y"`
+}
+
+// Node is one box of the drawing. Data is kept as it was sent, except that
+// numbers are int64 or float64, and that the keys StatusKey and
+// SecretCreatedKey belong to the server.
+type Node struct {
+	ID       string   `json:"id" bson:"id"`
+	Type     string   `json:"type" bson:"type"`
+	Position Position `json:"position" bson:"position"`
+	Data     Data     `json:"data" bson:"data"`
+}
+
+// The keys of Node.Data that only the server writes.
+const (
+	StatusKey        = "_status"
+	SecretCreatedKey = "_secretCreated"
+)
+
+// Edge joins two nodes. An empty handle is absent.
+type Edge struct {
+	ID           string `json:"id" bson:"id"`
+	Source       string `json:"source" bson:"source"`
+	Target       string `json:"target" bson:"target"`
+	SourceHandle string `json:"sourceHandle,omitempty" bson:"sourceHandle,omitempty"`
+	TargetHandle string `json:"targetHandle,omitempty" bson:"targetHandle,omitempty"`
+	Type         string `json:"type,omitempty" bson:"type,omitempty"`
+}
+
+// Graph is what people draw.
+type Graph struct {
+	Nodes []Node `json:"nodes" bson:"nodes"`
+	Edges []Edge `json:"edges" bson:"edges"`
+}
+
+// Workflow is a drawn application and its counters.
+type Workflow struct {
+	ID             string     `json:"id" bson:"_id"`
+	Name           string     `json:"name" bson:"name"`
+	Description    string     `json:"description" bson:"description"`
+	ClusterID      string     `json:"cluster_id" bson:"cluster_id"` // the cluster's name
+	Status         string     `json:"status" bson:"status"`
+	Tags           []string   `json:"tags" bson:"tags"`
+	Nodes          []Node     `json:"nodes" bson:"nodes"`
+	Edges          []Edge     `json:"edges" bson:"edges"`
+	CurrentVersion int        `json:"current_version" bson:"current_version"` // newest stored version, 1 before there is any
+	OwnerID        string     `json:"owner_id" bson:"owner_id"`
+	TeamID         string     `json:"team_id" bson:"team_id"`
+	CreatedAt      time.Time  `json:"created_at" bson:"created_at"`
+	UpdatedAt      time.Time  `json:"updated_at" bson:"updated_at"`
+	DeletedAt      *time.Time `json:"deleted_at,omitempty" bson:"deleted_at,omitempty"`
+	LastRunAt      *time.Time `json:"last_run_at,omitempty" bson:"last_run_at,omitempty"`
+	RunCount       int        `json:"run_count" bson:"run_count"`
+	SuccessCount   int        `json:"success_count" bson:"success_count"`
+	FailureCount   int        `json:"failure_count" bson:"failure_count"`
+
+	VersionSeq int   `json:"-" bson:"version_seq"` // stored versions so far
+	Revision   int64 `json:"-" bson:"revision"`    // grows with every edit by people; the ETag
+	StatusRev  int64 `json:"-" bson:"status_rev"`  // grows with every write of a node's status
+}
+
+// WorkflowSummary is a Workflow as lists need it. The list page counts nodes
+// by length, so NodeStubs holds one id-only entry a node whatever its data.
+type WorkflowSummary struct {
+	ID             string     `json:"id" bson:"_id"`
+	Name           string     `json:"name" bson:"name"`
+	Description    string     `json:"description" bson:"description"`
+	ClusterID      string     `json:"cluster_id" bson:"cluster_id"`
+	Status         string     `json:"status" bson:"status"`
+	Tags           []string   `json:"tags" bson:"tags"`
+	Nodes          []NodeStub `json:"nodes" bson:"nodes"`
+	Edges          []Edge     `json:"edges" bson:"-"`
+	CurrentVersion int        `json:"current_version" bson:"current_version"`
+	OwnerID        string     `json:"owner_id" bson:"owner_id"`
+	TeamID         string     `json:"team_id" bson:"team_id"`
+	CreatedAt      time.Time  `json:"created_at" bson:"created_at"`
+	UpdatedAt      time.Time  `json:"updated_at" bson:"updated_at"`
+	LastRunAt      *time.Time `json:"last_run_at,omitempty" bson:"last_run_at,omitempty"`
+	RunCount       int        `json:"run_count" bson:"run_count"`
+	SuccessCount   int        `json:"success_count" bson:"success_count"`
+	FailureCount   int        `json:"failure_count" bson:"failure_count"`
+}
+
+// NodeStub stands for a node in a list.
+type NodeStub struct {
+	ID   string `json:"id" bson:"id"`
+	Type string `json:"type" bson:"type"`
+}
+
+// WorkflowPatch lists the fields that PUT /workflows/:id may change; nil
+// leaves one alone.
+type WorkflowPatch struct {
+	Name        *string `json:"name"`
+	Description *string `json:"description"`
+	Status      *string `json:"status"`
+	Nodes       *[]Node `json:"nodes"`
+	Edges       *[]Edge `json:"edges"`
+}
