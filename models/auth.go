@@ -1,0 +1,67 @@
+package models
+
+import "context"
+
+type identityKey struct{}
+
+// WithIdentity returns a context that carries the authenticated caller.
+func WithIdentity(ctx context.Context, id Identity) context.Context {
+	return context.WithValue(ctx, identityKey{}, id)
+}
+
+// IdentityFrom returns the caller that WithIdentity put into ctx. ok is false
+// where nobody is signed in.
+func IdentityFrom(ctx context.Context) (id Identity, ok bool) {
+	id, ok = ctx.Value(identityKey{}).(Identity)
+	return id, ok
+}
+
+// Registration is the body of POST /auth/register.
+type Registration struct {
+	Name       string `json:"name"`
+	Email      string `json:"email"`
+	Password   Secret `json:"password"`
+	InviteCode string `json:"inviteCode"`
+}
+
+// Login is the body of POST /auth/login.
+type Login struct {
+	Email    string `json:"email"`
+	Password Secret `json:"password"`
+}
+
+// ProfileInput is the body of PUT /profile.
+type ProfileInput struct {
+	Name string `json:"name"`
+}
+
+// PasswordChange is the body of PUT /profile/password.
+type PasswordChange struct {
+	CurrentPassword Secret `json:"currentPassword"`
+	NewPassword     Secret `json:"newPassword"`
+}
+
+// Session answers register, login and refresh.
+type Session struct {
+	Token string   `json:"token"`
+	User  UserView `json:"user"`
+}
+
+// AuthMethods answers GET /auth/methods.
+type AuthMethods struct {
+	Builtin   BuiltinAuth    `json:"builtin"`
+	Providers []AuthProvider `json:"providers"` // never nil
+}
+
+// BuiltinAuth tells what password accounts may do.
+type BuiltinAuth struct {
+	Enabled       bool `json:"enabled"`
+	SignupEnabled bool `json:"signupEnabled"`
+}
+
+// AuthProvider is one external way to log in; Name is its slug in paths.
+type AuthProvider struct {
+	Name        string `json:"name"`
+	DisplayName string `json:"displayName"`
+	Icon        string `json:"icon"`
+}
