@@ -1,0 +1,122 @@
+// Package encryption seals small values for storage.
+//
+// A sealed value is one byte of format (1), 8 bytes of key id, 12 bytes of
+// nonce, then the AES-256-GCM ciphertext with its tag. The key is derived by
+// HKDF-SHA256 from a secret string; the key id is derived from the same secret
+// under another label, so that it tells nothing about the key. The format
+// byte and the key id are authenticated together with the caller's additional
+// data, which names the record and field a value belongs to: a value copied
+// to another place does not open there.
+package encryption
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+)
+
+// The reasons why a value does not open.
+var (
+	// ErrUnknownKey says that none of the box's keys has sealed the value.
+	ErrUnknownKey = errors.New("sealed with a key that is not configured")
+	// ErrTampered says that the value was changed, or belongs elsewhere.
+	ErrTampered = errors.New("sealed value is damaged or belongs to another record")
+)
+
+const (
+	format    = 1
+	keyIDSize = 8
+	nonceSize = 12
+	headSize  = 1 + keyIDSize
+)
+
+type keyID [keyIDSize]byte
+
+// Box seals with one key and opens with several, so that keys can be
+// rotated. It is safe for concurrent use.
+type Box struct {
+	primary keyID
+	keys    map[keyID]cipher.AEAD
+}
+
+// NewBox returns a box that seals with primary and opens what primary or any
+// of older has sealed. Empty secrets are an error.
+func NewBox(primary string, older ...string) (*Box, error) {
+	b := &Box{keys: make(map[keyID]cipher.AEAD, 1+len(older))}
+	for i, secret := range append([]string{primary}, older...) {
+		id, aead, err := derive(secret)
+		if err != nil {
+			return nil, fmt.Errorf("encryption key %d: %w", i+1, err)
+		}
+		if i == 0 {
+			b.primary = id
+		}
+		b.keys[id] = aead
+	}
+	return b, nil
+}
+
+func derive(secret string) (id keyID, aead cipher.AEAD, err error) {
+	if secret == "" {
+		return id, nil, errors.New("is empty")
+	}
+	key, err := hkdf.Key(sha256.New, []byte(secret), nil, "kubeorch/encryption/v1/key", 32)
+	if err != nil {
+		return id, nil, err
+	}
+	name, err := hkdf.Key(sha256.New, []byte(secret), nil, "kubeorch/encryption/v1/id", keyIDSize)
+	if err != nil {
+		return id, nil, err
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return id, nil, err
+	}
+	aead, err = cipher.NewGCM(block)
+	return keyID(name), aead, err
+}
+
+// Seal encrypts plaintext for the place that aad names, for example
+// "clusters/<id>/credentials".
+func (b *Box) Seal(plaintext []byte, aad string) ([]byte, error) {
+	out := make([]byte, headSize+nonceSize, headSize+nonceSize+len(plaintext)+16)
+	out[0] = format
+	copy(out[1:], b.primary[:])
+	nonce := out[headSize:]
+	if _, err := rand.Read(nonce); err != nil {
+		return nil, fmt.Errorf("seal: %w", err)
+	}
+	return b.keys[b.primary].Seal(out, nonce, plaintext, bind(out[:headSize], aad)), nil
+}
+
+// Open decrypts what Seal returned for the same aad. The error is
+// ErrUnknownKey or ErrTampered.
+func (b *Box) Open(sealed []byte, aad string) ([]byte, error) {
+	if len(sealed) < headSize+nonceSize || sealed[0] != format {
+		return nil, ErrTampered
+	}
+	aead, ok := b.keys[keyID(sealed[1:headSize])]
+	if !ok {
+		return nil, ErrUnknownKey
+	}
+	nonce, text := sealed[headSize:headSize+nonceSize], sealed[headSize+nonceSize:]
+	plain, err := aead.Open(nil, nonce, text, bind(sealed[:headSize], aad))
+	if err != nil {
+		return nil, ErrTampered
+	}
+	return plain, nil
+}
+
+// Current reports whether sealed was made with the key that Seal uses; a
+// rotation has to seal the others again.
+func (b *Box) Current(sealed []byte) bool {
+	return len(sealed) >= headSize && sealed[0] == format && keyID(sealed[1:headSize]) == b.primary
+}
+
+func bind(head []byte, aad string) []byte {
+	return append(append(make([]byte, 0, len(head)+len(aad)), head...), aad...)
+}
