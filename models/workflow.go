@@ -1,6 +1,9 @@
 package models
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // The states of a workflow document.
 const (
@@ -71,28 +74,46 @@ type Workflow struct {
 	VersionSeq int   `json:"-" bson:"version_seq"` // stored versions so far
 	Revision   int64 `json:"-" bson:"revision"`    // grows with every edit by people; the ETag
 	StatusRev  int64 `json:"-" bson:"status_rev"`  // grows with every write of a node's status
+	Seq        int64 `json:"-" bson:"seq"`         // grows with every write of anything an answer shows
 }
 
-// WorkflowSummary is a Workflow as lists need it. The list page counts nodes
-// by length, so NodeStubs holds one id-only entry a node whatever its data.
+// Graph returns what is drawn.
+func (w Workflow) Graph() Graph { return Graph{Nodes: w.Nodes, Edges: w.Edges} }
+
+// WorkflowHead is the little of a Workflow that tells whether a copy is still
+// good.
+type WorkflowHead struct {
+	Revision int64 `bson:"revision"`
+	Seq      int64 `bson:"seq"`
+}
+
+// WorkflowDocument is a Workflow as JSON. Body must not be changed.
+type WorkflowDocument struct {
+	Body     []byte
+	Revision int64
+}
+
+// WorkflowSummary is a Workflow as lists need it. A list counts nodes by
+// length, so Nodes holds one NodeStub a node, encoded when the graph was
+// saved: reading a list costs the same however much the nodes hold.
 type WorkflowSummary struct {
-	ID             string     `json:"id" bson:"_id"`
-	Name           string     `json:"name" bson:"name"`
-	Description    string     `json:"description" bson:"description"`
-	ClusterID      string     `json:"cluster_id" bson:"cluster_id"`
-	Status         string     `json:"status" bson:"status"`
-	Tags           []string   `json:"tags" bson:"tags"`
-	Nodes          []NodeStub `json:"nodes" bson:"nodes"`
-	Edges          []Edge     `json:"edges" bson:"-"`
-	CurrentVersion int        `json:"current_version" bson:"current_version"`
-	OwnerID        string     `json:"owner_id" bson:"owner_id"`
-	TeamID         string     `json:"team_id" bson:"team_id"`
-	CreatedAt      time.Time  `json:"created_at" bson:"created_at"`
-	UpdatedAt      time.Time  `json:"updated_at" bson:"updated_at"`
-	LastRunAt      *time.Time `json:"last_run_at,omitempty" bson:"last_run_at,omitempty"`
-	RunCount       int        `json:"run_count" bson:"run_count"`
-	SuccessCount   int        `json:"success_count" bson:"success_count"`
-	FailureCount   int        `json:"failure_count" bson:"failure_count"`
+	ID             string          `json:"id" bson:"_id"`
+	Name           string          `json:"name" bson:"name"`
+	Description    string          `json:"description" bson:"description"`
+	ClusterID      string          `json:"cluster_id" bson:"cluster_id"`
+	Status         string          `json:"status" bson:"status"`
+	Tags           []string        `json:"tags" bson:"tags"`
+	Nodes          json.RawMessage `json:"nodes" bson:"node_stubs"`
+	Edges          []Edge          `json:"edges" bson:"-"` // always empty
+	CurrentVersion int             `json:"current_version" bson:"current_version"`
+	OwnerID        string          `json:"owner_id" bson:"owner_id"`
+	TeamID         string          `json:"team_id" bson:"team_id"`
+	CreatedAt      time.Time       `json:"created_at" bson:"created_at"`
+	UpdatedAt      time.Time       `json:"updated_at" bson:"updated_at"`
+	LastRunAt      *time.Time      `json:"last_run_at,omitempty" bson:"last_run_at,omitempty"`
+	RunCount       int             `json:"run_count" bson:"run_count"`
+	SuccessCount   int             `json:"success_count" bson:"success_count"`
+	FailureCount   int             `json:"failure_count" bson:"failure_count"`
 }
 
 // NodeStub stands for a node in a list.
@@ -101,12 +122,32 @@ type NodeStub struct {
 	Type string `json:"type" bson:"type"`
 }
 
-// WorkflowPatch lists the fields that PUT /workflows/:id may change; nil
-// leaves one alone.
+// WorkflowInput is the body of POST /workflows.
+type WorkflowInput struct {
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	ClusterID   string `json:"cluster_id"`
+}
+
+// WorkflowPatch lists the fields that people may change; nil leaves one alone.
 type WorkflowPatch struct {
 	Name        *string `json:"name"`
 	Description *string `json:"description"`
 	Status      *string `json:"status"`
 	Nodes       *[]Node `json:"nodes"`
 	Edges       *[]Edge `json:"edges"`
+
+	IfRevision *int64 `json:"-"` // refuse with Conflict when the stored revision is another
+}
+
+// Empty reports whether p changes nothing.
+func (p WorkflowPatch) Empty() bool {
+	return p.Name == nil && p.Description == nil && p.Status == nil && p.Nodes == nil && p.Edges == nil
+}
+
+// WorkflowConflict tells whoever sent a stale revision what is stored now.
+type WorkflowConflict struct {
+	ETag      string    `json:"etag"`
+	UpdatedAt time.Time `json:"updated_at"`
+	Nodes     []string  `json:"nodes,omitempty"` // ids of sent nodes that differ from the stored ones, and of stored ones that were not sent
 }

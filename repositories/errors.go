@@ -1,0 +1,33 @@
+// Package repositories gives typed access to one collection each.
+package repositories
+
+import (
+	"context"
+	"errors"
+
+	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"github.com/kubeorch/core/models"
+)
+
+// translate is the only place that knows the driver's error values. An error
+// that is a domain error already stays as it is.
+func translate(op, what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*models.Error](err); ok {
+		return err
+	}
+	switch {
+	case errors.Is(err, mongo.ErrNoDocuments):
+		return &models.Error{Op: op, Kind: models.NotFound, Msg: what + " not found", Err: err}
+	case mongo.IsDuplicateKeyError(err):
+		return &models.Error{Op: op, Kind: models.Conflict, Msg: what + " already exists", Err: err}
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), mongo.IsTimeout(err):
+		return &models.Error{Op: op, Kind: models.Unavailable, Msg: "the database did not answer in time", Err: err}
+	case mongo.IsNetworkError(err):
+		return &models.Error{Op: op, Kind: models.Unavailable, Msg: "the database cannot be reached", Err: err}
+	}
+	return &models.Error{Op: op, Err: err}
+}
