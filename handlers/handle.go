@@ -45,3 +45,10 @@ func Fail(c *gin.Context, log *slog.Logger, err error) {
 	}
 	c.AbortWithStatusJSON(statusOf[kind], errorBody(err))
 }
+
+// MethodNotAllowed answers a request for a path that exists with another
+// method. The router has set the Allow header.
+func MethodNotAllowed(c *gin.Context) {
+	const msg = "this path does not answer that method"
+	c.AbortWithStatusJSON(http.StatusMethodNotAllowed, body{Error: msg, Message: msg})
+}

@@ -1,0 +1,74 @@
+package handlers
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/kubeorch/core/models"
+)
+
+// sessions is what these handlers need of the accounts.
+type sessions interface {
+	Register(ctx context.Context, r models.Registration) (models.Session, error)
+	Login(ctx context.Context, l models.Login) (models.Session, error)
+	Refresh(ctx context.Context, token string) (models.Session, error)
+	Methods() models.AuthMethods
+}
+
+// Auth serves /auth.
+type Auth struct{ svc sessions }
+
+// NewAuth returns handlers that act through svc.
+func NewAuth(svc sessions) *Auth { return &Auth{svc} }
+
+// Register answers POST /auth/register.
+func (h *Auth) Register(c *gin.Context) error {
+	var in models.Registration
+	if err := decode(c, &in); err != nil {
+		return err
+	}
+	s, err := h.svc.Register(c.Request.Context(), in)
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusCreated, s)
+	return nil
+}
+
+// Login answers POST /auth/login.
+func (h *Auth) Login(c *gin.Context) error {
+	var in models.Login
+	if err := decode(c, &in); err != nil {
+		return err
+	}
+	s, err := h.svc.Login(c.Request.Context(), in)
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, s)
+	return nil
+}
+
+// Refresh answers POST /auth/refresh. The route is public because the token
+// may have expired; the service decides whether it still serves.
+func (h *Auth) Refresh(c *gin.Context) error {
+	scheme, token, _ := strings.Cut(c.GetHeader("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		token = ""
+	}
+	s, err := h.svc.Refresh(c.Request.Context(), strings.TrimSpace(token))
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, s)
+	return nil
+}
+
+// Methods answers GET /auth/methods.
+func (h *Auth) Methods(c *gin.Context) error {
+	c.JSON(http.StatusOK, h.svc.Methods())
+	return nil
+}

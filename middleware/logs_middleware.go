@@ -1,0 +1,90 @@
+package middleware
+
+import (
+	"crypto/rand"
+	"log/slog"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/kubeorch/core/models"
+	"github.com/kubeorch/core/utils/logging"
+)
+
+// RequestIDHeader names a request in answers and, when a proxy sets it, in
+// requests.
+const RequestIDHeader = "X-Request-ID"
+
+// RequestID gives every request an id: the caller's own when it is short and
+// plain, else a new one. It is in the answer's header and in the log lines.
+func RequestID() gin.HandlerFunc {
+	return func(c *gin.Context) {
+		id := c.GetHeader(RequestIDHeader)
+		if !saneID(id) {
+			id = rand.Text()
+		}
+		c.Header(RequestIDHeader, id)
+		c.Request = c.Request.WithContext(logging.WithRequestID(c.Request.Context(), id))
+	}
+}
+
+// saneID keeps out what could forge log lines or fill them.
+func saneID(id string) bool {
+	if id == "" || len(id) > 64 {
+		return false
+	}
+	for _, b := range []byte(id) {
+		alnum := b >= '0' && b <= '9' || b >= 'A' && b <= 'Z' || b >= 'a' && b <= 'z'
+		if !alnum && b != '-' && b != '_' && b != '.' {
+			return false
+		}
+	}
+	return true
+}
+
+// AccessLog writes one line for each request when it ends, also when it ends
+// in a panic. It shows the route's pattern and never the URL, whose query may
+// hold a token.
+func AccessLog(log *slog.Logger) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		start := time.Now()
+		defer func() {
+			id, _ := models.IdentityFrom(c.Request.Context())
+			log.LogAttrs(c.Request.Context(), accessLevel(c), "request",
+				slog.String("method", knownMethod(c.Request.Method)),
+				slog.String("route", routeOf(c)),
+				slog.Int("status", c.Writer.Status()),
+				slog.Duration("duration", time.Since(start)),
+				slog.Int("bytes", max(0, c.Writer.Size())),
+				slog.String("client", c.ClientIP()),
+				slog.String("user_id", id.UserID))
+		}()
+		c.Next()
+	}
+}
+
+// accessLevel keeps probes, which come every few seconds, out of the log.
+func accessLevel(c *gin.Context) slog.Level {
+	switch c.FullPath() {
+	case "/healthz", "/readyz", "/metrics":
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
+}
+
+// routeOf returns the pattern of the route, so that the number of different
+// values is bounded whatever people ask for.
+func routeOf(c *gin.Context) string {
+	if p := c.FullPath(); p != "" {
+		return p
+	}
+	return "unmatched"
+}
+
+func knownMethod(m string) string {
+	switch m {
+	case "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS":
+		return m
+	}
+	return "other"
+}

@@ -1,0 +1,94 @@
+// Package routes joins paths, access levels and handlers.
+package routes
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/kubeorch/core/handlers"
+	"github.com/kubeorch/core/middleware"
+	"github.com/kubeorch/core/models"
+)
+
+// answerTimeout bounds reading a request and writing its answer, streams
+// aside. The slowest answer, that of a run, comes within 20 seconds.
+const answerTimeout = time.Minute
+
+// accounts knows whose token it is.
+type accounts interface {
+	Authenticate(ctx context.Context, token string) (models.Identity, error)
+}
+
+// Deps is what the router needs besides the handlers.
+type Deps struct {
+	Log            *slog.Logger
+	Accounts       accounts
+	Metrics        prometheus.Registerer
+	Handlers       Handlers
+	CORSOrigins    []string // origins of browsers that may call
+	TrustedProxies []string // addresses or ranges whose X-Forwarded-For counts
+	MaxBody        int64    // bytes
+}
+
+// SetupRouter returns the server's handler: every row of Table behind the
+// middleware. A row without an access level, a proxy or an origin that cannot
+// be read is an error.
+func SetupRouter(d Deps) (*gin.Engine, error) { return setup(d, Table(d.Handlers)) }
+
+func setup(d Deps, table []Route) (*gin.Engine, error) {
+	fail := func(c *gin.Context, err error) { handlers.Fail(c, d.Log, err) }
+	e := gin.New()
+	e.HandleMethodNotAllowed = true
+	e.RedirectTrailingSlash = false
+	if err := e.SetTrustedProxies(d.TrustedProxies); err != nil {
+		return nil, fmt.Errorf("trusted proxies: %w", err)
+	}
+	crossOrigin, err := middleware.CORS(d.CORSOrigins, fail)
+	if err != nil {
+		return nil, err
+	}
+	metrics, err := middleware.NewMetrics(d.Metrics)
+	if err != nil {
+		return nil, fmt.Errorf("metrics: %w", err)
+	}
+	e.Use(middleware.RequestID(), middleware.AccessLog(d.Log), metrics.Count, middleware.Recovery(d.Log, fail),
+		middleware.SecurityHeaders(), crossOrigin, middleware.BodyLimit(d.MaxBody, fail))
+	e.NoRoute(func(c *gin.Context) { fail(c, missing("there is no such path")) })
+	e.NoMethod(func(c *gin.Context) { handlers.MethodNotAllowed(c) })
+	for _, r := range table {
+		if err := mount(e, r, d, fail); err != nil {
+			return nil, err
+		}
+	}
+	return e, nil
+}
+
+// mount adds one row to e. The access check comes from the row itself, so a
+// route cannot be served without one.
+func mount(e *gin.Engine, r Route, d Deps, fail middleware.Fail) error {
+	timeout := answerTimeout
+	if r.Stream {
+		timeout = 0
+	}
+	chain := []gin.HandlerFunc{middleware.Deadline(timeout)}
+	switch r.Access {
+	case Public:
+	case SignedIn:
+		chain = append(chain, middleware.SignedIn(d.Accounts, fail))
+	case Admin:
+		chain = append(chain, middleware.SignedIn(d.Accounts, fail), middleware.Admin(fail))
+	default:
+		return fmt.Errorf("route %s %s: %s", r.Method, r.Path, r.Access)
+	}
+	e.Handle(r.Method, r.Path, append(chain, handlers.Handle(d.Log, r.Handle))...)
+	return nil
+}
+
+func missing(msg string) error {
+	return &models.Error{Op: "routes", Kind: models.NotFound, Msg: msg}
+}

@@ -1,0 +1,153 @@
+package routes
+
+import (
+	"context"
+	"flag"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"github.com/kubeorch/core/models"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+func TestMain(m *testing.M) {
+	gin.SetMode(gin.TestMode)
+	os.Exit(m.Run())
+}
+
+// known maps the bearer tokens of these tests to roles.
+type known map[string]string
+
+func (k known) Authenticate(_ context.Context, token string) (models.Identity, error) {
+	role, ok := k[token]
+	if !ok {
+		return models.Identity{}, &models.Error{Kind: models.Unauthenticated, Msg: "the session is not valid"}
+	}
+	return models.Identity{UserID: token, Role: role}, nil
+}
+
+func deps() Deps {
+	return Deps{
+		Log:         slog.New(slog.DiscardHandler),
+		Accounts:    known{"u1": models.RoleUser, "a1": models.RoleAdmin},
+		Metrics:     prometheus.NewRegistry(),
+		CORSOrigins: []string{"http://localhost:3001"},
+		MaxBody:     1 << 10,
+	}
+}
+
+// serve starts a listener for table, whose handlers answer 204 unless they
+// are told otherwise.
+func serve(t *testing.T, table []Route) *httptest.Server {
+	t.Helper()
+	e, err := setup(deps(), table)
+	require.NoError(t, err)
+	srv := httptest.NewServer(e)
+	t.Cleanup(srv.Close)
+	return srv
+}
+
+func send(t *testing.T, method, url string, body io.Reader, header ...string) *http.Response {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, body)
+	require.NoError(t, err)
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	res, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = res.Body.Close() })
+	return res
+}
+
+func TestTableMatchesGolden(t *testing.T) {
+	t.Parallel()
+	const golden = "testdata/table.golden"
+	got := Print(Table(Handlers{}))
+	if *update {
+		require.NoError(t, os.WriteFile(golden, []byte(got), 0o600))
+	}
+	want, err := os.ReadFile(golden)
+	require.NoError(t, err)
+	require.Equal(t, string(want), got, "the table changed; when that is meant, run go test ./routes -update")
+}
+
+// TestEveryRouteAgainstEveryCaller asks each route as each kind of caller.
+// A route added tomorrow is covered without touching this file.
+func TestEveryRouteAgainstEveryCaller(t *testing.T) {
+	t.Parallel()
+	table := Table(Handlers{})
+	for i := range table {
+		table[i].Handle = func(c *gin.Context) error { c.Status(http.StatusNoContent); return nil }
+	}
+	srv := serve(t, table)
+	callers := []struct {
+		name, header string
+		rank         Access
+	}{
+		{"nobody", "", Public},
+		{"a stranger", "Bearer who", Public},
+		{"another scheme", "Basic u1", Public},
+		{"a user", "Bearer u1", SignedIn},
+		{"an admin", "Bearer a1", Admin},
+	}
+	for _, r := range table {
+		for _, who := range callers {
+			res := send(t, r.Method, srv.URL+concrete(r.Path), nil, "Authorization", who.header)
+			want := http.StatusNoContent
+			switch {
+			case who.rank >= r.Access:
+			case who.rank == Public:
+				want = http.StatusUnauthorized
+			default:
+				want = http.StatusForbidden
+			}
+			require.Equal(t, want, res.StatusCode, "%s as %s", r.Method+" "+r.Path, who.name)
+		}
+	}
+}
+
+// concrete fills the parameters of a pattern.
+func concrete(pattern string) string {
+	parts := strings.Split(pattern, "/")
+	for i, p := range parts {
+		if strings.HasPrefix(p, ":") {
+			parts[i] = "x1"
+		}
+	}
+	return strings.Join(parts, "/")
+}
+
+func TestSetupRefuses(t *testing.T) {
+	t.Parallel()
+	ok := func(*gin.Context) error { return nil }
+	for name, tc := range map[string]struct {
+		change func(*Deps)
+		table  []Route
+		want   string
+	}{
+		"a row without access":     {table: []Route{{Method: "GET", Path: "/x", Handle: ok}}, want: "GET /x: invalid access 0"},
+		"a proxy that is none":     {change: func(d *Deps) { d.TrustedProxies = []string{"everyone"} }, want: "trusted proxies"},
+		"an origin that is no URL": {change: func(d *Deps) { d.CORSOrigins = []string{"localhost"} }, want: "CORS origins"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := deps()
+			if tc.change != nil {
+				tc.change(&d)
+			}
+			_, err := setup(d, tc.table)
+			require.ErrorContains(t, err, tc.want)
+		})
+	}
+}
