@@ -2,6 +2,7 @@ package models
 
 import (
 	"encoding/json"
+	"strconv"
 	"time"
 )
 
@@ -76,6 +77,9 @@ type Workflow struct {
 	StatusRev  int64 `json:"-" bson:"status_rev"`  // grows with every write of a node's status
 	Seq        int64 `json:"-" bson:"seq"`         // grows with every write of anything an answer shows
 }
+
+// ETag is the entity tag of a revision.
+func ETag(revision int64) string { return `"` + strconv.FormatInt(revision, 10) + `"` }
 
 // Graph returns what is drawn.
 func (w Workflow) Graph() Graph { return Graph{Nodes: w.Nodes, Edges: w.Edges} }

@@ -1,0 +1,170 @@
+package handlers
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/kubeorch/core/models"
+)
+
+type workflowReader interface {
+	List(ctx context.Context, owner string) ([]models.WorkflowSummary, error)
+	Document(ctx context.Context, owner, id string) (models.WorkflowDocument, error)
+}
+
+type workflowWriter interface {
+	Create(ctx context.Context, owner string, in models.WorkflowInput) (models.Workflow, error)
+	Clone(ctx context.Context, owner, id, name string) (models.Workflow, error)
+	Update(ctx context.Context, owner, id string, p models.WorkflowPatch) (w models.Workflow, warning string, err error)
+	Delete(ctx context.Context, owner, id string) error
+}
+
+// workflows is what these handlers need.
+type workflows interface {
+	workflowReader
+	workflowWriter
+}
+
+// Workflow serves /workflows.
+type Workflow struct{ svc workflows }
+
+// NewWorkflow returns handlers that act through svc.
+func NewWorkflow(svc workflows) *Workflow { return &Workflow{svc} }
+
+// Create answers POST /workflows.
+func (h *Workflow) Create(c *gin.Context) error {
+	var in models.WorkflowInput
+	if err := decode(c, &in); err != nil {
+		return err
+	}
+	w, err := h.svc.Create(c.Request.Context(), caller(c).UserID, in)
+	if err != nil {
+		return err
+	}
+	setETag(c, w.Revision)
+	c.JSON(http.StatusCreated, gin.H{"id": w.ID, "message": "workflow created", "workflow": w})
+	return nil
+}
+
+// List answers GET /workflows.
+func (h *Workflow) List(c *gin.Context) error {
+	list, err := h.svc.List(c.Request.Context(), caller(c).UserID)
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, gin.H{"workflows": list})
+	return nil
+}
+
+// Get answers GET /workflows/:id.
+func (h *Workflow) Get(c *gin.Context) error {
+	doc, err := h.svc.Document(c.Request.Context(), caller(c).UserID, c.Param("id"))
+	if err != nil {
+		return err
+	}
+	setETag(c, doc.Revision)
+	c.Data(http.StatusOK, gin.MIMEJSON+"; charset=utf-8", doc.Body)
+	return nil
+}
+
+// Update answers PUT /workflows/:id.
+func (h *Workflow) Update(c *gin.Context) error {
+	var p models.WorkflowPatch
+	if err := decode(c, &p); err != nil {
+		return err
+	}
+	w, _, err := h.update(c, p)
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, w)
+	return nil
+}
+
+// Save answers POST /workflows/:id/save. Both lists must be there, so that an
+// empty body never wipes a drawing.
+func (h *Workflow) Save(c *gin.Context) error {
+	var in struct {
+		Nodes       *[]models.Node `json:"nodes"`
+		Edges       *[]models.Edge `json:"edges"`
+		Description *string        `json:"description"`
+	}
+	if err := decode(c, &in); err != nil {
+		return err
+	}
+	var p models.Problems
+	if in.Nodes == nil {
+		p.Addf("nodes", "is required; send [] for an empty drawing")
+	}
+	if in.Edges == nil {
+		p.Addf("edges", "is required; send [] for a drawing without edges")
+	}
+	if err := p.Err("handlers.Workflow.Save"); err != nil {
+		return err
+	}
+	w, _, err := h.update(c, models.WorkflowPatch{Nodes: in.Nodes, Edges: in.Edges, Description: in.Description})
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, gin.H{"message": "workflow saved", "workflow": w})
+	return nil
+}
+
+// SetStatus answers PUT /workflows/:id/status.
+func (h *Workflow) SetStatus(c *gin.Context) error {
+	var in struct {
+		Status string `json:"status"`
+	}
+	if err := decode(c, &in); err != nil {
+		return err
+	}
+	w, warning, err := h.update(c, models.WorkflowPatch{Status: &in.Status})
+	if err != nil {
+		return err
+	}
+	answer := gin.H{"message": "workflow is now " + w.Status}
+	if warning != "" {
+		answer["warning"] = warning
+	}
+	c.JSON(http.StatusOK, answer)
+	return nil
+}
+
+func (h *Workflow) update(c *gin.Context, p models.WorkflowPatch) (models.Workflow, string, error) {
+	p.IfRevision = ifMatch(c)
+	w, warning, err := h.svc.Update(c.Request.Context(), caller(c).UserID, c.Param("id"), p)
+	if err == nil {
+		setETag(c, w.Revision)
+	}
+	return w, warning, err
+}
+
+// Delete answers DELETE /workflows/:id.
+func (h *Workflow) Delete(c *gin.Context) error {
+	if err := h.svc.Delete(c.Request.Context(), caller(c).UserID, c.Param("id")); err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, gin.H{
+		"message": "workflow deleted; its objects in the cluster are left as they are, archive it first to remove them",
+	})
+	return nil
+}
+
+// Clone answers POST /workflows/:id/clone.
+func (h *Workflow) Clone(c *gin.Context) error {
+	var in struct {
+		Name string `json:"name"`
+	}
+	if err := decode(c, &in); err != nil {
+		return err
+	}
+	w, err := h.svc.Clone(c.Request.Context(), caller(c).UserID, c.Param("id"), in.Name)
+	if err != nil {
+		return err
+	}
+	setETag(c, w.Revision)
+	c.JSON(http.StatusCreated, gin.H{"id": w.ID, "message": "workflow cloned", "workflow": w})
+	return nil
+}
