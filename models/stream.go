@@ -1,0 +1,48 @@
+package models
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// The names of the events of a workflow's status stream.
+const (
+	EventMetadata     = "metadata"      // the whole workflow, without an envelope
+	EventNodeUpdate   = "node_update"   // one node's complete status
+	EventWorkflowSync = "workflow_sync" // all nodes' statuses
+	EventComplete     = "complete"      // the server stops
+)
+
+// WorkflowStream returns the key of a workflow's status stream.
+func WorkflowStream(workflowID string) string { return "workflow:" + workflowID }
+
+// StreamEvent is the envelope of what is sent to readers of a stream.
+type StreamEvent struct {
+	Type      string    `json:"type"`       // the part of StreamKey before the colon
+	StreamKey string    `json:"stream_key"` // "workflow:<id>"
+	EventType string    `json:"event_type"`
+	Timestamp time.Time `json:"timestamp"`
+	Data      any       `json:"data"`
+}
+
+// NodeUpdate is the data of a node_update. Status is complete and replaces
+// what a reader had.
+type NodeUpdate struct {
+	NodeID string         `json:"node_id"`
+	Type   string         `json:"type"`
+	Status map[string]any `json:"status"`
+}
+
+// StreamFrame returns an event as it goes over the wire. payload is JSON from
+// encoding/json, which is one line and has U+2028 and U+2029 escaped: some
+// readers take those for the end of a line.
+func StreamFrame(id, event string, payload json.RawMessage) []byte {
+	const fields = len("id: \nevent: \ndata: \n\n")
+	b := make([]byte, 0, fields+len(id)+len(event)+len(payload))
+	if id != "" {
+		b = append(append(append(b, "id: "...), id...), '\n')
+	}
+	b = append(append(append(b, "event: "...), event...), '\n')
+	b = append(append(append(b, "data: "...), payload...), '\n', '\n')
+	return b
+}
