@@ -1,0 +1,81 @@
+package handlers
+
+import (
+	"context"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/kubeorch/core/models"
+)
+
+// statusWorkflows reads one of owner's workflows; somebody else's is NotFound.
+type statusWorkflows interface {
+	Get(ctx context.Context, owner, id string) (models.Workflow, error)
+}
+
+// watching has the objects of a workflow watched until release is called. It
+// does not wait for the cluster.
+type watching interface {
+	Hold(w models.Workflow) (release func())
+}
+
+// StatusStream serves the live states of a workflow's nodes.
+type StatusStream struct {
+	workflows statusWorkflows
+	subscribe Subscribe
+	watching  watching
+}
+
+// NewStatusStream returns a handler that reads the first state from w and what
+// follows from the streams of subscribe.
+func NewStatusStream(w statusWorkflows, subscribe Subscribe, watch watching) *StatusStream {
+	return &StatusStream{workflows: w, subscribe: subscribe, watching: watch}
+}
+
+// Stream answers GET /workflows/:id/status/stream: the workflow first, then
+// every change of a node's status for as long as the reader stays.
+func (h *StatusStream) Stream(c *gin.Context) error {
+	id, owner := c.Param("id"), caller(c).UserID
+	if !models.ValidID(id) {
+		return &models.Error{Op: "handlers.StatusStream.Stream", Kind: models.NotFound, Msg: "workflow not found"}
+	}
+	sub, err := h.subscribe(models.WorkflowStream(id), c.GetHeader("Last-Event-ID"))
+	if err != nil {
+		return err
+	}
+	defer sub.Close()
+	ctx := c.Request.Context()
+	w, err := h.workflows.Get(ctx, owner, id)
+	if err != nil {
+		return err
+	}
+
+	s := openStream(c)
+	if err := s.event(sub.Position(), models.EventMetadata, w); err != nil {
+		return nil //nolint:nilerr // the reader is gone, and the answer has begun
+	}
+	defer h.watching.Hold(w)()
+	s.follow(ctx, sub, func() error {
+		w, err := h.workflows.Get(ctx, owner, id)
+		if err != nil {
+			return err
+		}
+		return s.event(sub.Position(), models.EventWorkflowSync, syncOf(w))
+	})
+	return nil
+}
+
+// syncOf returns a snapshot of all nodes' statuses.
+func syncOf(w models.Workflow) models.StreamEvent {
+	nodes := make([]gin.H, 0, len(w.Nodes))
+	for _, n := range w.Nodes {
+		if status := n.Data[models.StatusKey]; status != nil {
+			nodes = append(nodes, gin.H{"id": n.ID, "data": gin.H{models.StatusKey: status}})
+		}
+	}
+	return models.StreamEvent{
+		Type: "workflow", StreamKey: models.WorkflowStream(w.ID), EventType: models.EventWorkflowSync,
+		Timestamp: time.Now().UTC(), Data: gin.H{"nodes": nodes},
+	}
+}

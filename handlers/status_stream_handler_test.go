@@ -1,0 +1,263 @@
+package handlers
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/stretchr/testify/require"
+
+	"github.com/kubeorch/core/models"
+)
+
+const streamed = "0123456789abcdef01234567"
+
+// fakeSubscription is handed frames through take.
+type fakeSubscription struct {
+	ready    chan struct{}
+	closed   chan struct{}
+	take     chan [][]byte // nil means a loss
+	gaveUp   atomic.Bool
+	position string
+}
+
+func newFakeSubscription() *fakeSubscription {
+	return &fakeSubscription{ready: make(chan struct{}, 1), closed: make(chan struct{}), take: make(chan [][]byte, 8), position: "e-1"}
+}
+
+func (s *fakeSubscription) Ready() <-chan struct{}  { return s.ready }
+func (s *fakeSubscription) Closed() <-chan struct{} { return s.closed }
+func (s *fakeSubscription) Position() string        { return s.position }
+func (s *fakeSubscription) Close()                  { s.gaveUp.Store(true) }
+
+func (s *fakeSubscription) Take(buf [][]byte) ([][]byte, bool) {
+	select {
+	case frames := <-s.take:
+		return append(buf, frames...), frames == nil
+	default:
+		return buf, false
+	}
+}
+
+// bring lets the reader find frames, or a loss if there are none.
+func (s *fakeSubscription) bring(frames ...string) {
+	var list [][]byte
+	for _, f := range frames {
+		list = append(list, []byte(f))
+	}
+	s.take <- list
+	s.ready <- struct{}{}
+}
+
+type fakeWorkflows func(owner, id string) (models.Workflow, error)
+
+func (f fakeWorkflows) Get(_ context.Context, owner, id string) (models.Workflow, error) {
+	return f(owner, id)
+}
+
+type fakeWatching struct{ held, released atomic.Int32 }
+
+func (f *fakeWatching) Hold(models.Workflow) func() {
+	f.held.Add(1)
+	return func() { f.released.Add(1) }
+}
+
+func annsWorkflow(owner, id string) (models.Workflow, error) {
+	if owner != "ann" || id != streamed {
+		return models.Workflow{}, &models.Error{Kind: models.NotFound, Msg: "workflow not found"}
+	}
+	return models.Workflow{ID: id, Name: "shop", Nodes: []models.Node{
+		{ID: "n1", Type: "deployment", Data: models.Data{"name": "web", models.StatusKey: map[string]any{"state": "healthy"}}},
+		{ID: "n2", Type: "service", Data: models.Data{"name": "web"}},
+	}}, nil
+}
+
+// statusStream is a server of one stream whose events sub brings.
+func statusStream(get fakeWorkflows, watch watching, sub *fakeSubscription, lastID *string) http.Handler {
+	h := NewStatusStream(get, Subscribing(func(_, last string) (*fakeSubscription, error) {
+		*lastID = last
+		return sub, nil
+	}), watch)
+	e := gin.New()
+	e.GET("/workflows/:id/status/stream", func(c *gin.Context) {
+		ctx := models.WithIdentity(c.Request.Context(), models.Identity{UserID: c.GetHeader("User")})
+		c.Request = c.Request.WithContext(ctx)
+	}, Handle(slog.New(slog.DiscardHandler), h.Stream))
+	return e
+}
+
+// block reads up to and including the blank line that ends an event.
+func block(t *testing.T, r *bufio.Reader) string {
+	t.Helper()
+	var b strings.Builder
+	for {
+		line, err := r.ReadString('\n')
+		require.NoError(t, err)
+		if line == "\n" {
+			return b.String()
+		}
+		b.WriteString(line)
+	}
+}
+
+func TestStatusStream(t *testing.T) {
+	t.Parallel()
+	sub, watch, last := newFakeSubscription(), &fakeWatching{}, ""
+	srv := httptest.NewUnstartedServer(statusStream(annsWorkflow, watch, sub, &last))
+	srv.Config.ReadTimeout = 300 * time.Millisecond // must not end a stream
+	srv.Config.WriteTimeout = 300 * time.Millisecond
+	srv.Start()
+	defer srv.Close()
+
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, srv.URL+"/workflows/"+streamed+"/status/stream", nil)
+	require.NoError(t, err)
+	req.Header.Set("User", "ann")
+	req.Header.Set("Last-Event-ID", "e-0")
+	res, err := srv.Client().Do(req)
+	require.NoError(t, err)
+	defer func() { _ = res.Body.Close() }()
+	require.Equal(t, http.StatusOK, res.StatusCode)
+	for name, want := range map[string]string{
+		"Content-Type": "text/event-stream", "Cache-Control": "no-cache", "X-Accel-Buffering": "no",
+	} {
+		require.Equal(t, want, res.Header.Get(name), name)
+	}
+	require.Equal(t, "e-0", last)
+
+	in := bufio.NewReader(res.Body)
+	first := block(t, in)
+	require.True(t, strings.HasPrefix(first, "id: e-1\nevent: metadata\ndata: {\"id\":\""+streamed), first)
+	require.Contains(t, first, `"_status":{"state":"healthy"}`)
+
+	sub.bring("event: node_update\ndata: 1\n\n", "event: node_update\ndata: 2\n\n")
+	require.Equal(t, "event: node_update\ndata: 1\n", block(t, in))
+	require.Equal(t, "event: node_update\ndata: 2\n", block(t, in))
+
+	sub.bring()
+	again := block(t, in)
+	require.True(t, strings.HasPrefix(again, "id: e-1\nevent: workflow_sync\ndata: {\"type\":\"workflow\""), again)
+	require.Contains(t, again, `"data":{"nodes":[{"data":{"_status":{"state":"healthy"}},"id":"n1"}]}`)
+
+	close(sub.closed)
+	require.Equal(t, "event: complete\ndata: \"the server is stopping\"\n", block(t, in))
+	_, err = in.ReadByte()
+	require.ErrorIs(t, err, io.EOF)
+	require.Eventually(t, func() bool { return watch.released.Load() == 1 && sub.gaveUp.Load() }, 5*time.Second, time.Millisecond)
+}
+
+func TestStatusStreamRefusals(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ user, id string }{
+		"somebody else's workflow": {"bob", streamed},
+		"unknown workflow":         {"ann", "ffffffffffffffffffffffff"},
+		"malformed id":             {"ann", "x"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sub, watch, last := newFakeSubscription(), &fakeWatching{}, ""
+			req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/workflows/"+tc.id+"/status/stream", nil)
+			req.Header.Set("User", tc.user)
+			w := httptest.NewRecorder()
+			statusStream(annsWorkflow, watch, sub, &last).ServeHTTP(w, req)
+			require.Equal(t, http.StatusNotFound, w.Code)
+			require.JSONEq(t, `{"error":"workflow not found","message":"workflow not found"}`, w.Body.String())
+			require.Zero(t, watch.held.Load())
+		})
+	}
+}
+
+// follow runs a stream over an in-memory connection in fake time and returns
+// what its reader gets, how the reader leaves, and when the stream has ended.
+func follow(t *testing.T, sub *fakeSubscription, snapshot func(*eventStream) error) (in *bufio.Reader, leave func(), done <-chan struct{}) {
+	t.Helper()
+	server, client := net.Pipe()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		c, _ := gin.CreateTestContext(&pipeWriter{Conn: server, header: http.Header{}})
+		s := openStream(c)
+		s.follow(ctx, sub, func() error { return snapshot(s) })
+		_ = server.Close()
+	}()
+	t.Cleanup(func() {
+		cancel()
+		_ = client.Close()
+		<-ended
+	})
+	return bufio.NewReader(client), cancel, ended
+}
+
+// pipeWriter is a ResponseWriter with the deadlines of a connection.
+type pipeWriter struct {
+	net.Conn
+	header http.Header
+}
+
+func (w *pipeWriter) Header() http.Header { return w.header }
+func (w *pipeWriter) WriteHeader(int)     {}
+func (w *pipeWriter) Flush()              {}
+
+func TestStreamHeartbeat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, leave, done := follow(t, newFakeSubscription(), nil)
+		start := time.Now()
+		for range 3 {
+			require.Equal(t, ": ping\n", block(t, in))
+		}
+		require.Equal(t, 3*heartbeat, time.Since(start))
+		leave()
+		<-done
+	})
+}
+
+func TestStreamEndsForADeadReader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sub := newFakeSubscription()
+		_, _, done := follow(t, sub, nil)
+		start := time.Now()
+		sub.bring("event: node_update\ndata: 1\n\n")
+		<-done
+		require.Equal(t, writeTimeout, time.Since(start))
+	})
+}
+
+func TestStreamRepeatsAFailedSnapshot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sub, tries := newFakeSubscription(), 0
+		in, leave, done := follow(t, sub, func(s *eventStream) error {
+			if tries++; tries == 1 {
+				return errors.New("mongodb://10.0.0.1 is gone")
+			}
+			return s.event("", models.EventWorkflowSync, "all")
+		})
+		sub.bring()
+		require.Equal(t, "event: error\ndata: \"internal server error\"\n", block(t, in))
+		require.Equal(t, "event: workflow_sync\ndata: \"all\"\n", block(t, in))
+		leave()
+		<-done
+	})
+}
+
+func TestStreamEndsWhenItsSubjectIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sub := newFakeSubscription()
+		in, _, done := follow(t, sub, func(*eventStream) error {
+			return &models.Error{Kind: models.NotFound, Msg: "workflow not found"}
+		})
+		sub.bring()
+		require.Equal(t, "event: error\ndata: \"workflow not found\"\n", block(t, in))
+		<-done
+	})
+}
