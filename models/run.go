@@ -19,13 +19,25 @@ const (
 	NodeSkipped   = "skipped"
 )
 
+// What a run does.
+const (
+	RunDeploy   = "deploy"
+	RunTearDown = "teardown"
+)
+
+// Who or what started a run.
+const (
+	TriggeredManually = "manual"
+	TriggeredByStatus = "archive"
+)
+
 // NodeState is what a run did for one node.
 type NodeState struct {
-	Status    string     `json:"status" bson:"status"`
-	Result    any        `json:"result,omitempty" bson:"result,omitempty"` // []ObjectChange
-	Error     string     `json:"error,omitempty" bson:"error,omitempty"`
-	Timestamp *time.Time `json:"timestamp,omitempty" bson:"timestamp,omitempty"`
-	Message   string     `json:"message,omitempty" bson:"message,omitempty"`
+	Status    string         `json:"status" bson:"status"`
+	Result    []ObjectChange `json:"result,omitempty" bson:"result,omitempty"`
+	Error     string         `json:"error,omitempty" bson:"error,omitempty"`
+	Timestamp *time.Time     `json:"timestamp,omitempty" bson:"timestamp,omitempty"`
+	Message   string         `json:"message,omitempty" bson:"message,omitempty"`
 }
 
 // ObjectChange is what a run did to one object of the cluster.
@@ -42,17 +54,70 @@ type ObjectChange struct {
 type Run struct {
 	ID          string               `json:"id" bson:"_id"`
 	WorkflowID  string               `json:"workflow_id" bson:"workflow_id"`
-	Version     int                  `json:"version" bson:"version"`
+	Version     int                  `json:"version" bson:"version"` // the snapshot that it applies; 0 before there is one
 	Status      string               `json:"status" bson:"status"`
 	StartedAt   time.Time            `json:"started_at" bson:"started_at"`
 	CompletedAt *time.Time           `json:"completed_at,omitempty" bson:"completed_at,omitempty"`
 	Duration    int64                `json:"duration" bson:"duration"` // milliseconds
 	NodeStates  map[string]NodeState `json:"node_states" bson:"-"`     // stored as a list: node ids may hold dots
-	Output      map[string]any       `json:"output" bson:"-"`
-	Logs        []string             `json:"logs" bson:"logs"` // "[15:04:05] text"
+	Output      map[string]any       `json:"output" bson:"-"`          // node id to the changes of its objects
+	Logs        []string             `json:"logs" bson:"logs"`         // "[15:04:05] text"
 	Error       string               `json:"error,omitempty" bson:"error,omitempty"`
 	TriggeredBy string               `json:"triggered_by" bson:"triggered_by"`
-	TriggerData map[string]any       `json:"trigger_data" bson:"trigger_data"` // who, never values
+	TriggerData Trigger              `json:"trigger_data" bson:"trigger_data"`
+
+	Action          string    `json:"-" bson:"action"`
+	OwnerID         string    `json:"-" bson:"owner_id"`
+	Cluster         string    `json:"-" bson:"cluster"`          // the cluster's name
+	Lease           string    `json:"-" bson:"lease"`            // the process that works on it
+	LeaseUntil      time.Time `json:"-" bson:"lease_until"`      // from then on another may take it over
+	Deadline        time.Time `json:"-" bson:"deadline"`         // from then on it fails
+	CancelRequested bool      `json:"-" bson:"cancel_requested"` // somebody wants it to end
+}
+
+// Trigger tells who started a run and which values they typed, by name only.
+type Trigger struct {
+	UserID string  `json:"user_id" bson:"user_id"`
+	Typed  []Typed `json:"typed,omitempty" bson:"typed,omitempty"`
+}
+
+// Typed names the values that were typed for one node.
+type Typed struct {
+	NodeID string   `json:"node_id" bson:"node_id"`
+	Keys   []string `json:"keys" bson:"keys"`
+}
+
+// RunProgress is what changes while a run goes on. Nil fields stay as they are.
+type RunProgress struct {
+	Version    *int
+	NodeStates map[string]NodeState
+	Logs       []string
+}
+
+// RunResult is how a run ended.
+type RunResult struct {
+	Status      string
+	Error       string
+	CompletedAt time.Time
+	Duration    int64 // milliseconds
+	NodeStates  map[string]NodeState
+	Logs        []string
+}
+
+// RunCount is what a run adds to its workflow's counters.
+type RunCount struct {
+	Started, Succeeded, Failed int
+	At                         time.Time // of the start; zero leaves last_run_at alone
+}
+
+// OwnedObject is an object that a workflow has, or may have, in a cluster.
+type OwnedObject struct {
+	Cluster    string `bson:"cluster"` // the cluster's name
+	APIVersion string `bson:"api_version"`
+	Kind       string `bson:"kind"`
+	Namespace  string `bson:"namespace"`
+	Name       string `bson:"name"`
+	NodeID     string `bson:"node_id"`
 }
 
 // TriggerData holds values typed for one run: node id, then key or variable

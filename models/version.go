@@ -20,3 +20,21 @@ type Version struct {
 	RunID        string    `json:"run_id,omitempty" bson:"run_id,omitempty"`
 	RunStatus    string    `json:"run_status,omitempty" bson:"run_status,omitempty"`
 }
+
+// Graph returns what was drawn.
+func (v Version) Graph() Graph { return Graph{Nodes: v.Nodes, Edges: v.Edges} }
+
+// VersionNotes are the texts that people give a version; nil leaves one alone.
+type VersionNotes struct {
+	Name        *string `json:"name"`
+	Tag         *string `json:"tag"`
+	Description *string `json:"description"`
+}
+
+// Versions is one page of a workflow's versions, the newest first.
+type Versions struct {
+	Versions []Version `json:"versions"` // never nil
+	Total    int64     `json:"total"`
+	Page     int       `json:"page"`
+	Limit    int       `json:"limit"`
+}

@@ -1,0 +1,134 @@
+package repositories
+
+import (
+	"context"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/kubeorch/core/models"
+)
+
+// Runs stores runs. A running run belongs to the process whose name is in its
+// lease; methods that change one for a process do so only while it holds the
+// lease, and are a Conflict otherwise. It is safe for concurrent use.
+type Runs struct{ coll *mongo.Collection }
+
+// NewRuns returns the runs of db.
+func NewRuns(db *mongo.Database) *Runs { return &Runs{db.Collection("runs")} }
+
+// runDocument is a run as it is stored.
+type runDocument struct {
+	models.Run `bson:",inline"`
+	States     []stateDocument `bson:"node_states"`
+}
+
+// stateDocument is a node's state with its id as a value: ids may hold
+// characters that mean something in a field's name.
+type stateDocument struct {
+	NodeID           string `bson:"node_id"`
+	models.NodeState `bson:",inline"`
+}
+
+func stateDocuments(states map[string]models.NodeState) []stateDocument {
+	docs := make([]stateDocument, 0, len(states))
+	for id, s := range states {
+		docs = append(docs, stateDocument{id, s})
+	}
+	return docs
+}
+
+func (d runDocument) run() models.Run {
+	run := d.Run
+	run.NodeStates = make(map[string]models.NodeState, len(d.States))
+	run.Output = make(map[string]any, len(d.States))
+	for _, s := range d.States {
+		run.NodeStates[s.NodeID] = s.NodeState
+		if len(s.Result) > 0 {
+			run.Output[s.NodeID] = s.Result
+		}
+	}
+	if run.Logs == nil {
+		run.Logs = []string{}
+	}
+	return run
+}
+
+// Begin stores a running run. It is a Conflict while another run of the same
+// workflow is running, in whichever process.
+func (r *Runs) Begin(ctx context.Context, run models.Run) error {
+	const op = "repositories.Runs.Begin"
+	_, err := r.coll.InsertOne(ctx, runDocument{Run: run, States: stateDocuments(run.NodeStates)})
+	if mongo.IsDuplicateKeyError(err) {
+		return &models.Error{Op: op, Kind: models.Conflict, Msg: "a run of this workflow is already in progress", Err: err}
+	}
+	return translate(op, "run", err)
+}
+
+// Get returns a run of a workflow.
+func (r *Runs) Get(ctx context.Context, workflowID, id string) (models.Run, error) {
+	return r.one(ctx, "repositories.Runs.Get", bson.D{{Key: "_id", Value: id}, {Key: "workflow_id", Value: workflowID}})
+}
+
+// Running returns the run of a workflow that is in progress, or NotFound.
+func (r *Runs) Running(ctx context.Context, workflowID string) (models.Run, error) {
+	return r.one(ctx, "repositories.Runs.Running",
+		bson.D{{Key: "workflow_id", Value: workflowID}, {Key: "status", Value: models.RunRunning}})
+}
+
+func (r *Runs) one(ctx context.Context, op string, filter bson.D) (models.Run, error) {
+	var doc runDocument
+	err := r.coll.FindOne(ctx, filter).Decode(&doc)
+	return doc.run(), translate(op, "run", err)
+}
+
+// List returns the newest runs of a workflow, the last started first.
+func (r *Runs) List(ctx context.Context, workflowID string, limit int) ([]models.Run, error) {
+	return r.many(ctx, "repositories.Runs.List", bson.D{{Key: "workflow_id", Value: workflowID}},
+		options.Find().SetSort(bson.D{{Key: "started_at", Value: -1}}).SetLimit(int64(limit)))
+}
+
+// Abandoned returns running runs whose lease ended before at, at most 100.
+func (r *Runs) Abandoned(ctx context.Context, at time.Time) ([]models.Run, error) {
+	return r.many(ctx, "repositories.Runs.Abandoned",
+		bson.D{{Key: "status", Value: models.RunRunning}, {Key: "lease_until", Value: bson.D{{Key: "$lt", Value: at}}}},
+		options.Find().SetLimit(100))
+}
+
+func (r *Runs) many(
+	ctx context.Context, op string, filter bson.D, opts *options.FindOptionsBuilder,
+) ([]models.Run, error) {
+	cursor, err := r.coll.Find(ctx, filter, opts)
+	if err != nil {
+		return nil, translate(op, "runs", err)
+	}
+	var docs []runDocument
+	if err := cursor.All(ctx, &docs); err != nil {
+		return nil, translate(op, "runs", err)
+	}
+	runs := make([]models.Run, len(docs))
+	for i, d := range docs {
+		runs[i] = d.run()
+	}
+	return runs, nil
+}
+
+// RequestCancel asks whoever works on a run to end it. A run that has ended is
+// a Conflict.
+func (r *Runs) RequestCancel(ctx context.Context, workflowID, id string) error {
+	const op = "repositories.Runs.RequestCancel"
+	res, err := r.coll.UpdateOne(ctx, bson.D{
+		{Key: "_id", Value: id}, {Key: "workflow_id", Value: workflowID}, {Key: "status", Value: models.RunRunning},
+	}, set(bson.D{{Key: "cancel_requested", Value: true}}))
+	if err != nil || res.MatchedCount > 0 {
+		return translate(op, "run", err)
+	}
+	if _, err := r.Get(ctx, workflowID, id); err != nil {
+		return err
+	}
+	return &models.Error{Op: op, Kind: models.Conflict, Msg: "the run has ended already"}
+}
+
+func set(fields bson.D) bson.D { return bson.D{{Key: "$set", Value: fields}} }

@@ -1,0 +1,141 @@
+package repositories
+
+import (
+	"context"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/kubeorch/core/models"
+)
+
+// Versions stores snapshots of workflows. It is safe for concurrent use.
+type Versions struct{ coll *mongo.Collection }
+
+// NewVersions returns the versions of db.
+func NewVersions(db *mongo.Database) *Versions { return &Versions{db.Collection("versions")} }
+
+type versionDocument struct {
+	models.Version `bson:",inline"`
+	Nodes          []nodeDocument `bson:"nodes"`
+}
+
+func (d versionDocument) version() (models.Version, error) {
+	v := d.Version
+	var err error
+	v.Nodes, err = nodesOf(d.Nodes)
+	if v.Edges == nil {
+		v.Edges = []models.Edge{}
+	}
+	return v, err
+}
+
+// Add stores v under the next number of its workflow and returns it. Numbers
+// have no gaps, however many callers there are: a number is taken only by
+// storing the version.
+func (r *Versions) Add(ctx context.Context, v models.Version) (models.Version, error) {
+	const op = "repositories.Versions.Add"
+	nodes, _, err := nodeDocuments(v.Nodes)
+	if err != nil {
+		return v, &models.Error{Op: op, Err: err}
+	}
+	for range maxAttempts {
+		last, err := r.last(ctx, v.WorkflowID)
+		if err != nil {
+			return v, translate(op, "version", err)
+		}
+		v.Number = last + 1
+		_, err = r.coll.InsertOne(ctx, versionDocument{Version: v, Nodes: nodes})
+		if !mongo.IsDuplicateKeyError(err) {
+			return v, translate(op, "version", err)
+		}
+	}
+	return v, &models.Error{Op: op, Kind: models.Unavailable, Msg: "too many versions are being stored at once; try again"}
+}
+
+// last returns the newest number of a workflow, 0 when there is none.
+func (r *Versions) last(ctx context.Context, workflowID string) (int, error) {
+	var doc struct {
+		Number int `bson:"version"`
+	}
+	err := r.coll.FindOne(ctx, ofWorkflow(workflowID),
+		options.FindOne().SetSort(newestVersion()).SetProjection(fields("version"))).Decode(&doc)
+	if err == mongo.ErrNoDocuments { //nolint:errorlint // the driver returns it as it is
+		return 0, nil
+	}
+	return doc.Number, err
+}
+
+// Get returns one version of a workflow.
+func (r *Versions) Get(ctx context.Context, workflowID string, number int) (models.Version, error) {
+	var doc versionDocument
+	if err := r.coll.FindOne(ctx, numbered(workflowID, number)).Decode(&doc); err != nil {
+		return models.Version{}, translate("repositories.Versions.Get", "version", err)
+	}
+	v, err := doc.version()
+	return v, translate("repositories.Versions.Get", "version", err)
+}
+
+// List returns one page of a workflow's versions, the newest first, and how
+// many there are in all. Pages count from 1.
+func (r *Versions) List(ctx context.Context, workflowID string, page, limit int) ([]models.Version, int64, error) {
+	const op = "repositories.Versions.List"
+	total, err := r.coll.CountDocuments(ctx, ofWorkflow(workflowID))
+	if err != nil {
+		return nil, 0, translate(op, "versions", err)
+	}
+	cursor, err := r.coll.Find(ctx, ofWorkflow(workflowID), options.Find().SetSort(newestVersion()).
+		SetSkip(int64(page-1)*int64(limit)).SetLimit(int64(limit)))
+	if err != nil {
+		return nil, 0, translate(op, "versions", err)
+	}
+	var docs []versionDocument
+	if err := cursor.All(ctx, &docs); err != nil {
+		return nil, 0, translate(op, "versions", err)
+	}
+	list := make([]models.Version, len(docs))
+	for i, d := range docs {
+		if list[i], err = d.version(); err != nil {
+			return nil, 0, translate(op, "versions", err)
+		}
+	}
+	return list, total, nil
+}
+
+// SetNotes changes the texts that n mentions and returns the version.
+func (r *Versions) SetNotes(
+	ctx context.Context, workflowID string, number int, n models.VersionNotes,
+) (models.Version, error) {
+	var change bson.D
+	for key, value := range map[string]*string{"name": n.Name, "tag": n.Tag, "description": n.Description} {
+		if value != nil {
+			change = append(change, bson.E{Key: key, Value: *value})
+		}
+	}
+	if len(change) == 0 {
+		return r.Get(ctx, workflowID, number)
+	}
+	var doc versionDocument
+	err := r.coll.FindOneAndUpdate(ctx, numbered(workflowID, number), set(change),
+		options.FindOneAndUpdate().SetReturnDocument(options.After)).Decode(&doc)
+	if err != nil {
+		return models.Version{}, translate("repositories.Versions.SetNotes", "version", err)
+	}
+	v, err := doc.version()
+	return v, translate("repositories.Versions.SetNotes", "version", err)
+}
+
+// SetRunStatus stores how the run of a version ended.
+func (r *Versions) SetRunStatus(ctx context.Context, workflowID string, number int, status string) error {
+	_, err := r.coll.UpdateOne(ctx, numbered(workflowID, number), set(bson.D{{Key: "run_status", Value: status}}))
+	return translate("repositories.Versions.SetRunStatus", "version", err)
+}
+
+func ofWorkflow(id string) bson.D { return bson.D{{Key: "workflow_id", Value: id}} }
+
+func numbered(workflowID string, number int) bson.D {
+	return append(ofWorkflow(workflowID), bson.E{Key: "version", Value: number})
+}
+
+func newestVersion() bson.D { return bson.D{{Key: "version", Value: -1}} }

@@ -1,0 +1,57 @@
+package repositories
+
+import (
+	"context"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/kubeorch/core/models"
+)
+
+// CountRun adds c to a workflow's counters. A workflow that is gone is no
+// error.
+func (r *Workflows) CountRun(ctx context.Context, id string, c models.RunCount) error {
+	update := bson.D{{Key: "$inc", Value: bson.D{
+		{Key: "seq", Value: 1},
+		{Key: "run_count", Value: c.Started},
+		{Key: "success_count", Value: c.Succeeded},
+		{Key: "failure_count", Value: c.Failed},
+	}}}
+	if !c.At.IsZero() {
+		update = append(update, bson.E{Key: "$set", Value: bson.D{{Key: "last_run_at", Value: c.At}}})
+	}
+	_, err := r.coll.UpdateOne(ctx, present(id), update)
+	return translate("repositories.Workflows.CountRun", "workflow", err)
+}
+
+// RaiseVersion tells a workflow that its version number exists. The number
+// never goes down.
+func (r *Workflows) RaiseVersion(ctx context.Context, id string, number int) error {
+	_, err := r.coll.UpdateOne(ctx, present(id), bson.D{
+		{Key: "$max", Value: bson.D{{Key: "version_seq", Value: number}}},
+		{Key: "$inc", Value: bson.D{{Key: "seq", Value: 1}}},
+	})
+	return translate("repositories.Workflows.RaiseVersion", "workflow", err)
+}
+
+// Inventory returns the objects that a workflow has, or may have, in clusters.
+func (r *Workflows) Inventory(ctx context.Context, id string) ([]models.OwnedObject, error) {
+	var doc struct {
+		Inventory []models.OwnedObject `bson:"inventory"`
+	}
+	err := r.coll.FindOne(ctx, bson.D{{Key: "_id", Value: id}},
+		options.FindOne().SetProjection(fields("inventory"))).Decode(&doc)
+	return doc.Inventory, translate("repositories.Workflows.Inventory", "workflow", err)
+}
+
+// SetInventory replaces what Inventory returns. Only the process that runs the
+// workflow may call it.
+func (r *Workflows) SetInventory(ctx context.Context, id string, objects []models.OwnedObject) error {
+	if objects == nil {
+		objects = []models.OwnedObject{}
+	}
+	_, err := r.coll.UpdateOne(ctx, bson.D{{Key: "_id", Value: id}},
+		bson.D{{Key: "$set", Value: bson.D{{Key: "inventory", Value: objects}}}})
+	return translate("repositories.Workflows.SetInventory", "workflow", err)
+}
