@@ -1,0 +1,87 @@
+// Package config reads the server's settings once and checks them.
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Config holds every setting, read and checked. It is not changed after Load.
+type Config struct {
+	Host          string // empty: all interfaces
+	Port          int    // 0: the system picks one
+	MetricsListen string // host:port of a listener for /metrics alone; empty: on the main one
+	GinMode       string
+	LogLevel      string
+	LogFormat     string
+
+	DataDir       string
+	MongoURI      string `json:"-"` // empty: the embedded store in DataDir
+	DBName        string
+	JWTSecret     string `json:"-"` // empty only without MongoURI: made on first start
+	EncryptionKey string `json:"-"` // as JWTSecret
+
+	TokenTTL                    time.Duration
+	TokenRefreshMaxAge          time.Duration // after the login
+	InviteCode                  string        `json:"-"` // the first one; empty: made when needed
+	RegenerateInviteAfterSignup bool
+	Auth                        Auth
+
+	BaseURL        string
+	FrontendURL    string
+	CORSOrigins    []string
+	TrustedProxies []string
+	MaxBody        int64 // bytes
+	RateLimitRPS   int
+	RateLimitBurst int
+	Egress         Egress
+
+	TemplatesDir  string // empty: the templates in the binary
+	PluginsDir    string // empty: none
+	ClusterLogTTL time.Duration
+}
+
+// Auth says how people log in.
+type Auth struct {
+	BuiltinEnabled bool
+	SignupEnabled  bool
+	AllowedDomains []string // of e-mail addresses, lower-case; empty: all
+	Providers      []Provider
+}
+
+// Provider is an external service that people log in with.
+type Provider struct {
+	Name             string            `json:"name"`
+	DisplayName      string            `json:"display_name"`
+	Type             string            `json:"type"` // oidc or oauth2
+	Enabled          bool              `json:"enabled"`
+	ClientID         string            `json:"client_id"`
+	ClientSecret     string            `json:"client_secret"`
+	IssuerURL        string            `json:"issuer_url"`
+	AuthorizationURL string            `json:"authorization_url"`
+	TokenURL         string            `json:"token_url"`
+	UserinfoURL      string            `json:"userinfo_url"`
+	Scopes           []string          `json:"scopes"`
+	Icon             string            `json:"icon"`
+	AllowedDomains   []string          `json:"allowed_domains"`
+	ClaimMappings    map[string]string `json:"claim_mappings"`
+}
+
+// Egress says where cluster servers may be besides public addresses.
+type Egress struct {
+	Loopback bool
+	Private  bool
+	Ranges   []netip.Prefix
+}
+
+// String hides every value: a configuration holds secrets.
+func (Config) String() string { return "[config]" }
+
+// GoString hides every value.
+func (Config) GoString() string { return "[config]" }
+
+// String hides every value: a provider holds a secret.
+func (Provider) String() string { return "[provider]" }
+
+// GoString hides every value.
+func (Provider) GoString() string { return "[provider]" }
