@@ -1,0 +1,117 @@
+package applier
+
+import (
+	"fmt"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kubeorch/core/pkg/kubernetes"
+)
+
+// Action is what became of an object.
+type Action string
+
+// The actions.
+const (
+	Created    Action = "created"
+	Configured Action = "configured"
+	Unchanged  Action = "unchanged"
+	Deleted    Action = "deleted"
+	Skipped    Action = "skipped"
+	Failed     Action = "failed"
+)
+
+// Ref names an object.
+type Ref struct {
+	schema.GroupVersionKind
+
+	Namespace string // "" for cluster-scoped kinds
+	Name      string
+}
+
+// RefOf returns the name of o.
+func RefOf(o *unstructured.Unstructured) Ref {
+	return Ref{GroupVersionKind: o.GroupVersionKind(), Namespace: o.GetNamespace(), Name: o.GetName()}
+}
+
+// String returns the object as people name it: "Deployment default/web".
+func (r Ref) String() string {
+	if r.Namespace == "" {
+		return r.Kind + " " + r.Name
+	}
+	return r.Kind + " " + r.Namespace + "/" + r.Name
+}
+
+// Change is what was done to one object.
+type Change struct {
+	Ref
+
+	Action          Action
+	UID             types.UID // of the object, when there is one
+	ResourceVersion string
+	Message         string // for people; the whole reason when Action is Failed
+	Err             error  // set when Action is Failed: a *kubernetes.Error
+}
+
+func changeFrom(ref Ref, old, now *metav1.PartialObjectMetadata) Change {
+	c := Change{Ref: ref, Action: Created, UID: now.UID, ResourceVersion: now.ResourceVersion}
+	if old != nil {
+		c.Action = Unchanged
+		if differs(old, now) {
+			c.Action = Configured
+		}
+	}
+	return c
+}
+
+// differs tells our own change from one that a controller made to the status
+// in between: the API server moves the time of a manager's entry only when
+// the manager changed something.
+func differs(old, now *metav1.PartialObjectMetadata) bool {
+	if old.ResourceVersion == now.ResourceVersion {
+		return false
+	}
+	if old.Generation != now.Generation {
+		return true
+	}
+	before, after := applied(old), applied(now)
+	return before == nil || after == nil || !before.Time.Equal(after.Time) ||
+		before.FieldsV1.String() != after.FieldsV1.String()
+}
+
+// applied returns the newest entry of a server-side apply.
+func applied(o *metav1.PartialObjectMetadata) *metav1.ManagedFieldsEntry {
+	var newest *metav1.ManagedFieldsEntry
+	for i := range o.ManagedFields {
+		e := &o.ManagedFields[i]
+		if e.Operation == metav1.ManagedFieldsOperationApply && e.Subresource == "" &&
+			(newest == nil || newest.Time.Before(e.Time)) {
+			newest = e
+		}
+	}
+	return newest
+}
+
+// failed words err with the object's name in front.
+func failed(ref Ref, err error) Change {
+	e := kubernetes.Translate(err)
+	msg := e.Message
+	if !strings.HasPrefix(msg, ref.String()+" ") {
+		msg = ref.String() + ": " + msg
+	}
+	return Change{Ref: ref, Action: Failed, Message: msg, Err: e}
+}
+
+// conflictf says why an object cannot be written; the text continues its name.
+func conflictf(ref Ref, format string, args ...any) error {
+	return &kubernetes.Error{Reason: kubernetes.Exists, Message: ref.String() + " " + fmt.Sprintf(format, args...)}
+}
+
+// invalidf says what of an object is refused; the text continues its name.
+func invalidf(ref Ref, format string, args ...any) error {
+	return &kubernetes.Error{Reason: kubernetes.Invalid, Message: ref.String() + " " + fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,77 @@
+package applier
+
+import (
+	"context"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubeorch/core/pkg/kubernetes"
+)
+
+// rule is how a kind deals with what cannot be changed in place.
+type rule struct {
+	// before looks at an existing object of ours before it is written;
+	// replace means to delete it and make it again.
+	before func(ctx context.Context, t *target, req Request) (replace bool, err error)
+	// replaceable says whether an immutable difference is resolved by
+	// deleting the object and making it again.
+	replaceable func(t *target, err error) bool
+	// advice ends the sentence "… cannot be changed on an existing object".
+	advice string
+}
+
+func ruleFor(ref Ref) rule {
+	r := rule{
+		before:      func(context.Context, *target, Request) (bool, error) { return false, nil },
+		replaceable: func(*target, error) bool { return false },
+		advice:      "use another name, or delete the object first",
+	}
+	switch ref.Group + "/" + ref.Kind {
+	case "batch/Job":
+		r.before = rerunFinished
+		r.replaceable = func(*target, error) bool { return true }
+	case "/PersistentVolumeClaim":
+		r.before = checkClaim
+		r.advice = "use another name for a new claim, or delete the claim first, with its data"
+	case "/Service":
+		r.replaceable = headlessToggled
+	case "apps/StatefulSet":
+		r.advice = "use another name, or delete the StatefulSet first; its claims stay"
+	case "apps/Deployment", "apps/DaemonSet":
+		r.advice = "use another name, or delete the workload first"
+	}
+	return r
+}
+
+// explain says what cannot be changed and what to do about it.
+func (r rule) explain(ref Ref, err error) error {
+	e := kubernetes.Translate(err)
+	return &kubernetes.Error{
+		Reason:  kubernetes.Invalid,
+		Message: ref.String() + ": " + e.Message + " (this cannot be changed on an existing object: " + r.advice + ")",
+		Err:     err,
+	}
+}
+
+// immutable recognises the refusals of changes in place; the API has no
+// reason of its own for them.
+func immutable(err error) bool {
+	e := kubernetes.Translate(err)
+	if e.Reason != kubernetes.Invalid && e.Reason != kubernetes.Forbidden {
+		return false
+	}
+	for _, sign := range []string{"immutable", "updates to statefulset spec", "may not change once set", "may not be changed"} {
+		if strings.Contains(e.Message, sign) {
+			return true
+		}
+	}
+	return false
+}
+
+// headlessToggled permits to make a Service again when only that gives or
+// takes its cluster address. Nothing but the address is lost.
+func headlessToggled(t *target, err error) bool {
+	kind, _, _ := unstructured.NestedString(t.object.Object, "spec", "type")
+	return kind != "LoadBalancer" && strings.Contains(kubernetes.Translate(err).Message, "clusterIP")
+}

@@ -1,0 +1,177 @@
+package applier
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubeorch/core/pkg/kubernetes"
+)
+
+// RevisionAnnotation holds a random text that changes whenever a value of the
+// Secret changes. A copy of it in a pod template makes the pods follow.
+const RevisionAnnotation = "kubeorch.io/values-revision"
+
+// ValuesRequest asks for a Secret whose values are typed by people and live
+// in the cluster only.
+type ValuesRequest struct {
+	Object *unstructured.Unstructured // the Secret without data
+	Keys   []string                   // what it may hold; others that we put there are removed
+	Values map[string]string          // as typed; "" and absent keep what is there
+	Adopt  bool
+}
+
+// String hides the values.
+func (ValuesRequest) String() string { return "[values]" }
+
+// GoString hides the values.
+func (ValuesRequest) GoString() string { return "[values]" }
+
+// ValuesState tells what the Secret holds now, without the values.
+type ValuesState struct {
+	Exists   bool
+	Present  []string // keys with a value, in the order of the request
+	Missing  []string // keys without one
+	Revision string   // of RevisionAnnotation
+}
+
+// ApplyValues merges typed values into a Secret, key by key, and creates it
+// when there is something to put in. With nothing typed and no Secret there
+// the Change is Skipped; with nothing typed and somebody else's Secret there
+// it is Unchanged, and the Secret is not touched. No value is ever part of a
+// Change, an error or the state.
+func (a *Applier) ApplyValues(ctx context.Context, req ValuesRequest) (Change, ValuesState) {
+	ctx, cancel := context.WithTimeout(ctx, a.opts.Timeout)
+	defer cancel()
+	t, err := a.target(ctx, req.Object)
+	if err != nil {
+		return failed(RefOf(req.Object), err), ValuesState{}
+	}
+	var c Change
+	var state ValuesState
+	err = retry(ctx, func() (err error) {
+		c, state, err = a.mergeValues(ctx, t, req)
+		return a.conn.Err(err)
+	})
+	if err != nil {
+		return failed(t.ref, withoutValues(err, req.Values)), ValuesState{}
+	}
+	return c, state
+}
+
+func (a *Applier) mergeValues(ctx context.Context, t *target, req ValuesRequest) (Change, ValuesState, error) {
+	meta, err := a.vacate(ctx, t)
+	if err != nil {
+		return Change{}, ValuesState{}, err
+	}
+	old := &corev1.Secret{}
+	if meta != nil {
+		if old, err = a.conn.Typed().CoreV1().Secrets(t.ref.Namespace).Get(ctx, t.ref.Name, metav1.GetOptions{}); err != nil {
+			return Change{}, ValuesState{}, err
+		}
+	}
+	typed := anyTyped(req)
+	if meta != nil && !req.Adopt && !a.owns(meta.Labels) {
+		if typed {
+			return Change{}, ValuesState{}, a.mine(t.ref, meta, false)
+		}
+		state := stateOf(req.Keys, old.Data)
+		state.Exists, state.Revision = true, old.Annotations[RevisionAnnotation]
+		return Change{Ref: t.ref, Action: Unchanged, UID: meta.UID, ResourceVersion: meta.ResourceVersion}, state, nil
+	}
+	if meta == nil && !typed {
+		return Change{Ref: t.ref, Action: Skipped, Message: t.ref.String() + " waits for its values"}, stateOf(req.Keys, nil), nil
+	}
+	return a.writeValues(ctx, t, req, meta, old)
+}
+
+func (a *Applier) writeValues(ctx context.Context, t *target, req ValuesRequest, meta *metav1.PartialObjectMetadata, old *corev1.Secret) (Change, ValuesState, error) {
+	data, changed := merge(req, old.Data)
+	state := stateOf(req.Keys, data)
+	state.Exists, state.Revision = true, old.Annotations[RevisionAnnotation]
+	if changed || state.Revision == "" {
+		state.Revision = strings.ToLower(rand.Text()[:12])
+	}
+	object := &target{ref: t.ref, client: t.client, full: t.full, object: withData(t.object, data, state.Revision)}
+	if meta == nil {
+		c, err := a.create(ctx, object)
+		return c, state, err
+	}
+	// The merge is of this version; another writer makes it a conflict.
+	object.object.SetResourceVersion(old.ResourceVersion)
+	now, err := a.write(ctx, object)
+	if err != nil {
+		if immutable(err) {
+			err = ruleFor(t.ref).explain(t.ref, err)
+		}
+		return Change{}, state, err
+	}
+	return changeFrom(t.ref, meta, now), state, nil
+}
+
+func anyTyped(req ValuesRequest) bool {
+	return slices.ContainsFunc(req.Keys, func(k string) bool { return req.Values[k] != "" })
+}
+
+// merge returns the values to write and whether any differs from before.
+func merge(req ValuesRequest, old map[string][]byte) (data map[string][]byte, changed bool) {
+	data = make(map[string][]byte, len(req.Keys))
+	for _, k := range req.Keys {
+		before, had := old[k]
+		if v := req.Values[k]; v != "" {
+			data[k] = []byte(v)
+			changed = changed || !had || !bytes.Equal(before, data[k])
+		} else if had {
+			data[k] = before
+		}
+	}
+	return data, changed
+}
+
+func stateOf(keys []string, data map[string][]byte) (s ValuesState) {
+	for _, k := range keys {
+		if _, ok := data[k]; ok {
+			s.Present = append(s.Present, k)
+		} else {
+			s.Missing = append(s.Missing, k)
+		}
+	}
+	return s
+}
+
+func withData(o *unstructured.Unstructured, data map[string][]byte, revision string) *unstructured.Unstructured {
+	o = o.DeepCopy()
+	encoded := make(map[string]any, len(data))
+	for k, v := range data {
+		encoded[k] = base64.StdEncoding.EncodeToString(v)
+	}
+	o.Object["data"] = encoded
+	notes := o.GetAnnotations()
+	if notes == nil {
+		notes = make(map[string]string, 1)
+	}
+	notes[RevisionAnnotation] = revision
+	o.SetAnnotations(notes)
+	return o
+}
+
+// withoutValues drops the cause, and any value that the server sent back.
+func withoutValues(err error, values map[string]string) error {
+	e := *kubernetes.Translate(err)
+	e.Err = nil
+	for _, v := range values {
+		if len(v) < 4 { // shorter ones would tear words apart
+			continue
+		}
+		e.Message = strings.ReplaceAll(e.Message, v, "[secret]")
+		e.Message = strings.ReplaceAll(e.Message, base64.StdEncoding.EncodeToString([]byte(v)), "[secret]")
+	}
+	return &e
+}

@@ -1,0 +1,143 @@
+// Package kubernetes connects to clusters: it checks how a cluster is to be
+// reached, keeps one connection per cluster for everybody, and translates
+// what goes wrong into words for users. It knows nothing of the platform.
+package kubernetes
+
+import (
+	"net/url"
+	"strings"
+
+	"k8s.io/client-go/rest"
+)
+
+// Config says how to reach a cluster and how to log in, as a user typed it.
+// PEM fields hold PEM, or base64 of PEM, encoded once or twice.
+type Config struct {
+	Server     string // https://host:port; a kubeconfig's own server wins
+	AuthType   string // one of the Auth constants
+	Token      string
+	CAData     string
+	ClientCert string
+	ClientKey  string
+	Kubeconfig string // YAML
+	Context    string // of the kubeconfig; "" means its current-context
+	Insecure   bool   // do not verify the server's certificate
+	AllowHTTP  bool   // permit http:// servers
+}
+
+// The ways to authenticate.
+const (
+	AuthToken          = "token"
+	AuthServiceAccount = "serviceaccount"
+	AuthCertificate    = "certificate"
+	AuthKubeconfig     = "kubeconfig"
+	AuthOIDC           = "oidc"
+)
+
+// String hides every value: a Config must not reach a log through %v.
+func (Config) String() string { return "[cluster config]" }
+
+// GoString hides every value.
+func (Config) GoString() string { return "[cluster config]" }
+
+// access is a checked Config: embedded data only, nothing that names a file
+// or a program.
+type access struct {
+	server     string
+	serverName string // expected in the certificate, when not the host
+	insecure   bool
+	caPEM      []byte
+	certPEM    []byte
+	keyPEM     []byte
+	token      string
+	username   string
+	password   string
+}
+
+// Check reports what is wrong with the form of c as an *Error of reason
+// BadConfig that names the field. It does no I/O.
+func (c Config) Check() error {
+	_, err := c.resolve()
+	return err
+}
+
+// Endpoint returns the URL of the server that c leads to, which for a
+// kubeconfig is the one in the file.
+func (c Config) Endpoint() (string, error) {
+	a, err := c.resolve()
+	return a.server, err
+}
+
+// Rest returns c as a configuration for client-go's own transports, with the
+// certificates inside. It is for protocols that upgrade the connection; all
+// others share a Connection.
+func (c Config) Rest() (*rest.Config, error) {
+	a, err := c.resolve()
+	if err != nil {
+		return nil, err
+	}
+	return a.rest(), nil
+}
+
+func (c Config) resolve() (access, error) {
+	a, err := c.login()
+	if err != nil {
+		return access{}, err
+	}
+	a.server, err = checkServer(a.server, c.AllowHTTP)
+	if err != nil {
+		return access{}, err
+	}
+	if a.insecure {
+		a.caPEM = nil // client-go refuses both at once
+	}
+	return a, nil
+}
+
+func (a access) rest() *rest.Config {
+	return &rest.Config{
+		Host:        a.server,
+		BearerToken: a.token,
+		Username:    a.username,
+		Password:    a.password,
+		UserAgent:   userAgent,
+		QPS:         -1, // the API server has priority and fairness
+		TLSClientConfig: rest.TLSClientConfig{
+			Insecure: a.insecure, ServerName: a.serverName,
+			CAData: a.caPEM, CertData: a.certPEM, KeyData: a.keyPEM,
+		},
+	}
+}
+
+// secrets returns what must never be part of a message.
+func (a access) secrets() []string {
+	var out []string
+	for _, s := range []string{a.token, a.password} {
+		if len(s) >= 4 { // shorter ones would tear words apart
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func checkServer(server string, allowHTTP bool) (string, error) {
+	server = strings.TrimRight(strings.TrimSpace(server), "/")
+	if server == "" {
+		return "", badConfig("server", "is required")
+	}
+	u, err := url.Parse(server)
+	if err != nil || u.Hostname() == "" {
+		return "", badConfig("server", "must be a URL such as https://host:6443")
+	}
+	switch {
+	case u.User != nil:
+		return "", badConfig("server", "must not contain a user or password")
+	case u.RawQuery != "" || u.Fragment != "":
+		return "", badConfig("server", "must not contain a query or fragment")
+	case u.Scheme == "http" && !allowHTTP:
+		return "", badConfig("server", "must use https: plain http would send the credentials in clear")
+	case u.Scheme != "https" && u.Scheme != "http":
+		return "", badConfig("server", "must be a URL that starts with https://")
+	}
+	return server, nil
+}

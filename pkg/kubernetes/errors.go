@@ -1,0 +1,159 @@
+package kubernetes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"unicode"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Reason is the class of a failure.
+type Reason string
+
+// The classes. Callers may branch on them; texts are for people.
+const (
+	BadConfig     Reason = "BadConfig"     // the configuration is wrong in form; Field names the place
+	Unauthorized  Reason = "Unauthorized"  // the credentials are not accepted
+	Forbidden     Reason = "Forbidden"     // the credentials do not permit this
+	NotFound      Reason = "NotFound"      // no such object
+	UnknownKind   Reason = "UnknownKind"   // the cluster does not know the kind
+	Exists        Reason = "Exists"        // the object is there already
+	Conflict      Reason = "Conflict"      // somebody else changed or holds it
+	Invalid       Reason = "Invalid"       // the cluster refuses the object's content
+	Timeout       Reason = "Timeout"       // no answer in time
+	Cancelled     Reason = "Cancelled"     // the caller gave up
+	Unreachable   Reason = "Unreachable"   // no connection, or it broke
+	NotAllowed    Reason = "NotAllowed"    // the address may not be connected to
+	TLS           Reason = "TLS"           // the secure connection cannot be made
+	NotKubernetes Reason = "NotKubernetes" // something else answers there
+	TooLarge      Reason = "TooLarge"      // the answer exceeds what is read
+	Busy          Reason = "Busy"          // the cluster asks to come back later
+	Other         Reason = "Other"
+)
+
+// Error is a failure to talk to a cluster. Message is fit for users and holds
+// no credentials; Err is for operators.
+type Error struct {
+	Reason  Reason
+	Field   string // for BadConfig: the field of the credentials
+	Message string
+	Err     error
+}
+
+// Error returns the message; the cause is left to Unwrap because it may hold
+// what a hostile server sent.
+func (e *Error) Error() string {
+	if e.Field != "" {
+		return e.Field + ": " + e.Message
+	}
+	return e.Message
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// ReasonOf returns the class of err, translating it first if need be, and ""
+// for nil.
+func ReasonOf(err error) Reason {
+	if err == nil {
+		return ""
+	}
+	return Translate(err).Reason
+}
+
+// Retryable reports whether the same call may succeed shortly.
+func (r Reason) Retryable() bool {
+	return r == Busy || r == Unreachable || r == Timeout || r == Conflict
+}
+
+func badConfig(field, message string) *Error {
+	return &Error{Reason: BadConfig, Field: field, Message: message}
+}
+
+// within puts a path before the message of a BadConfig error; nil stays nil.
+func within(err error, path string) error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return badConfig(e.Field, path+" "+e.Message)
+	}
+	return err
+}
+
+// Translate classifies err and words it for users. It returns nil for nil and
+// an *Error in err's chain as it is.
+func Translate(err error) *Error {
+	if err == nil {
+		return nil
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	if status := apierrors.APIStatus(nil); errors.As(err, &status) {
+		return fromStatus(status.Status(), err)
+	}
+	if meta.IsNoMatchError(err) {
+		return &Error{Reason: UnknownKind, Message: clean(err.Error()), Err: err}
+	}
+	if errors.Is(err, context.Canceled) {
+		return &Error{Reason: Cancelled, Message: "the operation was cancelled", Err: err}
+	}
+	return fromTransport(err)
+}
+
+func fromStatus(s metav1.Status, err error) *Error {
+	e := &Error{Reason: Other, Message: clean(s.Message), Err: err}
+	switch {
+	case s.Code == http.StatusUnauthorized:
+		e.Reason, e.Message = Unauthorized, "the cluster does not accept the credentials"
+	case s.Code == http.StatusForbidden && strings.Contains(s.Message, "exceeded quota"):
+		e.Reason = Invalid
+	case s.Code == http.StatusForbidden:
+		e.Reason, e.Message = Forbidden, "the cluster does not permit this: "+e.Message
+	case s.Reason == metav1.StatusReasonAlreadyExists:
+		e.Reason = Exists
+	case s.Code == http.StatusConflict:
+		e.Reason = Conflict
+	case s.Reason == metav1.StatusReasonNotFound && s.Details != nil && s.Details.Name == "":
+		e.Reason, e.Message = UnknownKind, "the cluster does not know this kind of object, or the server is no Kubernetes API server"
+	case s.Code == http.StatusNotFound:
+		e.Reason = NotFound
+	case s.Reason == metav1.StatusReasonTimeout, s.Code == http.StatusGatewayTimeout:
+		e.Reason = Timeout
+	case s.Code == http.StatusTooManyRequests, s.Code == http.StatusServiceUnavailable, s.Code == http.StatusBadGateway:
+		e.Reason, e.Message = Busy, "the cluster is busy or starting: "+e.Message
+	case s.Code == http.StatusUnprocessableEntity, s.Code == http.StatusBadRequest:
+		e.Reason, e.Message = Invalid, causes(s, e.Message)
+	case s.Code >= http.StatusInternalServerError:
+		e.Message = fmt.Sprintf("the cluster answered with an internal error: %s", e.Message)
+	}
+	return e
+}
+
+// causes lists what is wrong field by field when the server says so.
+func causes(s metav1.Status, fallback string) string {
+	if s.Details == nil || len(s.Details.Causes) == 0 {
+		return fallback
+	}
+	var parts []string
+	for _, c := range s.Details.Causes {
+		parts = append(parts, strings.TrimPrefix(c.Field+": "+c.Message, ": "))
+	}
+	return clean(strings.Join(parts, "; "))
+}
+
+const maxMessage = 500
+
+// clean makes text of a server fit for one line of at most about 500
+// characters.
+func clean(s string) string {
+	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }), " ")
+	if r := []rune(s); len(r) > maxMessage {
+		return string(r[:maxMessage]) + "…"
+	}
+	return strings.ToValidUTF8(s, "�")
+}
