@@ -1,0 +1,113 @@
+package kinds
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+
+	"github.com/kubeorch/core/pkg/validator"
+)
+
+func newStatefulSet(r renderer) Kind {
+	return workload{templated{TypeStatefulSet, r}, statefulSetName, statefulSetValues}
+}
+
+// statefulSetName leaves room for the hash that names a revision: its label
+// on the pods is the name, a hyphen and up to ten characters.
+func statefulSetName(s string) string {
+	const longest = 52
+	if len(s) > longest {
+		return fmt.Sprintf("must be no more than %d characters for a StatefulSet", longest)
+	}
+	return validator.Label(s)
+}
+
+// GoverningService names the headless Service that gives a statefulset's pods
+// their names.
+func GoverningService(n *Node) string {
+	return cmp.Or(n.Data.String("serviceName"), n.Name+"-headless")
+}
+
+func statefulSetValues(n *Node, f fields) map[string]any {
+	claims := claimTemplates(f)
+	m := newMounts(n, f, claimNames(claims)...)
+	for _, c := range claims {
+		m.add(c.mount)
+	}
+	p := newPod(n, f, m, convenience(n, f)...)
+	versioned(f, p.labels)
+	f.exact("serviceName")
+	f.check("serviceName", GoverningService(n), validator.ServiceName)
+	return with(p.values(), map[string]any{
+		"labels":               p.labels,
+		"replicas":             replicas(n, f),
+		"serviceName":          GoverningService(n),
+		"governing":            governing(n, p),
+		"claims":               claims,
+		"podManagementPolicy":  f.choice("podManagementPolicy", string(appsv1.OrderedReadyPodManagement), string(appsv1.ParallelPodManagement)),
+		"updateStrategy":       statefulSetStrategy(f),
+		"minReadySeconds":      f.count("minReadySeconds", 0),
+		"revisionHistoryLimit": f.count("revisionHistoryLimit", 0),
+		"claimRetention":       f.decode("persistentVolumeClaimRetentionPolicy", &appsv1.StatefulSetPersistentVolumeClaimRetentionPolicy{}),
+	})
+}
+
+// governing returns the ports of the headless Service to make, and nil when
+// the drawing has a Service of that name.
+func governing(n *Node, p pod) any {
+	for _, peer := range n.In(TypeService) {
+		if peer.Node.Name == GoverningService(n) && peer.Node.Namespace == n.Namespace {
+			return nil
+		}
+	}
+	ports := []any{}
+	main, _ := p.spec["containers"].([]any)[0].(map[string]any)
+	list, _ := main["ports"].([]any)
+	for i, one := range list {
+		port, _ := one.(map[string]any)
+		name, _ := port["name"].(string)
+		ports = append(ports, map[string]any{
+			"name": cmp.Or(name, fmt.Sprintf("port-%d", i+1)), "port": port["containerPort"], "protocol": port["protocol"],
+		})
+	}
+	return map[string]any{"ports": ports, "labels": objectLabels(n.Name, nil)}
+}
+
+func statefulSetStrategy(f fields) any {
+	if _, short := f.data["updateStrategy"].(string); short {
+		name := f.choice("updateStrategy", string(appsv1.RollingUpdateStatefulSetStrategyType), string(appsv1.OnDeleteStatefulSetStrategyType))
+		if name == nil {
+			return nil
+		}
+		return map[string]any{"type": name}
+	}
+	return f.decode("updateStrategy", &appsv1.StatefulSetUpdateStrategy{})
+}
+
+// convenience returns the variable without which a development database
+// refuses to start when nobody chose a password.
+func convenience(n *Node, f fields) []any {
+	if len(n.In(TypeSecret)) > 0 {
+		return nil // which provides it
+	}
+	image := f.data.String("image")
+	name, value, others := "", "", []string(nil)
+	switch {
+	case strings.Contains(image, "postgres"):
+		name, value, others = "POSTGRES_HOST_AUTH_METHOD", "trust", []string{"POSTGRES_PASSWORD"}
+	case strings.Contains(image, "mysql"), strings.Contains(image, "mariadb"):
+		name, value, others = "MYSQL_ALLOW_EMPTY_PASSWORD", "yes", []string{"MYSQL_ROOT_PASSWORD", "MYSQL_RANDOM_ROOT_PASSWORD"}
+	default:
+		return nil
+	}
+	for _, v := range environment(n, muted(f)) {
+		set, _ := v.(map[string]any)["name"].(string)
+		if set == name || slices.Contains(others, set) {
+			return nil
+		}
+	}
+	return []any{map[string]any{"name": name, "value": value}}
+}

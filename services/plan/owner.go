@@ -1,0 +1,80 @@
+package plan
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/validation"
+)
+
+// What marks an object as a node's. Pod templates carry the two labels as
+// well, so that pods are found by them; selectors never do, since they cannot
+// be changed later.
+const (
+	WorkflowLabel    = "kubeorch.io/workflow" // label: the workflow's id
+	NodeIDLabel      = "kubeorch.io/node"     // label: NodeLabel of the node's id
+	NodeIDAnnotation = "kubeorch.io/node-id"  // annotation: the node's id as it is
+)
+
+// NodeLabel returns the value of NodeIDLabel for a node id: the id itself
+// where it can be a label's value, else a stable hash of it.
+func NodeLabel(id string) string {
+	if id != "" && len(validation.IsValidLabelValue(id)) == 0 {
+		return id
+	}
+	sum := sha256.Sum256([]byte(id))
+	return "sha256-" + hex.EncodeToString(sum[:16])
+}
+
+// own marks o, and the pods it makes, as a node's.
+func own(o *unstructured.Unstructured, workflowID, nodeID string) {
+	labels := map[string]string{WorkflowLabel: NodeLabel(workflowID), NodeIDLabel: NodeLabel(nodeID)}
+	meta := child(o.Object, "metadata")
+	setAll(child(meta, "labels"), labels)
+	child(meta, "annotations")[NodeIDAnnotation] = nodeID
+	for _, m := range podMetas(o) {
+		setAll(child(m, "labels"), labels)
+	}
+}
+
+// SetPodAnnotation sets an annotation on the pods that o makes, if it makes
+// any. A changed value starts new pods.
+func SetPodAnnotation(o *unstructured.Unstructured, key, value string) {
+	metas := podMetas(o)
+	if len(metas) > 0 {
+		child(metas[len(metas)-1], "annotations")[key] = value
+	}
+}
+
+// podMetas returns the metadata of the templates within o, that of its pods
+// last. Those of a
+// StatefulSet's claims are left out: they cannot be changed later, and a node
+// may get another id.
+func podMetas(o *unstructured.Unstructured) []map[string]any {
+	spec, _ := o.Object["spec"].(map[string]any)
+	switch o.GetKind() {
+	case "CronJob":
+		job := child(spec, "jobTemplate")
+		return []map[string]any{child(job, "metadata"), child(child(child(job, "spec"), "template"), "metadata")}
+	case "Deployment", "StatefulSet", "DaemonSet", "Job":
+		return []map[string]any{child(child(spec, "template"), "metadata")}
+	}
+	return nil
+}
+
+// child returns the object at key, made when absent.
+func child(m map[string]any, key string) map[string]any {
+	c, ok := m[key].(map[string]any)
+	if !ok {
+		c = make(map[string]any)
+		m[key] = c
+	}
+	return c
+}
+
+func setAll(m map[string]any, labels map[string]string) {
+	for k, v := range labels {
+		m[k] = v
+	}
+}

@@ -1,0 +1,128 @@
+// Package plan decides what a drawn graph means: which objects, in which
+// order, owned by whom. It takes values and returns values: no I/O, no clock.
+package plan
+
+import (
+	"cmp"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubeorch/core/models"
+	"github.com/kubeorch/core/services/kinds"
+)
+
+// The size of a drawing that is still planned.
+const (
+	MaxNodes = 1000
+	MaxEdges = 5000
+)
+
+// Options are the facts about a plan that the graph does not hold.
+type Options struct {
+	WorkflowID string // marks every object as this workflow's
+}
+
+// Plan is what to do for a graph. It does not depend on the order in which
+// nodes and edges are listed.
+type Plan struct {
+	// Steps holds one step per node, by wave and within a wave by node id.
+	Steps []Step
+}
+
+// Step is what to do for one node.
+type Step struct {
+	NodeID    string
+	Type      string
+	Name      string
+	Namespace string
+	// Objects are to be applied in this order. They carry the ownership
+	// labels, and belong to the caller. An apiVersion that ends in
+	// "/"+kinds.AnyVersion is to be resolved against the cluster's discovery,
+	// which also tells whether the namespace is to be dropped.
+	Objects []*unstructured.Unstructured
+	// Values describes the Secret of values typed at run time, or is nil. That
+	// Secret is not among Objects.
+	Values *kinds.Values
+	// DependsOn lists the nodes whose failure makes this step pointless, in
+	// alphabetical order. All of them are in earlier waves.
+	DependsOn []string
+	Wave      int
+	// Adopt tells that objects of these names which belong to nobody known
+	// may be taken over.
+	Adopt bool
+}
+
+// Waves returns the steps grouped by wave: each depends on earlier ones only.
+func (p *Plan) Waves() [][]Step {
+	var waves [][]Step
+	for i, s := range p.Steps {
+		if i == 0 || s.Wave != p.Steps[i-1].Wave {
+			waves = append(waves, nil)
+		}
+		last := len(waves) - 1
+		waves[last] = append(waves[last], s)
+	}
+	return waves
+}
+
+// Namespaces returns the namespaces that the steps' objects live in, in
+// alphabetical order.
+func (p *Plan) Namespaces() []string {
+	var out []string
+	for _, s := range p.Steps {
+		for _, o := range s.Objects {
+			out = append(out, o.GetNamespace())
+		}
+		if s.Values != nil {
+			out = append(out, s.Values.Object.GetNamespace())
+		}
+	}
+	slices.Sort(out)
+	out = slices.Compact(out)
+	return slices.DeleteFunc(out, func(ns string) bool { return ns == "" })
+}
+
+// Build plans g. When anything is wrong it returns no plan but all problems
+// of all nodes and edges at once, in an order of their own.
+func Build(g models.Graph, reg *kinds.Registry, opt Options) (*Plan, models.Problems) {
+	if p := tooLarge(g); len(p) > 0 {
+		return nil, p
+	}
+	d, problems := resolve(g, reg)
+	problems = append(problems, d.check(reg)...)
+	waves, cycles := d.order()
+	problems = append(problems, cycles...)
+	if len(problems) > 0 {
+		return nil, tidy(problems)
+	}
+	steps, problems := d.steps(waves, reg, opt)
+	problems = append(problems, doubles(steps)...)
+	if len(problems) > 0 {
+		return nil, tidy(problems)
+	}
+	return &Plan{Steps: steps}, nil
+}
+
+func tooLarge(g models.Graph) (p models.Problems) {
+	if len(g.Nodes) == 0 {
+		p.Addf("nodes", "must hold at least one node")
+	}
+	if len(g.Nodes) > MaxNodes {
+		p.Addf("nodes", "must hold at most %d nodes, there are %d", MaxNodes, len(g.Nodes))
+	}
+	if len(g.Edges) > MaxEdges {
+		p.Addf("edges", "must hold at most %d edges, there are %d", MaxEdges, len(g.Edges))
+	}
+	return p
+}
+
+// tidy sorts problems, so that the same drawing always reads the same, and
+// drops repetitions.
+func tidy(p models.Problems) models.Problems {
+	slices.SortStableFunc(p, func(a, b models.Problem) int {
+		return cmp.Or(cmp.Compare(a.Node, b.Node), cmp.Compare(a.Edge, b.Edge),
+			cmp.Compare(a.Field, b.Field), cmp.Compare(a.Message, b.Message))
+	})
+	return slices.Compact(p)
+}

@@ -1,0 +1,119 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubeorch/core/models"
+	"github.com/kubeorch/core/services/kinds"
+)
+
+const adoptKey = "adopt"
+
+// check asks every node's kind what is wrong with it.
+func (d *drawing) check(reg *kinds.Registry) (p models.Problems) {
+	for _, id := range d.ids {
+		n := d.nodes[id]
+		kind, ok := reg.Lookup(n.Type)
+		if !ok {
+			continue // reported when the node was read
+		}
+		found := kind.Check(n)
+		if _, isBool := n.Data[adoptKey].(bool); n.Data.Has(adoptKey) && !isBool {
+			found.Addf(adoptKey, "must be true or false")
+		}
+		for _, one := range found {
+			one.Node = id
+			p = append(p, one)
+		}
+	}
+	return p
+}
+
+// steps renders every node. A kind that fails here has passed its own check,
+// so the text is about that node all the same.
+func (d *drawing) steps(waves [][]string, reg *kinds.Registry, opt Options) ([]Step, models.Problems) {
+	var problems models.Problems
+	steps := make([]Step, 0, len(d.ids))
+	for wave, ids := range waves {
+		for _, id := range ids {
+			s, err := d.step(id, reg, opt)
+			if err != nil {
+				problems = append(problems, models.Problem{Node: id, Message: err.Error()})
+				continue
+			}
+			s.Wave = wave
+			steps = append(steps, s)
+		}
+	}
+	return steps, problems
+}
+
+func (d *drawing) step(id string, reg *kinds.Registry, opt Options) (Step, error) {
+	n := d.nodes[id]
+	kind, _ := reg.Lookup(n.Type)
+	objects, err := kind.Render(n)
+	if err != nil {
+		return Step{}, fmt.Errorf("cannot be rendered: %w", err)
+	}
+	s := Step{
+		NodeID: id, Type: n.Type, Name: n.Name, Namespace: n.Namespace,
+		Objects: objects, DependsOn: d.gates[id], Adopt: n.Data.Bool(adoptKey),
+	}
+	if valued, ok := kind.(kinds.Valued); ok {
+		if s.Values = valued.Values(n); s.Values != nil {
+			s.Objects = without(s.Objects, s.Values.Object)
+		}
+	}
+	for _, o := range s.made() {
+		own(o, opt.WorkflowID, id)
+	}
+	return s, nil
+}
+
+// without returns objects but for the one that o stands for as well: the
+// Secret of a secret node exists only once its values were typed.
+func without(objects []*unstructured.Unstructured, o *unstructured.Unstructured) []*unstructured.Unstructured {
+	return slices.DeleteFunc(objects, func(other *unstructured.Unstructured) bool { return identify(other) == identify(o) })
+}
+
+// made returns all objects that a step brings into a cluster.
+func (s Step) made() []*unstructured.Unstructured {
+	if s.Values == nil {
+		return s.Objects
+	}
+	return append(s.Objects[:len(s.Objects):len(s.Objects)], s.Values.Object)
+}
+
+type identity struct{ apiVersion, kind, namespace, name string }
+
+func identify(o *unstructured.Unstructured) identity {
+	return identity{o.GetAPIVersion(), o.GetKind(), o.GetNamespace(), o.GetName()}
+}
+
+// doubles reports objects that two nodes would make, at both of them.
+func doubles(steps []Step) (p models.Problems) {
+	maker := make(map[identity]string)
+	for _, s := range steps {
+		for _, o := range s.made() {
+			id := identify(o)
+			other, taken := maker[id]
+			if !taken {
+				maker[id] = s.NodeID
+				continue
+			}
+			if other == s.NodeID {
+				continue
+			}
+			p = append(p, double(s.NodeID, other, o), double(other, s.NodeID, o))
+		}
+	}
+	return p
+}
+
+func double(node, other string, o *unstructured.Unstructured) models.Problem {
+	return models.Problem{Node: node, Field: "name",
+		Message: fmt.Sprintf("makes the %s %s/%s, and so does node %q", o.GetKind(), o.GetNamespace(), o.GetName(), other)}
+}
