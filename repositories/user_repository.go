@@ -1,0 +1,90 @@
+package repositories
+
+import (
+	"context"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/kubeorch/core/models"
+)
+
+// Users stores accounts. It is safe for concurrent use.
+type Users struct{ coll *mongo.Collection }
+
+// NewUsers returns the users of db.
+func NewUsers(db *mongo.Database) *Users { return &Users{db.Collection("users")} }
+
+// userDocument is a user as it is stored. Only the first account has an
+// AdminSlot, and a unique index lets one document have it.
+type userDocument struct {
+	models.User `bson:",inline"`
+	AdminSlot   bool `bson:"admin_slot,omitempty"`
+}
+
+// HasAdmin reports whether the first account exists.
+func (r *Users) HasAdmin(ctx context.Context) (bool, error) {
+	const op = "repositories.Users.HasAdmin"
+	err := r.coll.FindOne(ctx, bson.D{{Key: "admin_slot", Value: true}},
+		options.FindOne().SetProjection(bson.D{{Key: "_id", Value: 1}})).Err()
+	if models.KindOf(translate(op, "user", err)) == models.NotFound && err != nil {
+		return false, nil
+	}
+	return err == nil, translate(op, "user", err)
+}
+
+// InsertFirst stores u as the first account, unless there is one: then it
+// stores nothing and first is false. Of many calls at once, one is first.
+func (r *Users) InsertFirst(ctx context.Context, u models.User) (first bool, err error) {
+	_, err = r.coll.InsertOne(ctx, userDocument{User: u, AdminSlot: true})
+	if mongo.IsDuplicateKeyError(err) {
+		return false, nil
+	}
+	return err == nil, translate("repositories.Users.InsertFirst", "user", err)
+}
+
+// Insert stores a later account. An e-mail address that is taken is a Conflict.
+func (r *Users) Insert(ctx context.Context, u models.User) error {
+	_, err := r.coll.InsertOne(ctx, userDocument{User: u})
+	return translate("repositories.Users.Insert", "user", err)
+}
+
+// ByEmail returns the account with a lower-case address, or NotFound.
+func (r *Users) ByEmail(ctx context.Context, email string) (models.User, error) {
+	return r.find(ctx, "repositories.Users.ByEmail", bson.D{{Key: "email", Value: email}})
+}
+
+// ByID returns an account, or NotFound.
+func (r *Users) ByID(ctx context.Context, id string) (models.User, error) {
+	return r.find(ctx, "repositories.Users.ByID", byID(id))
+}
+
+// SetName changes the name and returns the account as it then is.
+func (r *Users) SetName(ctx context.Context, id, name string, at time.Time) (models.User, error) {
+	const op = "repositories.Users.SetName"
+	set := bson.D{{Key: "$set", Value: bson.D{{Key: "name", Value: name}, {Key: "updated_at", Value: at}}}}
+	var u models.User
+	err := r.coll.FindOneAndUpdate(ctx, byID(id), set, options.FindOneAndUpdate().SetReturnDocument(options.After)).Decode(&u)
+	return u, translate(op, "user", err)
+}
+
+// SetPasswordHash replaces the password's hash, or is NotFound.
+func (r *Users) SetPasswordHash(ctx context.Context, id, hash string, at time.Time) error {
+	const op = "repositories.Users.SetPasswordHash"
+	set := bson.D{{Key: "$set", Value: bson.D{{Key: "password_hash", Value: hash}, {Key: "updated_at", Value: at}}}}
+	res, err := r.coll.UpdateOne(ctx, byID(id), set)
+	if err == nil && res.MatchedCount == 0 {
+		err = mongo.ErrNoDocuments
+	}
+	return translate(op, "user", err)
+}
+
+func (r *Users) find(ctx context.Context, op string, filter bson.D) (models.User, error) {
+	var u models.User
+	err := r.coll.FindOne(ctx, filter).Decode(&u)
+	return u, translate(op, "user", err)
+}
+
+func byID(id string) bson.D { return bson.D{{Key: "_id", Value: id}} }

@@ -1,0 +1,153 @@
+package services
+
+import (
+	"context"
+	"net/mail"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/kubeorch/core/models"
+)
+
+const (
+	maxPersonName = 100 // characters
+	maxEmail      = 254 // bytes, as in RFC 5321
+)
+
+const emailTaken = "an account with this e-mail address exists already"
+
+// Register makes an account and starts its first session. The first account of
+// all becomes admin, exactly once however many register at the same moment;
+// every later one is a user and needs the invite code.
+func (a *Auth) Register(ctx context.Context, in models.Registration) (models.Session, error) {
+	const op = "services.Auth.Register"
+	in.Name, in.Email = strings.TrimSpace(in.Name), normalEmail(in.Email)
+	if err := checkRegistration(in).Err(op); err != nil {
+		return models.Session{}, err
+	}
+	if !a.rules.Enabled || !a.rules.SignupEnabled {
+		return models.Session{}, forbidden(op, "signing up is disabled")
+	}
+	if !a.domainAllowed(in.Email) {
+		return models.Session{}, forbidden(op, "signing up is not open to this e-mail domain")
+	}
+	u, err := a.create(ctx, in)
+	if err != nil {
+		return models.Session{}, err
+	}
+	return a.session(u)
+}
+
+// create stores the account as the first or as a later one.
+func (a *Auth) create(ctx context.Context, in models.Registration) (models.User, error) {
+	later, err := a.users.HasAdmin(ctx)
+	if err != nil {
+		return models.User{}, err
+	}
+	if later {
+		// Checked before the costly hash, and once more when the code is used.
+		if err := a.mayJoin(ctx, in); err != nil {
+			return models.User{}, err
+		}
+	}
+	hash, err := a.passwords.Hash(ctx, in.Password)
+	if err != nil {
+		return models.User{}, err
+	}
+	u := newUser(in, hash)
+	if !later {
+		first, err := a.found(ctx, u)
+		if err != nil || first.ID != "" {
+			return first, err
+		}
+		if err := a.mayJoin(ctx, in); err != nil { // somebody else was faster
+			return models.User{}, err
+		}
+	}
+	return u, a.join(ctx, u, in.InviteCode)
+}
+
+// found stores u as the first account. The result is empty when another one
+// was faster.
+func (a *Auth) found(ctx context.Context, u models.User) (models.User, error) {
+	if _, err := a.invites.Invites(ctx); err != nil { // makes the first code
+		return models.User{}, err
+	}
+	u.Role = models.RoleAdmin
+	first, err := a.users.InsertFirst(ctx, u)
+	if err != nil || !first {
+		return models.User{}, err
+	}
+	return u, nil
+}
+
+// mayJoin checks what keeps an account from being made, changing nothing.
+func (a *Auth) mayJoin(ctx context.Context, in models.Registration) error {
+	const op = "services.Auth.Register"
+	if err := a.invites.check(ctx, in.InviteCode); err != nil {
+		return err
+	}
+	_, err := a.users.ByEmail(ctx, in.Email)
+	switch {
+	case err == nil:
+		return &models.Error{Op: op, Kind: models.Conflict, Msg: emailTaken}
+	case models.KindOf(err) == models.NotFound:
+		return nil
+	}
+	return err
+}
+
+// join stores u as a later account and uses the invite code up.
+func (a *Auth) join(ctx context.Context, u models.User, code string) error {
+	giveBack, err := a.invites.use(ctx, code)
+	if err != nil {
+		return err
+	}
+	err = a.users.Insert(ctx, u)
+	if err == nil {
+		return nil
+	}
+	giveBack(ctx)
+	if models.KindOf(err) == models.Conflict {
+		return &models.Error{Op: "services.Auth.Register", Kind: models.Conflict, Msg: emailTaken, Err: err}
+	}
+	return err
+}
+
+func (a *Auth) domainAllowed(email string) bool {
+	_, domain, _ := strings.Cut(email, "@")
+	return len(a.rules.AllowedDomains) == 0 || slices.Contains(a.rules.AllowedDomains, domain)
+}
+
+func checkRegistration(in models.Registration) models.Problems {
+	var p models.Problems
+	checkName(&p, in.Name)
+	if !validEmail(in.Email) {
+		p.Addf("email", "must be an e-mail address")
+	}
+	checkPassword(&p, "password", in.Password)
+	return p
+}
+
+func checkName(p *models.Problems, name string) {
+	switch n := utf8.RuneCountInString(name); {
+	case n == 0:
+		p.Addf("name", "is required")
+	case n > maxPersonName:
+		p.Addf("name", "must have at most %d characters", maxPersonName)
+	case strings.ContainsFunc(name, unicode.IsControl):
+		p.Addf("name", "must not contain control characters")
+	}
+}
+
+func normalEmail(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
+
+func validEmail(s string) bool {
+	if len(s) > maxEmail || strings.ContainsAny(s, "\"<>() \t\r\n") {
+		return false
+	}
+	at, err := mail.ParseAddress(s)
+	return err == nil && at.Address == s
+}
