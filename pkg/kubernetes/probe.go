@@ -12,11 +12,12 @@ import (
 // who we are, or, where it does not tell, for a list that it may forbid but
 // only to somebody it knows.
 func (c *Connection) Test(ctx context.Context) error {
-	if _, err := c.discovery.ServerVersionWithContext(ctx); err != nil {
-		e := Translate(err)
-		if e.Reason != Forbidden { // anonymous access may be switched off
-			return c.Err(notAPI(e))
-		}
+	v, err := c.discovery.ServerVersionWithContext(ctx)
+	switch {
+	case err != nil && ReasonOf(err) != Forbidden: // some forbid even that
+		return c.Err(notAPI(Translate(err)))
+	case err == nil && v.GitVersion == "":
+		return notAPI(&Error{Reason: Other})
 	}
 	review, err := c.typed.AuthenticationV1().SelfSubjectReviews().
 		Create(ctx, &authv1.SelfSubjectReview{}, metav1.CreateOptions{})
