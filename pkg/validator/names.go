@@ -20,14 +20,6 @@ func ServiceName(s string) string { return joined(validation.IsDNS1035Label(s)) 
 // Subdomain checks a DNS-1123 subdomain, such as the name of a storage class.
 func Subdomain(s string) string { return joined(validation.IsDNS1123Subdomain(s)) }
 
-// Host checks a host name of an ingress; its first label may be "*".
-func Host(s string) string {
-	if strings.HasPrefix(s, "*.") {
-		return joined(validation.IsWildcardDNS1123Subdomain(s))
-	}
-	return Subdomain(s)
-}
-
 // QualifiedName checks a label key or a name like example.com/key.
 func QualifiedName(s string) string {
 	return joined(validation.IsQualifiedName(s))
@@ -72,5 +64,7 @@ func details(errs field.ErrorList) string {
 	slices.Sort(msgs) // those of a map come in any order
 	return joined(slices.Compact(msgs))
 }
+
+func wildcard(s string) string { return joined(validation.IsWildcardDNS1123Subdomain(s)) }
 
 func joined(msgs []string) string { return strings.Join(msgs, "; ") }

@@ -67,9 +67,14 @@ func (f fields) exact(key string) (s string, ok bool) {
 	return s, ok
 }
 
-// choice returns the text at key, which must be one of options.
+// choice returns the text at key, which must be one of options, and nil when
+// it is not.
 func (f fields) choice(key string, options ...string) any {
-	return f.text(key, oneOf(options...))
+	s := f.text(key, oneOf(options...))
+	if text, _ := s.(string); !slices.Contains(options, text) {
+		return nil
+	}
+	return s
 }
 
 func oneOf(options ...string) rule {
@@ -81,13 +86,19 @@ func oneOf(options ...string) rule {
 	}
 }
 
+// absent reports whether nothing is at key: no value, null, or blank text,
+// which is how forms clear a number.
+func (f fields) absent(key string) bool {
+	s, isText := f.data[key].(string)
+	return f.data[key] == nil || isText && strings.TrimSpace(s) == ""
+}
+
 // number returns the whole number at key as int64, zero included.
 func (f fields) number(key string, lowest, highest int64) any {
-	v := f.data[key]
-	if s, ok := v.(string); v == nil || ok && strings.TrimSpace(s) == "" {
+	if f.absent(key) {
 		return nil
 	}
-	n, ok := models.Int(v)
+	n, ok := f.data.Int(key)
 	if !ok {
 		f.addf(key, "must be a whole number")
 		return nil

@@ -44,6 +44,19 @@ func (f fields) annotations(key string) map[string]string {
 	return m
 }
 
+// selector returns the labels at key by which others are found. It is strict
+// about unfinished entries, since leaving one out would match more than was
+// meant. An empty object stays one: it matches everything.
+func (f fields) selector(key string) map[string]string {
+	sub, _ := f.object(key)
+	for _, k := range sub.data.Keys() {
+		if placeholder(k) || sub.data[k] == nil {
+			f.addf(at(key, k), "is unfinished: give the label a key and a value, or remove it")
+		}
+	}
+	return f.labels(key)
+}
+
 // stringMap returns the object at key with each value as text: numbers and
 // truth values in their usual notation. Null values, the empty key and the
 // placeholders of a form are left out. It is never nil.
@@ -57,7 +70,7 @@ func (f fields) stringMap(key string) map[string]string {
 		}
 		s, ok := scalar(v)
 		if !ok {
-			f.addf(fmt.Sprintf("%s[%q]", key, k), "must be text")
+			f.addf(at(key, k), "must be text")
 			continue
 		}
 		m[k] = s
@@ -95,6 +108,9 @@ func (f fields) quantity(key string, rules ...rule) any {
 	f.check(key, s, rules...)
 	return s
 }
+
+// at is the path of an entry of the object at field.
+func at(field, entry string) string { return fmt.Sprintf("%s[%q]", field, entry) }
 
 // placeholder reports whether a form made up key before a name was typed.
 func placeholder(key string) bool {

@@ -2,7 +2,6 @@ package kinds
 
 import (
 	"encoding/base64"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -54,6 +53,3 @@ func (configMap) values(f fields) map[string]any {
 	}
 	return map[string]any{"data": data, "binaryData": binary, "immutable": f.flag("immutable")}
 }
-
-// at is the path of a key in the object at field.
-func at(field, key string) string { return fmt.Sprintf("%s[%q]", field, key) }

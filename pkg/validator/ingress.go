@@ -1,0 +1,39 @@
+package validator
+
+import (
+	"net/netip"
+	"strings"
+)
+
+// IngressPath checks a path of an ingress. Unless it is left to the
+// controller it must be plain: no empty, "." or ".." part and no hidden slash.
+func IngressPath(path, pathType string) string {
+	if !strings.HasPrefix(path, "/") {
+		return `must begin with "/"`
+	}
+	if pathType == "ImplementationSpecific" {
+		return ""
+	}
+	for _, bad := range []string{"//", "/./", "/../", "%2f", "%2F"} {
+		if strings.Contains(path, bad) {
+			return "must not contain " + show(bad)
+		}
+	}
+	for _, bad := range []string{"/..", "/."} {
+		if strings.HasSuffix(path, bad) {
+			return "must not end with " + show(bad)
+		}
+	}
+	return ""
+}
+
+// Host checks a host name of an ingress; its first label may be "*".
+func Host(s string) string {
+	if _, err := netip.ParseAddr(s); err == nil {
+		return "must be a host name, not an address"
+	}
+	if strings.HasPrefix(s, "*.") {
+		return wildcard(s)
+	}
+	return Subdomain(s)
+}

@@ -1,0 +1,108 @@
+package kinds
+
+import (
+	"slices"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubeorch/core/models"
+)
+
+// networkPolicy says who may talk to whom. Nothing unfinished in it is ever
+// left out if that would let more through than was drawn; it is a problem.
+type networkPolicy struct{ templated }
+
+// Check reports unfinished rules, peers and ports, and whatever a cluster
+// would refuse.
+func (k networkPolicy) Check(n *Node) models.Problems {
+	p := k.check(n)
+	k.values(n, read(n, &p))
+	return p
+}
+
+// Render returns the NetworkPolicy.
+func (k networkPolicy) Render(n *Node) ([]*unstructured.Unstructured, error) {
+	return k.render(n, k.values(n, read(n, &models.Problems{})))
+}
+
+func (networkPolicy) values(n *Node, f fields) map[string]any {
+	ingress, egress := f.objects("ingressRules"), f.objects("egressRules")
+	checkHandles(n, f, append(slices.Clone(ingress), egress...))
+	return map[string]any{
+		"podSelector": protectedPods(n, f),
+		"policyTypes": policyTypes(f, len(egress) > 0),
+		"ingress":     policyRules(n, ingress, "from"),
+		"egress":      policyRules(n, egress, "to"),
+	}
+}
+
+// policyTypes returns the directions that the policy limits. Without a word
+// on it they are what Kubernetes takes them to be.
+func policyTypes(f fields, hasEgress bool) []string {
+	types := f.texts("policyTypes", oneOf("Ingress", "Egress"))
+	slices.Sort(types)
+	types = slices.Compact(types)
+	slices.Reverse(types) // Ingress comes first
+	switch {
+	case len(types) > 0:
+		return types
+	case hasEgress:
+		return []string{"Ingress", "Egress"}
+	}
+	return []string{"Ingress"}
+}
+
+// protectedPods selects the pods of the workloads that edges lead to, else
+// those of the stored labels. No label at all is every pod of the namespace.
+func protectedPods(n *Node, f fields) map[string]any {
+	labels := f.selector("podSelector")
+	var apps []string
+	for _, p := range n.Out(Workloads()...) {
+		if general(p.Handle) {
+			f.near("podSelector", n, p)
+			apps = append(apps, p.Node.Name)
+		}
+	}
+	slices.Sort(apps)
+	apps = slices.Compact(apps)
+	switch len(apps) {
+	case 0:
+		return matchLabels(labels)
+	case 1:
+		labels["app"] = apps[0]
+		return matchLabels(labels)
+	}
+	delete(labels, "app")
+	selector := matchLabels(labels)
+	selector["matchExpressions"] = []map[string]any{{"key": "app", "operator": "In", "values": apps}}
+	return selector
+}
+
+func matchLabels(labels map[string]string) map[string]any {
+	if len(labels) == 0 {
+		return map[string]any{}
+	}
+	return map[string]any{"matchLabels": labels}
+}
+
+// checkHandles reports edges that leave from a rule which is not there.
+func checkHandles(n *Node, f fields, rules []fields) {
+	for _, p := range n.Out(Workloads()...) {
+		known := slices.ContainsFunc(rules, func(r fields) bool { return r.data["id"] == p.Handle })
+		if !general(p.Handle) && !known {
+			f.addf("ingressRules", "have no rule %q, from which an edge leads to %s %q", p.Handle, p.Node.Type, p.Node.Name)
+		}
+	}
+}
+
+// policyRules lays the rules of one direction out; side is "from" or "to".
+func policyRules(n *Node, rules []fields, side string) []map[string]any {
+	var laidOut []map[string]any
+	for _, r := range rules {
+		laidOut = append(laidOut, map[string]any{
+			"peers": policyPeers(n, r, side),
+			"ports": policyPorts(r),
+		})
+	}
+	return laidOut
+}
