@@ -1,0 +1,125 @@
+package status
+
+import (
+	"fmt"
+	"regexp"
+
+	kstatus "github.com/fluxcd/cli-utils/pkg/kstatus/status"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// workload are the facts of what keeps a number of pods running.
+type workload struct {
+	desired  int64
+	ready    int64
+	updated  int64 // pods of the newest version
+	observed bool  // the controller has seen the present spec
+	phase    phase
+	refused  string           // why the cluster lets no pod be made, e.g. for a quota
+	figures  map[string]int64 // what the node's type shows
+}
+
+func extractDeployment(u *unstructured.Unstructured) facts {
+	o := object(u.Object)
+	st := o.at("status")
+	w := workload{
+		desired:  o.at("spec").numberOr("replicas", 1),
+		ready:    st.number("readyReplicas"),
+		updated:  st.number("updatedReplicas"),
+		observed: o.observed(),
+		phase:    phaseOf(u),
+	}
+	if c := o.condition("ReplicaFailure"); c.status == "True" {
+		w.refused = refusal(c.message)
+	}
+	w.figures = map[string]int64{"replicas": w.desired, "readyReplicas": w.ready}
+	return w
+}
+
+func extractStatefulSet(u *unstructured.Unstructured) facts {
+	o := object(u.Object)
+	st := o.at("status")
+	w := workload{
+		desired:  o.at("spec").numberOr("replicas", 1),
+		ready:    st.number("readyReplicas"),
+		updated:  st.number("updatedReplicas"),
+		observed: o.observed(),
+		phase:    phaseOf(u),
+	}
+	w.figures = map[string]int64{"replicas": w.desired, "readyReplicas": w.ready, "currentReplicas": st.number("currentReplicas")}
+	return w
+}
+
+func extractDaemonSet(u *unstructured.Unstructured) facts {
+	o := object(u.Object)
+	st := o.at("status")
+	w := workload{
+		desired:  st.number("desiredNumberScheduled"),
+		ready:    st.number("numberReady"),
+		updated:  st.number("updatedNumberScheduled"),
+		observed: o.observed(),
+		phase:    phaseOf(u),
+	}
+	w.figures = map[string]int64{
+		"numberReady": w.ready, "desiredNumberScheduled": w.desired, "numberAvailable": st.number("numberAvailable"),
+	}
+	return w
+}
+
+// refusedPod is the name of a pod that could not be made. Each try has
+// another, which would make the message change for ever.
+//
+//nolint:gochecknoglobals // compiled once, never written
+var refusedPod = regexp.MustCompile(`pods "[^"]*" is forbidden: `)
+
+func refusal(message string) string { return refusedPod.ReplaceAllString(message, "") }
+
+func (w workload) status(o *Object, pods []*Pod) Status {
+	s := make(Status, len(w.figures)+3)
+	for k, n := range w.figures {
+		s[k] = n
+	}
+	state, reason, message := w.judge(o, pods)
+	s["state"] = state
+	return with(s, reason, message)
+}
+
+// judge is the table of a workload's states. Facts that contradict each other
+// are common while controllers work, so the order of the rows counts.
+func (w workload) judge(o *Object, pods []*Pod) (state, reason, message string) {
+	c, troubled := causeIn(pods)
+	switch {
+	case o.Deleting:
+		return "partial", "Terminating", "is being deleted from the cluster"
+	case !w.observed:
+		return "partial", "", "the cluster has not taken up the last change yet"
+	case w.desired == 0:
+		return "healthy", "", ""
+	case w.phase.status == kstatus.CurrentStatus && w.ready >= w.desired:
+		return "healthy", "", ""
+	case troubled && c.lonely:
+		return "error", c.Reason, c.message(w.desired)
+	case w.refused != "":
+		return failing(w.ready), "FailedCreate", fmt.Sprintf("%s; the cluster refuses to make more: %s", w.count(), w.refused)
+	case w.phase.status == kstatus.FailedStatus:
+		return "error", "ProgressDeadlineExceeded", fmt.Sprintf("%s, and no progress within the deadline", w.count())
+	case troubled:
+		return "partial", c.Reason, w.count() + "; " + c.message(w.desired)
+	case w.ready >= w.desired && w.updated < w.desired:
+		return "partial", "", fmt.Sprintf("%d of %d pods run the new version", w.updated, w.desired)
+	}
+	return "partial", "", w.count()
+}
+
+func (w workload) count() string {
+	return fmt.Sprintf("%d of %d pods ready", w.ready, w.desired)
+}
+
+// failing is the state of a workload with a failure: it is an error only
+// where nothing of it works.
+func failing(ready int64) string {
+	if ready > 0 {
+		return "partial"
+	}
+	return "error"
+}
