@@ -1,0 +1,87 @@
+package database
+
+import (
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+)
+
+// The names of the collections.
+const (
+	Users     = "users"
+	Clusters  = "clusters"
+	Workflows = "workflows"
+	Versions  = "versions"
+	Runs      = "runs"
+)
+
+// RunsOneRunning is the index that lets a workflow have one running run only:
+// inserting a second one fails with a duplicate key.
+const RunsOneRunning = "runs_one_running"
+
+// index is one row of the table of indexes. Its name is made from the key
+// unless it is given.
+type index struct {
+	collection string
+	key        bson.D
+	name       string
+	unique     bool
+	partial    bson.D // only documents like this are in the index
+}
+
+// indexes lists every index that there is. EnsureIndexes makes the database
+// agree with it.
+func indexes() []index {
+	running := bson.D{{Key: "status", Value: "running"}}
+	return []index{
+		{collection: Users, key: asc("email"), unique: true},
+		// Only the account that became admin by being the first has a slot.
+		{collection: Users, key: asc("admin_slot"), unique: true, partial: exists("admin_slot")},
+
+		{collection: Clusters, key: asc("owner_id", "name"), unique: true},
+		{collection: Clusters, key: newest("created_at", "owner_id")},
+		{collection: Clusters, key: asc("owner_id"), name: "clusters_one_default", unique: true,
+			partial: bson.D{{Key: "default", Value: true}}},
+
+		{collection: Workflows, key: newest("updated_at", "owner_id")},
+		{collection: Workflows, key: asc("cluster_owner_id", "cluster_id")},
+
+		{collection: Versions, key: newest("version", "workflow_id"), unique: true},
+
+		{collection: Runs, key: newest("started_at", "workflow_id")},
+		{collection: Runs, key: asc("workflow_id"), name: RunsOneRunning, unique: true, partial: running},
+		{collection: Runs, key: asc("lease_until"), partial: running},
+	}
+}
+
+// asc is an ascending key on the fields.
+func asc(fields ...string) bson.D {
+	var key bson.D
+	for _, f := range fields {
+		key = append(key, bson.E{Key: f, Value: 1})
+	}
+	return key
+}
+
+// newest is a key for lists of what belongs to by, last first.
+func newest(field string, by ...string) bson.D {
+	return append(asc(by...), bson.E{Key: field, Value: -1})
+}
+
+func exists(field string) bson.D {
+	return bson.D{{Key: field, Value: bson.D{{Key: "$exists", Value: true}}}}
+}
+
+func (ix index) model() mongo.IndexModel {
+	o := options.Index()
+	if ix.name != "" {
+		o.SetName(ix.name)
+	}
+	if ix.unique {
+		o.SetUnique(true)
+	}
+	if ix.partial != nil {
+		o.SetPartialFilterExpression(ix.partial)
+	}
+	return mongo.IndexModel{Keys: ix.key, Options: o}
+}

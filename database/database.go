@@ -1,0 +1,112 @@
+// Package database opens the document database: a MongoDB server, or the
+// embedded store when none is configured.
+package database
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/kubeorch/core/database/embedded"
+)
+
+// DefaultName is the database's name when the configuration gives none.
+const DefaultName = "kubeorch"
+
+// Config says which database to open.
+type Config struct {
+	URI     string       // of a MongoDB server; empty: the embedded store
+	Name    string       // of the database; empty: DefaultName
+	DataDir string       // the embedded store lies in its folder db
+	Log     *slog.Logger // nil: nothing is logged
+}
+
+// DB is an open database. It is safe for concurrent use.
+type DB struct {
+	client *mongo.Client
+	db     *mongo.Database
+	store  *embedded.Store // nil with a server
+}
+
+// Open connects to the database and checks that it answers. Ctx bounds the
+// opening only; Close must be called.
+func Open(ctx context.Context, cfg Config) (*DB, error) {
+	if cfg.Name == "" {
+		cfg.Name = DefaultName
+	}
+	if cfg.URI != "" {
+		return connect(ctx, options.Client().ApplyURI(cfg.URI), cfg.Name, nil)
+	}
+	store, err := embedded.Open(ctx, filepath.Join(cfg.DataDir, "db"), embedded.Options{Log: cfg.Log})
+	if err != nil {
+		return nil, err
+	}
+	return connect(ctx, store.ClientOptions(), cfg.Name, store)
+}
+
+func connect(ctx context.Context, o *options.ClientOptions, name string, store *embedded.Store) (*DB, error) {
+	// Nested documents of unknown shape become maps, which encode as JSON
+	// objects; empty lists and maps are stored as such and not as null.
+	o.SetBSONOptions(&options.BSONOptions{DefaultDocumentM: true, NilSliceAsEmpty: true, NilMapAsEmpty: true})
+	o.SetAppName("kubeorch")
+	d := &DB{store: store}
+	var err error
+	if d.client, err = mongo.Connect(o); err != nil {
+		return nil, errors.Join(fmt.Errorf("connect the database: %w", err), d.Close(ctx))
+	}
+	d.db = d.client.Database(name)
+	if err := d.Ping(ctx); err != nil {
+		return nil, errors.Join(err, d.Close(ctx))
+	}
+	return d, nil
+}
+
+// Database is where the collections are.
+func (d *DB) Database() *mongo.Database { return d.db }
+
+// Embedded reports whether the database is the embedded store.
+func (d *DB) Embedded() bool { return d.store != nil }
+
+// Ping reports whether the database answers.
+func (d *DB) Ping(ctx context.Context) error {
+	if err := d.client.Ping(ctx, nil); err != nil {
+		return fmt.Errorf("the database does not answer: %w", err)
+	}
+	return nil
+}
+
+// Close ends all connections and, with the embedded store, closes its files.
+func (d *DB) Close(ctx context.Context) error {
+	var errs []error
+	if d.client != nil {
+		errs = append(errs, d.client.Disconnect(ctx))
+	}
+	if d.store != nil {
+		errs = append(errs, d.store.Close(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// EnsureIndexes makes every index in the table that is missing. It may be
+// called again and again, and by several processes at once. An index that
+// exists with other options is dropped and made anew.
+func (d *DB) EnsureIndexes(ctx context.Context) error {
+	for _, ix := range indexes() {
+		view := d.db.Collection(ix.collection).Indexes()
+		_, err := view.CreateOne(ctx, ix.model())
+		if conflicts(err) {
+			if err = dropConflicting(ctx, view, ix); err == nil {
+				_, err = view.CreateOne(ctx, ix.model())
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("index %v of %s: %w", ix.key, ix.collection, err)
+		}
+	}
+	return nil
+}

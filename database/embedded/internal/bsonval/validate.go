@@ -1,0 +1,85 @@
+package bsonval
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
+)
+
+// MaxDepth is how deep documents and arrays may be nested.
+const MaxDepth = 180
+
+// ErrDepth reports a document that is nested deeper than MaxDepth.
+var ErrDepth = errors.New("document is nested too deeply")
+
+var errLength = errors.New("document has a wrong length")
+
+// Validate checks that doc is one well-formed document and nothing else.
+// It allocates nothing, however large the lengths in doc claim to be.
+func Validate(doc []byte) error { return validate(doc, 1) }
+
+func validate(doc []byte, depth int) error {
+	if depth > MaxDepth {
+		return ErrDepth
+	}
+	if len(doc) < 5 || int64(binary.LittleEndian.Uint32(doc)) != int64(len(doc)) || doc[len(doc)-1] != 0 {
+		return errLength
+	}
+	rem := doc[4 : len(doc)-1]
+	for len(rem) > 0 {
+		end := bytes.IndexByte(rem[1:], 0)
+		if end < 0 {
+			return errors.New("field name has no end")
+		}
+		typ, key := bsoncore.Type(rem[0]), rem[1:1+end]
+		v, rest, ok := bsoncore.ReadValue(rem[end+2:], typ)
+		if !ok {
+			return fmt.Errorf("field %q holds no valid value", key)
+		}
+		if err := validateValue(v, depth); err != nil {
+			return fmt.Errorf("field %q: %w", key, err)
+		}
+		rem = rest
+	}
+	return nil
+}
+
+func validateValue(v Value, depth int) error {
+	switch v.Type {
+	case bsoncore.TypeEmbeddedDocument, bsoncore.TypeArray:
+		return validate(v.Data, depth+1)
+	case bsoncore.TypeString, bsoncore.TypeJavaScript, bsoncore.TypeSymbol:
+		if len(v.Data) < 5 || v.Data[len(v.Data)-1] != 0 {
+			return errors.New("string has no end")
+		}
+		if int64(binary.LittleEndian.Uint32(v.Data)) != int64(len(v.Data)-4) {
+			return errors.New("string has a wrong length")
+		}
+	case bsoncore.TypeBinary:
+		if _, _, ok := v.BinaryOK(); !ok {
+			return errors.New("binary has a wrong length")
+		}
+	case bsoncore.TypeBoolean:
+		if v.Data[0] > 1 {
+			return errors.New("boolean is neither true nor false")
+		}
+	case bsoncore.TypeRegex:
+		if bytes.Count(v.Data, []byte{0}) != 2 || v.Data[len(v.Data)-1] != 0 {
+			return errors.New("regular expression has no end")
+		}
+	case bsoncore.TypeDBPointer:
+		if _, _, ok := v.DBPointerOK(); !ok {
+			return errors.New("pointer has a wrong length")
+		}
+	case bsoncore.TypeCodeWithScope:
+		_, scope, ok := v.CodeWithScopeOK()
+		if !ok {
+			return errors.New("code has a wrong length")
+		}
+		return validate(scope, depth+1)
+	}
+	return nil
+}

@@ -1,0 +1,154 @@
+package command
+
+import (
+	"context"
+	"slices"
+
+	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
+
+	"github.com/kubeorch/core/database/embedded/internal/bsonval"
+	"github.com/kubeorch/core/database/embedded/internal/mongoerr"
+	"github.com/kubeorch/core/database/embedded/internal/storage"
+)
+
+func (s *Server) createIndexes(ctx context.Context, r *request) error {
+	ns, err := r.namespace()
+	if err != nil {
+		return err
+	}
+	wanted, err := r.parseIndexes()
+	if err != nil {
+		return err
+	}
+	return s.store.Alter(ctx, func(tx *storage.Tx) error {
+		made := tx.Collection(ns) == nil
+		c, err := collection(tx, ns)
+		if err != nil {
+			return err
+		}
+		before := len(c.Indexes) + 1
+		for _, ix := range wanted {
+			if _, err := tx.CreateIndex(tx.Collection(ns), ix); err != nil {
+				return err
+			}
+		}
+		r.out = bsoncore.AppendInt32Element(r.out, "numIndexesBefore", int32(before))
+		r.out = bsoncore.AppendInt32Element(r.out, "numIndexesAfter", int32(len(tx.Collection(ns).Indexes)+1))
+		r.out = bsoncore.AppendBooleanElement(r.out, "createdCollectionAutomatically", made)
+		return nil
+	})
+}
+
+func (r *request) parseIndexes() ([]*storage.Index, error) {
+	var wanted []*storage.Index
+	err := r.options(func(name string, v bsonval.Value) (bool, error) {
+		switch name {
+		case "commitQuorum":
+			return true, nil
+		case "indexes":
+		default:
+			return false, nil
+		}
+		if !bsonval.IsArray(v) || bsonval.Empty(v.Data) {
+			return true, mongoerr.New(mongoerr.BadValue, "Must specify at least one index to create")
+		}
+		for _, e := range bsonval.Fields(v.Data) {
+			if !bsonval.IsDoc(e) {
+				return true, mongoerr.New(mongoerr.TypeMismatch, "indexes must be documents")
+			}
+			ix, err := storage.NewIndex(e.Data)
+			if err != nil {
+				return true, err
+			}
+			if !isIDIndex(ix) {
+				wanted = append(wanted, ix)
+			}
+		}
+		return true, nil
+	})
+	return wanted, err
+}
+
+// isIDIndex reports whether ix is the index that each collection has anyway.
+func isIDIndex(ix *storage.Index) bool {
+	return len(ix.Fields) == 1 && ix.Fields[0].Name == "_id" && !ix.Fields[0].Desc
+}
+
+func idIndexSpec() []byte {
+	idx, dst := bsoncore.AppendDocumentStart(nil)
+	dst = bsoncore.AppendInt32Element(dst, "v", 2)
+	dst = bsoncore.BuildDocumentElement(dst, "key", bsoncore.AppendInt32Element(nil, "_id", 1))
+	dst = bsoncore.AppendStringElement(dst, "name", "_id_")
+	return bsonval.End(dst, idx)
+}
+
+func (s *Server) listIndexes(ctx context.Context, r *request) error {
+	ns, err := r.namespace()
+	if err != nil {
+		return err
+	}
+	err = r.options(func(name string, _ bsonval.Value) (bool, error) { return name == "cursor", nil })
+	if err != nil {
+		return err
+	}
+	return s.store.View(func(tx *storage.Tx) error {
+		coll := tx.Collection(ns)
+		if coll == nil {
+			return mongoerr.New(mongoerr.NamespaceNotFound, "ns does not exist: %s", ns)
+		}
+		list := &listSource{docs: [][]byte{idIndexSpec()}}
+		for _, ix := range coll.Indexes {
+			list.docs = append(list.docs, ix.Spec)
+		}
+		c := &cursor{ns: ns, src: list, limit: -1}
+		return s.reply(ctx, tx, r, c, "firstBatch", 0, false)
+	})
+}
+
+func (s *Server) dropIndexes(ctx context.Context, r *request) error {
+	ns, err := r.namespace()
+	if err != nil {
+		return err
+	}
+	which, _ := bsonval.Lookup(r.Body, "index")
+	return s.store.Alter(ctx, func(tx *storage.Tx) error {
+		c := tx.Collection(ns)
+		if c == nil {
+			return mongoerr.New(mongoerr.NamespaceNotFound, "ns not found %s", ns)
+		}
+		drop, err := choose(c, which)
+		if err != nil {
+			return err
+		}
+		r.out = bsoncore.AppendInt32Element(r.out, "nIndexesWas", int32(len(c.Indexes)+1))
+		for _, ix := range drop {
+			if err := tx.DropIndex(tx.Collection(ns), ix); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// choose returns the indexes that are meant by "*", a name, or a key.
+func choose(c *storage.Collection, which bsonval.Value) ([]*storage.Index, error) {
+	var match func(*storage.Index) bool
+	name, isName := which.StringValueOK()
+	switch {
+	case isName && name == "*":
+		return c.Indexes, nil
+	case isName && name == "_id_":
+		return nil, mongoerr.New(mongoerr.InvalidOptions, "cannot drop _id index")
+	case isName:
+		match = func(ix *storage.Index) bool { return ix.Name == name }
+	case bsonval.IsDoc(which):
+		match = func(ix *storage.Index) bool { return bsonval.Equal(bsonval.Doc(ix.KeyPattern()), which) }
+	default:
+		return nil, mongoerr.New(mongoerr.TypeMismatch, "BSON field 'dropIndexes.index' must be a name or a key")
+	}
+	i := slices.IndexFunc(c.Indexes, match)
+	if i < 0 {
+		return nil, mongoerr.New(mongoerr.IndexNotFound, "index not found with name [%s]", which)
+	}
+	return c.Indexes[i : i+1], nil
+}

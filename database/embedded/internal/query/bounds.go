@@ -1,0 +1,153 @@
+package query
+
+import (
+	"bytes"
+	"slices"
+
+	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
+
+	"github.com/kubeorch/core/database/embedded/internal/bsonval"
+	"github.com/kubeorch/core/database/embedded/internal/filter"
+)
+
+// interval is the part of an index with lo <= key < hi. A nil hi has no end.
+type interval struct{ lo, hi []byte }
+
+// bound is what a query says about one field of an index.
+type bound struct {
+	points []bsonval.Value // the field is one of these
+	spans  []interval      // of ascending keys, if it is a range
+}
+
+// maxIntervals bounds what $in on several fields multiplies to.
+const maxIntervals = 2000
+
+// after returns the smallest key above all keys that begin with prefix.
+func after(prefix []byte) []byte {
+	end := bytes.Clone(prefix)
+	for i := len(end) - 1; i >= 0; i-- {
+		if end[i] < 0xFF {
+			end[i]++
+			return end[:i+1]
+		}
+	}
+	return nil
+}
+
+// boundFor combines the conditions on one field. With several keys for one
+// document each condition may be met by another key, so only one can be used.
+func boundFor(leaves []*filter.Leaf, name string, multikey bool) (bound, bool) {
+	var span *interval
+	for _, l := range leaves {
+		if l.Name != name {
+			continue
+		}
+		if points, ok := pointsOf(&l.Pred); ok {
+			return bound{points: points}, true
+		}
+		if s, ok := spanOf(&l.Pred); ok {
+			if span == nil {
+				span = &s
+			} else if !multikey {
+				span.narrow(s)
+			}
+		}
+	}
+	if span == nil {
+		return bound{}, false
+	}
+	return bound{spans: []interval{*span}}, true
+}
+
+func pointsOf(p *filter.Predicate) ([]bsonval.Value, bool) {
+	var points []bsonval.Value
+	switch {
+	case p.Op == filter.Eq:
+		points = []bsonval.Value{p.Arg}
+	case p.Op == filter.In && p.Exact():
+		points = slices.Clone(p.Args)
+	default:
+		return nil, false
+	}
+	hasNull := false
+	for _, v := range points {
+		if bsonval.IsArray(v) || v.Type == bsoncore.TypeUndefined {
+			return nil, false
+		}
+		hasNull = hasNull || v.Type == bsoncore.TypeNull
+	}
+	if hasNull {
+		points = append(points, bsonval.Undefined())
+	}
+	return points, true
+}
+
+// spanOf returns the ascending keys that satisfy a comparison, which are all in
+// one class of types.
+func spanOf(p *filter.Predicate) (interval, bool) {
+	switch p.Op {
+	case filter.Gt, filter.Gte, filter.Lt, filter.Lte:
+	default:
+		return interval{}, false
+	}
+	switch p.Arg.Type {
+	case bsoncore.TypeNull, bsoncore.TypeUndefined, bsoncore.TypeArray, bsoncore.TypeMinKey, bsoncore.TypeMaxKey:
+		return interval{}, false
+	}
+	if f, ok := p.Arg.DoubleOK(); ok && f != f {
+		return interval{}, false
+	}
+	s := interval{lo: bsonval.ClassStart(p.Arg.Type), hi: bsonval.ClassEnd(p.Arg.Type)}
+	key := bsonval.AppendKey(nil, p.Arg)
+	switch p.Op {
+	case filter.Gt:
+		s.lo = after(key)
+	case filter.Gte:
+		s.lo = key
+	case filter.Lt:
+		s.hi = key
+	case filter.Lte:
+		s.hi = after(key)
+	}
+	return s, true
+}
+
+func (s *interval) narrow(o interval) {
+	if bytes.Compare(o.lo, s.lo) > 0 {
+		s.lo = o.lo
+	}
+	if bytes.Compare(o.hi, s.hi) < 0 {
+		s.hi = o.hi
+	}
+}
+
+// descending turns keys of an ascending field into those of a descending one.
+func (s interval) descending() interval {
+	// Keys below hi become keys above ^hi, and so on; all keys that begin with
+	// a bound are on the same side of it.
+	lo, hi := bytes.Clone(s.hi), bytes.Clone(s.lo)
+	bsonval.Invert(lo)
+	bsonval.Invert(hi)
+	return interval{lo: after(lo), hi: after(hi)}
+}
+
+// extend appends a field's bound to the prefixes before it. It returns the
+// prefixes for the next field, or the final intervals if this one is a range.
+func extend(prefixes [][]byte, b bound, desc bool) (next [][]byte, final []interval) {
+	for _, p := range prefixes {
+		for _, v := range b.points {
+			if desc {
+				next = append(next, bsonval.AppendKeyDesc(bytes.Clone(p), v))
+			} else {
+				next = append(next, bsonval.AppendKey(bytes.Clone(p), v))
+			}
+		}
+		for _, s := range b.spans {
+			if desc {
+				s = s.descending()
+			}
+			final = append(final, interval{lo: slices.Concat(p, s.lo), hi: slices.Concat(p, s.hi)})
+		}
+	}
+	return next, final
+}

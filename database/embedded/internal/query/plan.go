@@ -1,0 +1,180 @@
+// Package query finds documents: it chooses an index, reads what the index
+// says, checks each document, sorts, and projects.
+package query
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"github.com/kubeorch/core/database/embedded/internal/bsonval"
+	"github.com/kubeorch/core/database/embedded/internal/filter"
+	"github.com/kubeorch/core/database/embedded/internal/storage"
+)
+
+// Plan says how to read a collection for a query.
+type Plan struct {
+	index     *storage.Index // nil: documents themselves, by _id
+	intervals []interval
+	reverse   bool
+	sorted    bool // comes in the order asked for
+	dedupe    bool // one document may come more than once
+	score     int
+}
+
+// Scans reports whether the plan reads the whole collection to find documents.
+func (p Plan) Scans() bool { return p.score == 0 }
+
+// Sorted reports whether documents come in the order that was asked for.
+func (p Plan) Sorted() bool { return p.sorted }
+
+// IndexName tells which index is read, for logs.
+func (p Plan) IndexName() string {
+	switch {
+	case p.Scans():
+		return "none"
+	case p.index == nil:
+		return "_id_"
+	}
+	return p.index.Name
+}
+
+// What each thing a plan can do is worth. An index that answers by equality
+// beats one that sorts, which beats one that only narrows a range.
+const (
+	scorePoint   = 20
+	scorePoints  = 15
+	scoreRange   = 8
+	scoreSorted  = 10
+	scorePartial = 3
+	scoreUnique  = 100
+)
+
+// Choose returns the best plan for a query on c.
+func Choose(c *storage.Collection, f *filter.Filter, sort []bsonval.IndexField) Plan {
+	leaves := f.Leaves()
+	best := consider(nil, idFields(), leaves, sort)
+	for _, ix := range c.Indexes {
+		if !covers(ix, leaves) {
+			continue
+		}
+		if p := consider(ix, ix.Fields, leaves, sort); p.score > best.score {
+			best = p
+		}
+	}
+	return best
+}
+
+func idFields() []bsonval.IndexField {
+	return []bsonval.IndexField{{Name: "_id", Path: []string{"_id"}}}
+}
+
+// consider works out what one index does for the query.
+func consider(ix *storage.Index, fields []bsonval.IndexField, leaves []*filter.Leaf, sort []bsonval.IndexField) Plan {
+	p := Plan{index: ix, dedupe: ix != nil && ix.Multikey}
+	prefixes := [][]byte{nil}
+	single := make([]bool, len(fields))
+	bounded := 0
+	for i, f := range fields {
+		if p.dedupe && sharesRoot(fields[:i], f) {
+			break
+		}
+		b, ok := boundFor(leaves, f.Name, p.dedupe)
+		if !ok || len(prefixes)*len(b.points) > maxIntervals {
+			break
+		}
+		next, final := extend(prefixes, b, f.Desc)
+		if final != nil {
+			p.intervals, p.score = final, p.score+scoreRange
+			break
+		}
+		prefixes, bounded = next, i+1
+		single[i] = len(b.points) == 1
+		p.score += scorePoints
+		if single[i] {
+			p.score += scorePoint - scorePoints
+		}
+	}
+	if p.intervals == nil {
+		p.intervals = whole(prefixes)
+	}
+	slices.SortFunc(p.intervals, func(a, b interval) int { return bytes.Compare(a.lo, b.lo) })
+	p.finish(fields, single, bounded, sort)
+	return p
+}
+
+func whole(prefixes [][]byte) []interval {
+	list := make([]interval, 0, len(prefixes))
+	for _, p := range prefixes {
+		list = append(list, interval{lo: p, hi: after(p)})
+	}
+	return list
+}
+
+// finish adds what does not follow from bounds alone.
+func (p *Plan) finish(fields []bsonval.IndexField, single []bool, bounded int, sort []bsonval.IndexField) {
+	unique := p.index == nil || p.index.Unique
+	if unique && bounded == len(fields) && !slices.Contains(single, false) {
+		p.score += scoreUnique
+	}
+	if p.index != nil && p.index.Partial != nil {
+		p.score += scorePartial
+	}
+	if len(sort) == 0 {
+		p.sorted = true
+		return
+	}
+	if p.dedupe {
+		return
+	}
+	if p.reverse, p.sorted = sortsBy(fields, single, sort); p.sorted {
+		p.score += scoreSorted
+	}
+}
+
+// sortsBy reports whether reading the index forwards or backwards gives the
+// order asked for. Fields that have one value only do not matter.
+func sortsBy(fields []bsonval.IndexField, single []bool, sort []bsonval.IndexField) (reverse, ok bool) {
+	i, decided := 0, false
+	for _, s := range sort {
+		if at := slices.IndexFunc(fields, func(f bsonval.IndexField) bool { return f.Name == s.Name }); at >= 0 && single[at] {
+			continue
+		}
+		for i < len(fields) && single[i] && fields[i].Name != s.Name {
+			i++
+		}
+		if i == len(fields) || fields[i].Name != s.Name {
+			return false, false
+		}
+		backwards := fields[i].Desc != s.Desc
+		if decided && backwards != reverse {
+			return false, false
+		}
+		reverse, decided = backwards, true
+		i++
+	}
+	return reverse, true
+}
+
+// sharesRoot reports whether f lies under the same top-level field as one
+// before it, so that both may go through the same array.
+func sharesRoot(before []bsonval.IndexField, f bsonval.IndexField) bool {
+	return slices.ContainsFunc(before, func(o bsonval.IndexField) bool { return o.Path[0] == f.Path[0] })
+}
+
+// covers reports whether ix has every document that the query can match.
+func covers(ix *storage.Index, leaves []*filter.Leaf) bool {
+	if ix.Partial != nil {
+		return !slices.ContainsFunc(ix.Partial.Leaves(), func(need *filter.Leaf) bool {
+			return !slices.ContainsFunc(leaves, func(l *filter.Leaf) bool { return l.Implies(need) })
+		})
+	}
+	if !ix.Sparse {
+		return true
+	}
+	return slices.ContainsFunc(leaves, func(l *filter.Leaf) bool {
+		return l.NeedsValue() && slices.ContainsFunc(ix.Fields, func(f bsonval.IndexField) bool {
+			return f.Name == l.Name || strings.HasPrefix(l.Name, f.Name+".")
+		})
+	})
+}

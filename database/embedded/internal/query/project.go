@@ -1,0 +1,143 @@
+package query
+
+import (
+	"strconv"
+	"strings"
+
+	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
+
+	"github.com/kubeorch/core/database/embedded/internal/bsonval"
+	"github.com/kubeorch/core/database/embedded/internal/mongoerr"
+)
+
+// Projection says which fields of a document are returned. Nil returns all.
+type Projection struct {
+	include bool
+	id      bool
+	tree    *fieldTree
+}
+
+type fieldTree struct {
+	kids map[string]*fieldTree // nil at the end of a path
+}
+
+// ParseProjection reads inclusions or exclusions; nil for an empty document.
+// Computed fields, $slice and $elemMatch are refused.
+func ParseProjection(doc []byte) (*Projection, error) {
+	if bsonval.Empty(doc) {
+		return nil, nil
+	}
+	p := &Projection{id: true, tree: &fieldTree{kids: map[string]*fieldTree{}}}
+	decided := false
+	for k, v := range bsonval.Fields(doc) {
+		name := string(k)
+		if v.Type != bsoncore.TypeBoolean && v.Type != bsoncore.TypeInt32 && v.Type != bsoncore.TypeInt64 && v.Type != bsoncore.TypeDouble {
+			return nil, mongoerr.New(mongoerr.BadValue, "projection of '%s': only inclusion and exclusion are supported, found %s", name, v)
+		}
+		on := bsonval.Truthy(v)
+		if name == "_id" {
+			p.id = on
+			continue
+		}
+		if decided && on != p.include {
+			return nil, mongoerr.New(31253, "Cannot do inclusion and exclusion in one projection, at field %s", name)
+		}
+		p.include, decided = on, true
+		if err := p.tree.add(strings.Split(name, "."), name); err != nil {
+			return nil, err
+		}
+	}
+	if !decided {
+		p.include = p.id
+	}
+	return p, nil
+}
+
+func (t *fieldTree) add(path []string, name string) error {
+	for i, part := range path {
+		if part == "" || part[0] == '$' {
+			return mongoerr.New(mongoerr.BadValue, "projection path '%s' is not supported", name)
+		}
+		next, ok := t.kids[part]
+		last := i == len(path)-1
+		if ok && (last || next.kids == nil) {
+			return mongoerr.New(31250, "Path collision at %s", name)
+		}
+		if !ok {
+			next = &fieldTree{}
+			if !last {
+				next.kids = map[string]*fieldTree{}
+			}
+			t.kids[part] = next
+		}
+		t = next
+	}
+	return nil
+}
+
+// Append writes doc as the projection shows it.
+func (p *Projection) Append(dst, doc []byte) []byte {
+	if p == nil {
+		return append(dst, doc...)
+	}
+	idx, dst := bsoncore.AppendDocumentStart(dst)
+	for k, v := range bsonval.Fields(doc) {
+		if string(k) == "_id" {
+			if p.id {
+				dst = appendField(dst, k, v)
+			}
+			continue
+		}
+		dst = p.appendValue(dst, k, v, p.tree.kids[string(k)])
+	}
+	return bsonval.End(dst, idx)
+}
+
+// appendValue writes one field; t is where the projection's tree stands, nil if
+// it does not name the field.
+func (p *Projection) appendValue(dst, key []byte, v bsonval.Value, t *fieldTree) []byte {
+	switch {
+	case t == nil && p.include, t != nil && t.kids == nil && !p.include:
+		return dst
+	case t == nil, t.kids == nil:
+		return appendField(dst, key, v)
+	case bsonval.IsDoc(v):
+		dst = bsoncore.AppendHeader(dst, v.Type, string(key))
+		return p.appendDoc(dst, v.Data, t)
+	case bsonval.IsArray(v):
+		dst = bsoncore.AppendHeader(dst, v.Type, string(key))
+		return p.appendArray(dst, v.Data, t)
+	case p.include:
+		return dst
+	}
+	return appendField(dst, key, v)
+}
+
+func (p *Projection) appendDoc(dst, doc []byte, t *fieldTree) []byte {
+	idx, dst := bsoncore.AppendDocumentStart(dst)
+	for k, v := range bsonval.Fields(doc) {
+		dst = p.appendValue(dst, k, v, t.kids[string(k)])
+	}
+	return bsonval.End(dst, idx)
+}
+
+// appendArray applies the rest of a path to every element. Elements in which
+// it has no place are left out by an inclusion and kept by an exclusion.
+func (p *Projection) appendArray(dst, arr []byte, t *fieldTree) []byte {
+	idx, dst := bsoncore.AppendArrayStart(dst)
+	i := 0
+	for _, v := range bsonval.Fields(arr) {
+		before := len(dst)
+		dst = p.appendValue(dst, []byte(strconv.Itoa(i)), v, t)
+		if len(dst) > before {
+			i++
+		}
+	}
+	return bsonval.End(dst, idx)
+}
+
+func appendField(dst, key []byte, v bsonval.Value) []byte {
+	dst = append(dst, byte(v.Type))
+	dst = append(append(dst, key...), 0)
+	return append(dst, v.Data...)
+}

@@ -1,0 +1,191 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/kubeorch/core/database/embedded/internal/command"
+	"github.com/kubeorch/core/database/embedded/internal/pipe"
+	"github.com/kubeorch/core/database/embedded/internal/storage"
+	"github.com/kubeorch/core/database/embedded/internal/wire"
+)
+
+// ErrInUse is wrapped by Open's error when another process has the directory.
+var ErrInUse = storage.ErrInUse
+
+// ErrClosed is returned for connections after Close.
+var ErrClosed = storage.ErrClosed
+
+// uri names the store towards the driver; the dialer ignores the address.
+const uri = "mongodb://embedded.invalid/?directConnection=true"
+
+// Options tune a Store.
+type Options struct {
+	Log   *slog.Logger     // nil: nothing is logged
+	Now   func() time.Time // nil: time.Now; decides what TTL indexes remove
+	Sweep time.Duration    // between looks at TTL indexes; 0: a minute
+}
+
+// Store is an open store. It is safe for concurrent use.
+type Store struct {
+	data   *storage.Store
+	server *command.Server
+	log    *slog.Logger
+	ctx    context.Context // of everything the store does; ends with Close
+	stop   context.CancelFunc
+	wg     sync.WaitGroup // connections and the sweeper
+
+	mu     sync.Mutex
+	closed bool
+	conns  map[*pipe.Conn]struct{}
+}
+
+// Open opens the store in dir, which is made if it does not exist. It fails
+// within a second, with an error that wraps ErrInUse and names dir, if another
+// process has it open. Ctx gives values only; Close ends the store.
+func Open(ctx context.Context, dir string, o Options) (*Store, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Sweep <= 0 {
+		o.Sweep = time.Minute
+	}
+	data, err := storage.Open(dir, o.Log)
+	if err != nil {
+		return nil, fmt.Errorf("embedded store: %w", err)
+	}
+	s := &Store{data: data, server: command.New(data, o.Now, o.Log), log: o.Log, conns: map[*pipe.Conn]struct{}{}}
+	s.ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
+	s.wg.Go(func() { s.sweep(o.Sweep) })
+	return s, nil
+}
+
+// ClientOptions returns options with which mongo.Connect talks to the store.
+func (s *Store) ClientOptions() *options.ClientOptions {
+	return options.Client().ApplyURI(uri).SetDialer(s)
+}
+
+// DialContext returns a connection to the store, whatever the address. It makes
+// the store an options.ContextDialer.
+func (s *Store) DialContext(ctx context.Context, _, _ string) (net.Conn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	client, server := pipe.New()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, ErrClosed
+	}
+	s.conns[server] = struct{}{}
+	s.wg.Go(func() { s.serve(server) })
+	return client, nil
+}
+
+// Close ends all connections, waits for the commands under way and closes the
+// files. Writes that were acknowledged are on disk. If ctx ends first, Close
+// returns its error and the store ends in the background.
+func (s *Store) Close(ctx context.Context) error {
+	s.mu.Lock()
+	s.closed = true
+	for c := range s.conns {
+		_ = c.Close()
+	}
+	s.mu.Unlock()
+	s.stop()
+	done := make(chan error, 1)
+	go func() {
+		s.wg.Wait()
+		done <- s.data.Close()
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("close the embedded store: %w", ctx.Err())
+	}
+}
+
+// serve answers one connection until it is closed or breaks the protocol.
+func (s *Store) serve(c *pipe.Conn) {
+	ctx, cancel := context.WithCancel(s.ctx)
+	c.OnPeerClose(cancel)
+	defer func() {
+		cancel()
+		_ = c.Close()
+		s.mu.Lock()
+		delete(s.conns, c)
+		s.mu.Unlock()
+	}()
+	var in, out []byte
+	for id := int32(1); ; id++ {
+		var err error
+		if in, err = wire.Read(c, in); err == nil {
+			out, err = s.answer(ctx, c, in, out[:0], id)
+		}
+		if err != nil {
+			if errors.Is(err, wire.ErrMalformed) {
+				s.log.WarnContext(ctx, "embedded store: connection closed", "err", err)
+			}
+			return
+		}
+		in, out = shrink(in), shrink(out)
+	}
+}
+
+// keepBuffer is the largest buffer that an idle connection keeps.
+const keepBuffer = 64 << 10
+
+func shrink(b []byte) []byte {
+	if cap(b) > keepBuffer {
+		return nil
+	}
+	return b
+}
+
+func (s *Store) answer(ctx context.Context, w io.Writer, in, out []byte, id int32) (_ []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: panic: %v", wire.ErrMalformed, p)
+		}
+	}()
+	q, err := wire.Parse(in)
+	if err != nil {
+		return out, err
+	}
+	out = wire.AppendHeader(out, q, id)
+	out = wire.EndReply(s.server.Handle(ctx, q, out))
+	if q.NoReply {
+		return out, nil
+	}
+	_, err = w.Write(out)
+	return out, err
+}
+
+// sweep removes what TTL indexes say has expired, and forgotten cursors.
+func (s *Store) sweep(every time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-tick.C:
+			s.server.ExpireCursors()
+			if err := s.server.ExpireDocuments(s.ctx); err != nil && s.ctx.Err() == nil {
+				s.log.Warn("embedded store: expired documents could not be removed", "err", err)
+			}
+		}
+	}
+}
