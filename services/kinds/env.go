@@ -168,7 +168,9 @@ func configHash(nodes []*Node) string {
 	}
 	h := sha256.New()
 	for _, n := range nodes {
-		_ = json.NewEncoder(h).Encode([]any{n.Name, n.Data["data"]}) // plain data: cannot fail but for a NaN
+		var ignored models.Problems // the ConfigMap's own check reports them
+		content := []any{n.Name, read(n, &ignored).stringMap("data"), n.Data["binaryData"]}
+		_ = json.NewEncoder(h).Encode(content) // plain data
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }

@@ -83,9 +83,7 @@ func isBlock(claim *Node) bool {
 // entry adds one entry of volumeMounts. The name of the node it stands for
 // wins over the stored one, which is from when the edge was drawn.
 func (m *mounts) entry(e fields, field string, peer *Node) {
-	typ := strings.ToLower(e.required("type", func(s string) string {
-		return oneOf(TypeConfigMap, TypeSecret, TypeClaim)(strings.ToLower(s))
-	}))
+	typ := strings.ToLower(e.required("type", mountType))
 	name := ""
 	if peer != nil {
 		name = peer.Name
@@ -216,6 +214,14 @@ func only(nodes []*Node, fits func(*Node) bool) *Node {
 		found = n
 	}
 	return found
+}
+
+func mountType(s string) string {
+	switch strings.ToLower(s) {
+	case TypeConfigMap, TypeSecret, TypeClaim:
+		return ""
+	}
+	return "must be one of configMap, secret, persistentVolumeClaim"
 }
 
 func mountPath(s string) string {

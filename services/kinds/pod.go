@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -169,8 +168,7 @@ func moreContainers(f fields, key string, m *mounts, names map[string]bool) []an
 		names[name] = true
 		for i, v := range c.objects("volumeMounts") {
 			if vol := v.required("name"); vol != "" && !m.names[vol] {
-				c.addf(fmt.Sprintf("volumeMounts[%d].name", i), "%q is no volume of this pod; there are: %s",
-					vol, strings.Join(slices.Sorted(maps.Keys(m.names)), ", "))
+				c.addf(fmt.Sprintf("volumeMounts[%d].name", i), "%q is no volume of this pod", vol)
 			}
 		}
 		all, _ := withoutNulls(map[string]any(c.data)).(map[string]any)

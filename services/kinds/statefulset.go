@@ -70,7 +70,8 @@ func governing(n *Node, p pod) any {
 		port, _ := one.(map[string]any)
 		name, _ := port["name"].(string)
 		ports = append(ports, map[string]any{
-			"name": cmp.Or(name, fmt.Sprintf("port-%d", i+1)), "port": port["containerPort"], "protocol": port["protocol"],
+			"name": cmp.Or(name, fmt.Sprintf("port-%d", i+1)), "protocol": port["protocol"],
+			"port": port["containerPort"], "targetPort": port["containerPort"],
 		})
 	}
 	return map[string]any{"ports": ports, "labels": objectLabels(n.Name, nil)}
