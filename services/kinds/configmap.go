@@ -5,32 +5,18 @@ import (
 	"maps"
 	"slices"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-
-	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/validator"
 )
 
 // maxDataSize is how much a ConfigMap may hold, in bytes.
 const maxDataSize = 1 << 20
 
-// configMap holds settings for workloads.
-type configMap struct{ templated }
-
-// Check reports keys that are no file names, and content that a cluster would
-// not take.
-func (k configMap) Check(n *Node) models.Problems {
-	p := k.check(n)
-	k.values(read(n, &p))
-	return p
+// newConfigMap returns the kind that holds settings for workloads.
+func newConfigMap(r renderer) Kind {
+	return drawn{templated{TypeConfigMap, r}, validator.Label, configMapValues}
 }
 
-// Render returns the ConfigMap.
-func (k configMap) Render(n *Node) ([]*unstructured.Unstructured, error) {
-	return k.render(n, k.values(read(n, &models.Problems{})))
-}
-
-func (configMap) values(f fields) map[string]any {
+func configMapValues(_ *Node, f fields) map[string]any {
 	data, binary := f.stringMap("data"), f.stringMap("binaryData")
 	size := 0
 	for _, key := range slices.Sorted(maps.Keys(data)) {

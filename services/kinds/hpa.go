@@ -1,29 +1,16 @@
 package kinds
 
 import (
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-
-	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/validator"
 )
 
-// hpa scales the workload that it is joined to.
-type hpa struct{ templated }
-
-// Check reports an autoscaler without target or metric, and bounds that
-// contradict each other.
-func (k hpa) Check(n *Node) models.Problems {
-	p := k.check(n)
-	k.values(n, read(n, &p))
-	return p
+// newHPA returns the kind that scales the workload it is joined to. It refuses
+// one without target or metric, and bounds that contradict each other.
+func newHPA(r renderer) Kind {
+	return drawn{templated{TypeHPA, r}, validator.Label, hpaValues}
 }
 
-// Render returns the HorizontalPodAutoscaler.
-func (k hpa) Render(n *Node) ([]*unstructured.Unstructured, error) {
-	return k.render(n, k.values(n, read(n, &models.Problems{})))
-}
-
-func (hpa) values(n *Node, f fields) map[string]any {
+func hpaValues(n *Node, f fields) map[string]any {
 	kind, name := scaleTarget(n, f)
 	values := map[string]any{
 		"targetKind":  kind,

@@ -1,26 +1,14 @@
 package kinds
 
 import (
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-
 	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/validator"
 )
 
-// ingress routes requests from outside to services.
-type ingress struct{ templated }
-
-// Check reports an ingress that leads nowhere, and whatever a cluster would
-// refuse.
-func (k ingress) Check(n *Node) models.Problems {
-	p := k.check(n)
-	k.values(n, read(n, &p))
-	return p
-}
-
-// Render returns the Ingress.
-func (k ingress) Render(n *Node) ([]*unstructured.Unstructured, error) {
-	return k.render(n, k.values(n, read(n, &models.Problems{})))
+// newIngress returns the kind that routes requests from outside to services.
+// It refuses an ingress that leads nowhere.
+func newIngress(r renderer) Kind {
+	return drawn{templated{TypeIngress, r}, validator.Label, ingressValues}
 }
 
 // ingressRule is the paths of one host; nil is any host.
@@ -29,7 +17,7 @@ type ingressRule struct {
 	paths []map[string]any
 }
 
-func (ingress) values(n *Node, f fields) map[string]any {
+func ingressValues(n *Node, f fields) map[string]any {
 	host := f.text("host", validator.Host)
 	rules := ingressRules(n, f, host)
 	fallback, hasFallback := f.object("defaultBackend")

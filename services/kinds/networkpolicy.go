@@ -3,29 +3,17 @@ package kinds
 import (
 	"slices"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-
-	"github.com/kubeorch/core/models"
+	"github.com/kubeorch/core/pkg/validator"
 )
 
-// networkPolicy says who may talk to whom. Nothing unfinished in it is ever
-// left out if that would let more through than was drawn; it is a problem.
-type networkPolicy struct{ templated }
-
-// Check reports unfinished rules, peers and ports, and whatever a cluster
-// would refuse.
-func (k networkPolicy) Check(n *Node) models.Problems {
-	p := k.check(n)
-	k.values(n, read(n, &p))
-	return p
+// newNetworkPolicy returns the kind that says who may talk to whom. Nothing
+// unfinished in a drawing is ever left out if that would let more through
+// than was drawn; it is a problem.
+func newNetworkPolicy(r renderer) Kind {
+	return drawn{templated{TypePolicy, r}, validator.Label, policyValues}
 }
 
-// Render returns the NetworkPolicy.
-func (k networkPolicy) Render(n *Node) ([]*unstructured.Unstructured, error) {
-	return k.render(n, k.values(n, read(n, &models.Problems{})))
-}
-
-func (networkPolicy) values(n *Node, f fields) map[string]any {
+func policyValues(n *Node, f fields) map[string]any {
 	ingress, egress := f.objects("ingressRules"), f.objects("egressRules")
 	checkHandles(n, f, append(slices.Clone(ingress), egress...))
 	return map[string]any{

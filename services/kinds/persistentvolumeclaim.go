@@ -3,28 +3,15 @@ package kinds
 import (
 	"slices"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-
-	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/validator"
 )
 
-// claim asks for storage.
-type claim struct{ templated }
-
-// Check reports whatever a cluster would refuse.
-func (k claim) Check(n *Node) models.Problems {
-	p := k.check(n)
-	k.values(read(n, &p))
-	return p
+// newClaim returns the kind that asks for storage.
+func newClaim(r renderer) Kind {
+	return drawn{templated{TypeClaim, r}, validator.Label, claimValues}
 }
 
-// Render returns the PersistentVolumeClaim.
-func (k claim) Render(n *Node) ([]*unstructured.Unstructured, error) {
-	return k.render(n, k.values(read(n, &models.Problems{})))
-}
-
-func (claim) values(f fields) map[string]any {
+func claimValues(_ *Node, f fields) map[string]any {
 	return map[string]any{
 		"storage":          storage(f),
 		"accessModes":      accessModes(f),

@@ -71,6 +71,27 @@ func (t templated) render(n *Node, values map[string]any) ([]*unstructured.Unstr
 	return objs, nil
 }
 
+// drawn is a templated kind that reads a node once for its check and once for
+// its objects, through the same function.
+type drawn struct {
+	templated
+	name   rule                                   // for the object's name
+	values func(n *Node, f fields) map[string]any // for the template
+}
+
+// Check reports everything wrong with n and with what is joined to it.
+func (d drawn) Check(n *Node) models.Problems {
+	p := d.checkNamed(n, d.name)
+	d.values(n, read(n, &p))
+	return p
+}
+
+// Render returns n's objects.
+func (d drawn) Render(n *Node) ([]*unstructured.Unstructured, error) {
+	var ignored models.Problems // Check has reported them
+	return d.render(n, d.values(n, read(n, &ignored)))
+}
+
 // metadata returns the values that every template uses.
 func metadata(n *Node) map[string]any {
 	var ignored models.Problems // Check has reported them

@@ -4,26 +4,16 @@ import (
 	"fmt"
 	"slices"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-
 	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/validator"
 )
 
 // secret holds what must not be read. Its values are typed at run time and
 // never part of a drawing.
-type secret struct{ templated }
+type secret struct{ drawn }
 
-// Check reports keys that are no file names, and keys that its type demands.
-func (k secret) Check(n *Node) models.Problems {
-	p := k.check(n)
-	k.values(read(n, &p))
-	return p
-}
-
-// Render returns the Secret without data.
-func (k secret) Render(n *Node) ([]*unstructured.Unstructured, error) {
-	return k.render(n, k.values(read(n, &models.Problems{})))
+func newSecret(r renderer) Kind {
+	return secret{drawn{templated{TypeSecret, r}, validator.Label, secretValues}}
 }
 
 // Values tells that the Secret's keys are typed at run time.
@@ -35,7 +25,7 @@ func (k secret) Values(n *Node) *Values {
 	return &Values{Object: objs[0], Keys: keyNames(read(n, &models.Problems{}))}
 }
 
-func (secret) values(f fields) map[string]any {
+func secretValues(_ *Node, f fields) map[string]any {
 	typ := f.text("secretType", validator.SecretType)
 	if typ == nil {
 		typ = "Opaque"

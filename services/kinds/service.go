@@ -3,29 +3,16 @@ package kinds
 import (
 	"fmt"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-
-	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/validator"
 )
 
-// service gives the pods of a workload one address.
-type service struct{ templated }
-
-// Check reports a service without pods or ports, and whatever a cluster would
-// refuse.
-func (k service) Check(n *Node) models.Problems {
-	p := k.checkNamed(n, validator.ServiceName)
-	k.values(n, read(n, &p))
-	return p
+// newService returns the kind that gives the pods of a workload one address.
+// It refuses a service without pods or ports.
+func newService(r renderer) Kind {
+	return drawn{templated{TypeService, r}, validator.ServiceName, serviceValues}
 }
 
-// Render returns the Service.
-func (k service) Render(n *Node) ([]*unstructured.Unstructured, error) {
-	return k.render(n, k.values(n, read(n, &models.Problems{})))
-}
-
-func (service) values(n *Node, f fields) map[string]any {
+func serviceValues(n *Node, f fields) map[string]any {
 	typ := serviceType(f)
 	values := map[string]any{
 		"type":                     typ,
