@@ -2,6 +2,7 @@ package applier
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -68,9 +69,8 @@ func changeFrom(ref Ref, old, now *metav1.PartialObjectMetadata) Change {
 	return c
 }
 
-// differs tells our own change from one that a controller made to the status
-// in between: the API server moves the time of a manager's entry only when
-// the manager changed something.
+// differs tells our own change from one that a controller made in between.
+// Times of managers are in whole seconds, so they alone do not decide.
 func differs(old, now *metav1.PartialObjectMetadata) bool {
 	if old.ResourceVersion == now.ResourceVersion {
 		return false
@@ -79,8 +79,18 @@ func differs(old, now *metav1.PartialObjectMetadata) bool {
 		return true
 	}
 	before, after := applied(old), applied(now)
-	return before == nil || after == nil || !before.Time.Equal(after.Time) ||
-		before.FieldsV1.String() != after.FieldsV1.String()
+	if before == nil || after == nil || !sameEntry(before, after) {
+		return true
+	}
+	// Ours looks the same. A kind with a generation would have moved it; of
+	// the others, nobody else changed the object if no entry tells so.
+	return now.Generation == 0 && slices.EqualFunc(old.ManagedFields, now.ManagedFields,
+		func(a, b metav1.ManagedFieldsEntry) bool { return sameEntry(&a, &b) })
+}
+
+func sameEntry(a, b *metav1.ManagedFieldsEntry) bool {
+	return a.Manager == b.Manager && a.Operation == b.Operation && a.Subresource == b.Subresource &&
+		a.Time.Equal(b.Time) && a.FieldsV1.String() == b.FieldsV1.String()
 }
 
 // applied returns the newest entry of a server-side apply.

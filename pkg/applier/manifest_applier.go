@@ -126,7 +126,7 @@ func (a *Applier) bring(ctx context.Context, t *target, req Request) (Change, er
 	if !immutable(err) {
 		return Change{}, err
 	}
-	if r.replaceable(t, err) {
+	if r.replaceable {
 		return a.replace(ctx, t, old)
 	}
 	return Change{}, r.explain(t.ref, err)

@@ -4,8 +4,6 @@ import (
 	"context"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-
 	"github.com/kubeorch/core/pkg/kubernetes"
 )
 
@@ -14,28 +12,27 @@ type rule struct {
 	// before looks at an existing object of ours before it is written;
 	// replace means to delete it and make it again.
 	before func(ctx context.Context, t *target, req Request) (replace bool, err error)
-	// replaceable says whether an immutable difference is resolved by
-	// deleting the object and making it again.
-	replaceable func(t *target, err error) bool
+	// replaceable resolves every immutable difference by deleting the object
+	// and making it again.
+	replaceable bool
 	// advice ends the sentence "… cannot be changed on an existing object".
 	advice string
 }
 
 func ruleFor(ref Ref) rule {
 	r := rule{
-		before:      func(context.Context, *target, Request) (bool, error) { return false, nil },
-		replaceable: func(*target, error) bool { return false },
-		advice:      "use another name, or delete the object first",
+		before: func(context.Context, *target, Request) (bool, error) { return false, nil },
+		advice: "use another name, or delete the object first",
 	}
 	switch ref.Group + "/" + ref.Kind {
 	case "batch/Job":
 		r.before = rerunFinished
-		r.replaceable = func(*target, error) bool { return true }
+		r.replaceable = true
 	case "/PersistentVolumeClaim":
 		r.before = checkClaim
 		r.advice = "use another name for a new claim, or delete the claim first, with its data"
 	case "/Service":
-		r.replaceable = headlessToggled
+		r.before = headlessToggled
 	case "apps/StatefulSet":
 		r.advice = "use another name, or delete the StatefulSet first; its claims stay"
 	case "apps/Deployment", "apps/DaemonSet":
@@ -67,11 +64,4 @@ func immutable(err error) bool {
 		}
 	}
 	return false
-}
-
-// headlessToggled permits to make a Service again when only that gives or
-// takes its cluster address. Nothing but the address is lost.
-func headlessToggled(t *target, err error) bool {
-	kind, _, _ := unstructured.NestedString(t.object.Object, "spec", "type")
-	return kind != "LoadBalancer" && strings.Contains(kubernetes.Translate(err).Message, "clusterIP")
 }

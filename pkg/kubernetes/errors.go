@@ -128,11 +128,21 @@ func fromStatus(s metav1.Status, err error) *Error {
 		e.Reason, e.Message = Busy, "the cluster is busy or starting: "+e.Message
 	case s.Code == http.StatusUnprocessableEntity, s.Code == http.StatusBadRequest:
 		e.Reason, e.Message = Invalid, causes(s, e.Message)
+	case strings.Contains(s.Message, typedPatch): // a 500, although the object is at fault
+		_, e.Message, _ = strings.Cut(e.Message, typedPatch)
+		if _, at, ok := strings.Cut(e.Message, "): "); ok {
+			e.Message = at
+		}
+		e.Reason = Invalid
 	case s.Code >= http.StatusInternalServerError:
 		e.Message = fmt.Sprintf("the cluster answered with an internal error: %s", e.Message)
 	}
 	return e
 }
+
+// typedPatch begins the API server's words for an applied object that does
+// not fit its schema.
+const typedPatch = "failed to create typed patch object"
 
 // causes lists what is wrong field by field when the server says so.
 func causes(s metav1.Status, fallback string) string {
@@ -141,9 +151,24 @@ func causes(s metav1.Status, fallback string) string {
 	}
 	var parts []string
 	for _, c := range s.Details.Causes {
-		parts = append(parts, strings.TrimPrefix(c.Field+": "+c.Message, ": "))
+		parts = append(parts, strings.TrimPrefix(c.Field+": "+withoutDump(c.Message), ": "))
 	}
 	return clean(strings.Join(parts, "; "))
+}
+
+// withoutDump takes the printed value out of `Invalid value: {…}: reason` when
+// it is a whole structure: it hides the reason and may hold what is private.
+func withoutDump(msg string) string {
+	value, ok := strings.CutPrefix(msg, "Invalid value: ")
+	if !ok || !strings.HasPrefix(value, "{") && !strings.HasPrefix(value, "[") {
+		return msg
+	}
+	for _, end := range []string{"}: ", "]: "} {
+		if i := strings.LastIndex(value, end); i >= 0 {
+			return value[i+len(end):]
+		}
+	}
+	return msg
 }
 
 const maxMessage = 500

@@ -205,6 +205,9 @@ func newConns() *conns { return &conns{open: make(map[net.Conn]struct{})} }
 // dial wraps next so that close reaches what it opened.
 func (c *conns) dial(next dialFunc) dialFunc {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if c.ended() {
+			return nil, errCut()
+		}
 		raw, err := next(ctx, network, addr)
 		if err != nil {
 			return nil, err
@@ -214,11 +217,22 @@ func (c *conns) dial(next dialFunc) dialFunc {
 		defer c.mu.Unlock()
 		if c.closed {
 			_ = raw.Close()
-			return nil, net.ErrClosed
+			return nil, errCut()
 		}
 		c.open[t] = struct{}{}
 		return t, nil
 	}
+}
+
+// errCut is not retried by anybody, unlike a connection that broke.
+func errCut() error {
+	return &Error{Reason: Cancelled, Message: "the connection to the cluster was closed because the cluster was removed or the server stops"}
+}
+
+func (c *conns) ended() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed
 }
 
 // close ends every connection; later dials fail.

@@ -1,0 +1,84 @@
+package applier
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kubeorch/core/pkg/kubernetes"
+)
+
+// bench is a namespace of its own in a real cluster, with appliers for it.
+type bench struct {
+	t    *testing.T
+	conn *kubernetes.Connection
+	ns   string
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	file, err := os.ReadFile(os.Getenv("KUBEORCH_TEST_CLUSTER") + "/kubeconfig")
+	require.NoError(t, err)
+	connector := kubernetes.NewConnector(kubernetes.Options{})
+	t.Cleanup(connector.Close)
+	conn, err := connector.Open(kubernetes.Config{AuthType: kubernetes.AuthKubeconfig, Kubeconfig: string(file)})
+	require.NoError(t, err)
+	t.Cleanup(func() { connector.Discard(conn) })
+	b := &bench{t: t, conn: conn, ns: "applier-" + strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(t.Name()))}
+	b.ns = b.ns[:min(len(b.ns), 55)] + time.Now().Format("050000")
+	c := b.by("w1").EnsureNamespaces(t.Context(), []string{b.ns}, nil)
+	require.Equal(t, Created, c[0].Action, c[0].Message)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
+		defer cancel()
+		require.NoError(t, conn.Typed().CoreV1().Namespaces().Delete(ctx, b.ns, metav1.DeleteOptions{}))
+	})
+	return b
+}
+
+// by returns an applier of the given owner.
+func (b *bench) by(owner string) *Applier {
+	o := DefaultOptions(map[string]string{"managed-by": "kubeorch", "kubeorch.io/workflow": owner})
+	o.OwnerName = func(labels map[string]string) string {
+		if labels["kubeorch.io/workflow"] != "" {
+			return "another workflow"
+		}
+		return ""
+	}
+	o.Timeout = 20 * time.Second
+	return New(b.conn, o)
+}
+
+// object reads one manifest and puts it into the bench's namespace.
+func (b *bench) object(manifest string) *unstructured.Unstructured {
+	b.t.Helper()
+	o := &unstructured.Unstructured{}
+	require.NoError(b.t, yaml.Unmarshal([]byte(manifest), &o.Object))
+	o.SetNamespace(b.ns)
+	return o
+}
+
+// apply applies the manifests as one wave and returns the changes.
+func (b *bench) apply(owner string, manifests ...string) []Change {
+	b.t.Helper()
+	var reqs []Request
+	for _, m := range manifests {
+		reqs = append(reqs, Request{Object: b.object(m)})
+	}
+	return b.by(owner).Apply(b.t.Context(), reqs, nil)
+}
+
+// one applies one manifest and requires the action.
+func (b *bench) one(want Action, manifest string) Change {
+	b.t.Helper()
+	c := b.apply("w1", manifest)[0]
+	require.Equal(b.t, want, c.Action, c.Message)
+	return c
+}
