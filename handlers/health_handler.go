@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"github.com/kubeorch/core/models"
 )
 
 // checkTimeout bounds all checks of one readiness probe together.
@@ -27,7 +29,7 @@ type Health struct {
 }
 
 // NewHealth returns handlers that ask checks, in their order, and serve
-// metrics at /metrics.
+// metrics at /metrics; nil metrics are served elsewhere.
 func NewHealth(log *slog.Logger, metrics http.Handler, checks ...Check) *Health {
 	return &Health{log, checks, metrics}
 }
@@ -63,6 +65,9 @@ func (h *Health) Welcome(c *gin.Context) error {
 
 // Metrics answers GET /metrics in the Prometheus text format.
 func (h *Health) Metrics(c *gin.Context) error {
+	if h.metrics == nil {
+		return &models.Error{Op: "handlers.Health.Metrics", Kind: models.NotFound, Msg: "the metrics have a port of their own"}
+	}
 	h.metrics.ServeHTTP(c.Writer, c.Request)
 	return nil
 }

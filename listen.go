@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// listeners are the HTTP servers of the process. Its zero value is stopped.
+type listeners struct {
+	servers []*http.Server
+	serving sync.WaitGroup
+	failed  chan error
+}
+
+// listen opens the ports. It is the last step of starting: what answers is
+// ready.
+func (s *server) listen(ctx context.Context) error {
+	s.http.failed = make(chan error, 2)
+	if s.cfg.MetricsListen != "" {
+		mux := http.NewServeMux()
+		mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics, promhttp.HandlerOpts{}))
+		if err := s.http.open(ctx, s.log, "metrics", s.cfg.MetricsListen, mux); err != nil {
+			return err
+		}
+	}
+	return s.http.open(ctx, s.log, "listening", net.JoinHostPort(s.cfg.Host, strconv.Itoa(s.cfg.Port)), s.engine)
+}
+
+func (l *listeners) open(ctx context.Context, log *slog.Logger, what, addr string, h http.Handler) error {
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	srv := &http.Server{
+		Handler: h,
+		// No bound on reading and writing as a whole: streams stay open. The
+		// routes that are none set their own.
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    256 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	l.servers = append(l.servers, srv)
+	l.serving.Go(func() {
+		if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			l.failed <- fmt.Errorf("serve %s: %w", addr, err)
+		}
+	})
+	log.Info(what, "addr", ln.Addr().String())
+	return nil
+}
+
+// stop lets requests finish for a while, then cuts them off.
+func (l *listeners) stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, httpStopTimeout)
+	defer cancel()
+	var errs []error
+	for _, srv := range l.servers {
+		if err := srv.Shutdown(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("requests were cut off: %w", err), srv.Close())
+		}
+	}
+	l.serving.Wait()
+	return errors.Join(errs...)
+}

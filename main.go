@@ -1,0 +1,88 @@
+// Command kubeorch is the KubeOrch server: it stores drawn applications, runs
+// them on Kubernetes clusters and streams what becomes of them.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/kubeorch/core/utils/config"
+	"github.com/kubeorch/core/utils/logging"
+)
+
+const usage = `Usage: kubeorch [command] [--config FILE]
+
+Commands:
+  serve        run the server (the default)
+  healthcheck  ask the server on the configured port whether it is alive
+  version      print the version
+
+Settings come from the environment, then FILE (CONFIG_FILE, or config.yaml where
+there is one), then defaults. config.yaml.example explains all of them.
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first signal begins an orderly stop; a second one then ends the
+	// process in the usual way.
+	context.AfterFunc(ctx, stop)
+	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "kubeorch:", err)
+		os.Exit(1)
+	}
+}
+
+// run executes one command and blocks until it is done, for the server until
+// ctx ends or a part of it fails. Everything it started has stopped when it
+// returns.
+func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("kubeorch", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() { _, _ = io.WriteString(stderr, usage) }
+	file := flags.String("config", "", "configuration `file`")
+	command := "serve"
+	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
+		command, args = args[0], args[1:]
+	}
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q; see kubeorch --help", flags.Arg(0))
+	}
+	switch command {
+	case "version":
+		_, err := fmt.Fprintln(stdout, version())
+		return err
+	case "help":
+		_, err := io.WriteString(stdout, usage)
+		return err
+	case "serve", "healthcheck":
+		return runConfigured(ctx, command, *file, getenv, stderr)
+	}
+	return fmt.Errorf("there is no command %q; see kubeorch --help", command)
+}
+
+func runConfigured(ctx context.Context, command, file string, getenv func(string) string, stderr io.Writer) error {
+	cfg, err := config.Load(file, getenv)
+	if err != nil {
+		return err
+	}
+	if command == "healthcheck" {
+		return healthcheck(ctx, cfg)
+	}
+	log, err := logging.New(stderr, cfg.LogLevel, cfg.LogFormat)
+	if err != nil {
+		return err
+	}
+	return serve(ctx, cfg, log)
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/kubeorch/core/database"
+	"github.com/kubeorch/core/utils/config"
+)
+
+// stopTimeout bounds the whole of stopping. The HTTP server alone may take
+// httpStopTimeout of it.
+const (
+	stopTimeout     = 30 * time.Second
+	httpStopTimeout = 10 * time.Second
+)
+
+// server is the running program: what the steps of starting leave for those
+// of stopping. Parts that were not reached are nil.
+type server struct {
+	cfg     config.Config
+	log     *slog.Logger
+	metrics *prometheus.Registry
+
+	db     *database.DB
+	engine *gin.Engine
+	http   *listeners
+}
+
+// step is one named part of starting or stopping.
+type step struct {
+	name string
+	do   func(context.Context) error
+}
+
+// serve runs the server until ctx ends or it fails.
+func serve(ctx context.Context, cfg config.Config, log *slog.Logger) (err error) {
+	gin.SetMode(cfg.GinMode)
+	s := &server{cfg: cfg, log: log, metrics: prometheus.NewRegistry(), http: &listeners{}}
+	defer func() { err = errors.Join(err, s.stop(ctx)) }()
+	if err := s.start(ctx); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-s.http.failed:
+		return err
+	}
+}
+
+// start brings the parts up in their order; the configuration has been loaded
+// and checked before. The first failure ends it.
+func (s *server) start(ctx context.Context) error {
+	for _, step := range []step{
+		{"database", s.openDatabase},
+		{"secrets", s.loadSecrets},
+		{"services", s.build},
+		{"http server", s.listen},
+	} {
+		if err := step.do(ctx); err != nil {
+			return fmt.Errorf("%s: %w", step.name, err)
+		}
+	}
+	return nil
+}
+
+// stop takes the parts down in their order. Each gets its turn, also when an
+// earlier one failed, and those that were never started have nothing to do.
+func (s *server) stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	var errs []error
+	for _, step := range []step{
+		{"http server", s.http.stop},
+		{"database", s.closeDatabase},
+	} {
+		s.log.Debug("stopping", "part", step.name)
+		if err := step.do(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("stop %s: %w", step.name, err))
+		}
+	}
+	s.log.Info("stopped")
+	return errors.Join(errs...)
+}
+
+func (s *server) openDatabase(ctx context.Context) (err error) {
+	cfg := database.Config{URI: s.cfg.MongoURI, Name: s.cfg.DBName, DataDir: s.cfg.DataDir, Log: s.log}
+	if s.db, err = database.Open(ctx, cfg); err != nil {
+		return err
+	}
+	return s.db.EnsureIndexes(ctx)
+}
+
+func (s *server) closeDatabase(ctx context.Context) error {
+	if s.db == nil {
+		return nil
+	}
+	return s.db.Close(ctx)
+}
