@@ -1,19 +1,43 @@
 package kinds
 
-// builtin lists the kinds under test.
-func builtin(r renderer) []Kind {
-	return []Kind{
-		newDeployment(r),
-		newStatefulSet(r),
-		newDaemonSet(r),
-		newJob(r),
-		newCronJob(r),
-		newConfigMap(r),
-		newSecret(r),
-		newClaim(r),
-		newService(r),
-		newIngress(r),
-		newHPA(r),
-		newNetworkPolicy(r),
-	}
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kubeorch/core/models"
+)
+
+// testPlugins is a catalogue with each thing that a definition can say.
+const testPlugins = `
+- id: greeter
+  name: greeter
+  crdGroup: example.kubeorch.io
+  nodeTypes:
+    - name: greeting
+      kind: Greeting
+      apiVersion: v1
+      namespaced: true
+      fields:
+        - {id: name, type: text, required: true}
+        - {id: namespace, type: text, default: default}
+        - {id: message, type: text, required: true}
+        - {id: replicas, type: number, default: "1"}
+        - {id: tone, type: select, options: [warm, cold]}
+        - {id: to.name, type: text}
+        - {id: to.place, type: text, default: here}
+        - {id: loud, type: text}
+    - name: worldwide
+      kind: World
+      group: other.kubeorch.io
+      namespaced: false
+`
+
+// builtin lists the kinds under test: all that the server has.
+func builtin(t testing.TB, r renderer) []Kind {
+	t.Helper()
+	var catalogue []models.Plugin
+	require.NoError(t, yaml.UnmarshalStrict([]byte(testPlugins), &catalogue))
+	return Builtin(r, catalogue)
 }

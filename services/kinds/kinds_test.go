@@ -103,7 +103,7 @@ func shippedTemplates(t testing.TB) *template.Registry {
 
 func allKinds(t testing.TB) *Registry {
 	t.Helper()
-	reg, err := NewRegistry(builtin(shippedTemplates(t))...)
+	reg, err := NewRegistry(builtin(t, shippedTemplates(t))...)
 	require.NoError(t, err)
 	return reg
 }
