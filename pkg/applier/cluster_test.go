@@ -17,12 +17,12 @@ import (
 
 // bench is a namespace of its own in a real cluster, with appliers for it.
 type bench struct {
-	t    *testing.T
+	t    testing.TB
 	conn *kubernetes.Connection
 	ns   string
 }
 
-func newBench(t *testing.T) *bench {
+func newBench(t testing.TB) *bench {
 	t.Helper()
 	file, err := os.ReadFile(os.Getenv("KUBEORCH_TEST_CLUSTER") + "/kubeconfig")
 	require.NoError(t, err)
