@@ -104,10 +104,11 @@ type RunResult struct {
 	Logs        []string
 }
 
-// RunCount is what a run adds to its workflow's counters.
-type RunCount struct {
-	Started, Succeeded, Failed int
-	At                         time.Time // of the start; zero leaves last_run_at alone
+// RunStart is what a run changes in its workflow when it begins.
+type RunStart struct {
+	At        time.Time
+	Version   int
+	Inventory []OwnedObject // everything that is there or will be
 }
 
 // OwnedObject is an object that a workflow has, or may have, in a cluster.
@@ -117,7 +118,6 @@ type OwnedObject struct {
 	Kind       string `bson:"kind"`
 	Namespace  string `bson:"namespace"`
 	Name       string `bson:"name"`
-	NodeID     string `bson:"node_id"`
 }
 
 // TriggerData holds values typed for one run: node id, then key or variable

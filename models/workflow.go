@@ -87,8 +87,9 @@ func (w Workflow) Graph() Graph { return Graph{Nodes: w.Nodes, Edges: w.Edges} }
 // WorkflowHead is the little of a Workflow that tells whether a copy is still
 // good.
 type WorkflowHead struct {
-	Revision int64 `bson:"revision"`
-	Seq      int64 `bson:"seq"`
+	Status   string `bson:"status"`
+	Revision int64  `bson:"revision"`
+	Seq      int64  `bson:"seq"`
 }
 
 // WorkflowDocument is a Workflow as JSON. Body must not be changed.

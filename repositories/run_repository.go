@@ -8,6 +8,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/kubeorch/core/database"
 	"github.com/kubeorch/core/models"
 )
 
@@ -17,7 +18,7 @@ import (
 type Runs struct{ coll *mongo.Collection }
 
 // NewRuns returns the runs of db.
-func NewRuns(db *mongo.Database) *Runs { return &Runs{db.Collection("runs")} }
+func NewRuns(db *mongo.Database) *Runs { return &Runs{db.Collection(database.Runs)} }
 
 // runDocument is a run as it is stored.
 type runDocument struct {

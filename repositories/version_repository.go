@@ -7,6 +7,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/kubeorch/core/database"
 	"github.com/kubeorch/core/models"
 )
 
@@ -14,7 +15,7 @@ import (
 type Versions struct{ coll *mongo.Collection }
 
 // NewVersions returns the versions of db.
-func NewVersions(db *mongo.Database) *Versions { return &Versions{db.Collection("versions")} }
+func NewVersions(db *mongo.Database) *Versions { return &Versions{db.Collection(database.Versions)} }
 
 type versionDocument struct {
 	models.Version `bson:",inline"`

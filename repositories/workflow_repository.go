@@ -8,6 +8,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/kubeorch/core/database"
 	"github.com/kubeorch/core/models"
 )
 
@@ -21,7 +22,7 @@ type Workflows struct{ coll *mongo.Collection }
 
 // NewWorkflows returns the workflows of db.
 func NewWorkflows(db *mongo.Database) *Workflows {
-	return &Workflows{db.Collection("workflows")}
+	return &Workflows{db.Collection(database.Workflows)}
 }
 
 // Insert stores a new workflow. An id that is taken is a Conflict.
@@ -60,7 +61,7 @@ func (r *Workflows) find(ctx context.Context, op string, filter bson.D) (models.
 func (r *Workflows) Head(ctx context.Context, owner, id string) (models.WorkflowHead, error) {
 	var head models.WorkflowHead
 	err := r.coll.FindOne(ctx, owned(owner, id),
-		options.FindOne().SetProjection(fields("revision", "seq"))).Decode(&head)
+		options.FindOne().SetProjection(fields("status", "revision", "seq"))).Decode(&head)
 	return head, translate("repositories.Workflows.Head", "workflow", err)
 }
 

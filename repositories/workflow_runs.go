@@ -9,20 +9,26 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// CountRun adds c to a workflow's counters. A workflow that is gone is no
-// error.
-func (r *Workflows) CountRun(ctx context.Context, id string, c models.RunCount) error {
-	update := bson.D{{Key: "$inc", Value: bson.D{
-		{Key: "seq", Value: 1},
-		{Key: "run_count", Value: c.Started},
-		{Key: "success_count", Value: c.Succeeded},
-		{Key: "failure_count", Value: c.Failed},
-	}}}
-	if !c.At.IsZero() {
-		update = append(update, bson.E{Key: "$set", Value: bson.D{{Key: "last_run_at", Value: c.At}}})
+// StartRun counts a run that begins and stores what it needs to be known,
+// should it be broken off. A workflow that is gone is no error.
+func (r *Workflows) StartRun(ctx context.Context, id string, start models.RunStart) error {
+	_, err := r.coll.UpdateOne(ctx, present(id), bson.D{
+		{Key: "$inc", Value: bson.D{{Key: "seq", Value: 1}, {Key: "run_count", Value: 1}}},
+		{Key: "$max", Value: bson.D{{Key: "version_seq", Value: start.Version}}},
+		{Key: "$set", Value: bson.D{{Key: "last_run_at", Value: start.At}, {Key: "inventory", Value: start.Inventory}}},
+	})
+	return translate("repositories.Workflows.StartRun", "workflow", err)
+}
+
+// CountResult counts a run that ended. A workflow that is gone is no error.
+func (r *Workflows) CountResult(ctx context.Context, id string, succeeded bool) error {
+	counter := "failure_count"
+	if succeeded {
+		counter = "success_count"
 	}
-	_, err := r.coll.UpdateOne(ctx, present(id), update)
-	return translate("repositories.Workflows.CountRun", "workflow", err)
+	_, err := r.coll.UpdateOne(ctx, present(id),
+		bson.D{{Key: "$inc", Value: bson.D{{Key: "seq", Value: 1}, {Key: counter, Value: 1}}}})
+	return translate("repositories.Workflows.CountResult", "workflow", err)
 }
 
 // RaiseVersion tells a workflow that its version number exists. The number

@@ -1,0 +1,135 @@
+package services
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kubeorch/core/models"
+	"github.com/kubeorch/core/services/plan"
+)
+
+// Run deploys one of owner's workflows as it is saved now and returns the run
+// when it has ended, or as it is after a while. The run goes on whatever
+// becomes of ctx. Everything wrong with the drawing is found before anything
+// is applied; a second run at the same time is a Conflict. Typed values go to
+// the cluster and nowhere else.
+func (e *WorkflowExecutor) Run(ctx context.Context, owner, id string, typed models.TriggerData) (models.Run, error) {
+	const op = "services.WorkflowExecutor.Run"
+	w, err := e.deps.Workflows.Get(ctx, owner, id)
+	if err != nil {
+		return models.Run{}, err
+	}
+	if w.Status != models.WorkflowPublished {
+		return models.Run{}, &models.Error{Op: op, Kind: models.Invalid, Msg: "the workflow is " + w.Status + "; publish it before running it"}
+	}
+	p, problems := plan.Build(w.Graph(), e.deps.Kinds, plan.Options{WorkflowID: id})
+	if err := problems.Err(op); err != nil {
+		return models.Run{}, err
+	}
+	if err := e.checkCluster(ctx, w); err != nil {
+		return models.Run{}, err
+	}
+	run := e.newRun(w, models.RunDeploy)
+	run.TriggeredBy = models.TriggeredManually
+	run.TriggerData = models.Trigger{UserID: owner, Typed: typedNames(typed)}
+	s := newRunSession(run, p, typed, e.now)
+	s.workflow = w
+	if err := e.begin(ctx, s, e.deploy); err != nil {
+		return models.Run{}, err
+	}
+	return e.await(ctx, s, e.opts.AnswerAfter)
+}
+
+// checkCluster reports a cluster that the workflow's owner does not have. It
+// says nothing about whether the cluster answers.
+func (e *WorkflowExecutor) checkCluster(ctx context.Context, w models.Workflow) error {
+	_, err := e.target(ctx, w.OwnerID, w.ClusterID, w.ID)
+	if err != nil && models.KindOf(err) == models.NotFound {
+		msg := fmt.Sprintf("the cluster %q of this workflow does not exist", w.ClusterID)
+		return &models.Error{Op: "services.WorkflowExecutor.Run", Kind: models.Invalid, Msg: msg, Err: err}
+	}
+	return err
+}
+
+func (e *WorkflowExecutor) newRun(w models.Workflow, action string) models.Run {
+	now := e.now()
+	return models.Run{
+		ID: models.NewID(), WorkflowID: w.ID, Status: models.RunRunning, StartedAt: now, Logs: []string{},
+		Action: action, OwnerID: w.OwnerID, Cluster: w.ClusterID,
+		Lease: e.lease, LeaseUntil: now.Add(e.opts.Lease), Deadline: now.Add(e.opts.Deadline),
+	}
+}
+
+// typedNames tells which values were typed, without the values.
+func typedNames(typed models.TriggerData) []models.Typed {
+	names := map[string][]string{}
+	for _, all := range []map[string]map[string]models.Secret{typed.Secrets, typed.EnvVars} {
+		for node, values := range all {
+			for key, v := range values {
+				if !v.Empty() {
+					names[node] = append(names[node], key)
+				}
+			}
+		}
+	}
+	var out []models.Typed
+	for node, keys := range names {
+		slices.Sort(keys)
+		out = append(out, models.Typed{NodeID: node, Keys: keys})
+	}
+	slices.SortFunc(out, func(a, b models.Typed) int { return strings.Compare(a.NodeID, b.NodeID) })
+	return out
+}
+
+// begin takes the workflow's lock by storing the run, and sets to work. What
+// the run was prepared from is looked at once more behind the lock: archiving
+// changes the status first and then ends what is running.
+func (e *WorkflowExecutor) begin(ctx context.Context, s *runSession, work runWork) error {
+	if e.isStopping() {
+		return errStopping()
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.opts.Lease)
+	defer cancel()
+	if err := e.deps.Runs.Begin(ctx, s.run); err != nil {
+		return err
+	}
+	head, err := e.deps.Workflows.Head(ctx, s.run.OwnerID, s.run.WorkflowID)
+	if err == nil && s.run.Action == models.RunDeploy && head.Status != models.WorkflowPublished {
+		err = &models.Error{Op: "services.WorkflowExecutor.begin", Kind: models.Conflict, Msg: "the workflow is " + head.Status + " now"}
+	}
+	if err == nil {
+		err = e.launch(ctx, s, work)
+	}
+	if err != nil {
+		res := s.end(models.RunFailed, models.MessageOf(err))
+		return errors.Join(err, e.deps.Runs.Finish(ctx, s.run.ID, e.lease, res))
+	}
+	return nil
+}
+
+func (e *WorkflowExecutor) isStopping() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.stopping
+}
+
+func errStopping() error {
+	return &models.Error{Op: "services.WorkflowExecutor", Kind: models.Unavailable, Msg: "the server is stopping; run again in a moment"}
+}
+
+// await returns the run when it has ended, or as it is after that time.
+func (e *WorkflowExecutor) await(ctx context.Context, s *runSession, atMost time.Duration) (models.Run, error) {
+	timer := time.NewTimer(atMost)
+	defer timer.Stop()
+	select {
+	case <-s.done:
+	case <-timer.C:
+	case <-ctx.Done():
+		return models.Run{}, ctx.Err()
+	}
+	return s.snapshot(), nil
+}

@@ -1,0 +1,124 @@
+package services
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/kubeorch/core/models"
+	"github.com/kubeorch/core/pkg/applier"
+	"github.com/kubeorch/core/services/plan"
+)
+
+func ownerLabels(workflowID string) map[string]string {
+	return map[string]string{plan.WorkflowLabel: plan.NodeLabel(workflowID)}
+}
+
+func namespaceLabels() map[string]string {
+	return map[string]string{"app.kubernetes.io/managed-by": "kubeorch"}
+}
+
+// deploy brings the drawing into the cluster and takes away what left it.
+func (e *WorkflowExecutor) deploy(ctx context.Context, s *runSession) error {
+	if err := e.prepare(ctx, s); err != nil {
+		return err
+	}
+	t, err := e.target(ctx, s.run.OwnerID, s.run.Cluster, s.run.WorkflowID)
+	if err != nil {
+		return err
+	}
+	if err := ensureNamespaces(ctx, s, t); err != nil {
+		return err
+	}
+	// What is there from earlier runs can be listed meanwhile: what this run
+	// makes is left alone anyway.
+	owned := e.listOwned(ctx, s, t)
+	if err := e.applyWaves(ctx, s, t); err != nil {
+		<-owned
+		return err
+	}
+	return e.prune(ctx, s, t, <-owned)
+}
+
+// prepare stores what the run applies, before it applies anything. A run that
+// another process began has that already.
+func (e *WorkflowExecutor) prepare(ctx context.Context, s *runSession) error {
+	if s.version > 0 {
+		s.logf("taken over, applying version %d again", s.version)
+		return nil
+	}
+	graph := s.workflow.Graph().Tidy()
+	v, err := e.deps.Versions.Add(ctx, models.Version{
+		ID: models.NewID(), WorkflowID: s.run.WorkflowID, Nodes: graph.Nodes, Edges: graph.Edges,
+		Description: "Automatic snapshot of a run", CreatedAt: e.now(), CreatedBy: s.run.OwnerID,
+		IsAutomatic: true, RunID: s.run.ID, RunStatus: models.RunRunning,
+	})
+	if err != nil {
+		return err
+	}
+	before, err := e.deps.Workflows.Inventory(ctx, s.run.WorkflowID)
+	if err != nil {
+		return err
+	}
+	start := models.RunStart{At: s.run.StartedAt, Version: v.Number, Inventory: union(before, planned(s))}
+	if err := e.deps.Workflows.StartRun(ctx, s.run.WorkflowID, start); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.version = v.Number
+	s.mu.Unlock()
+	s.logf("applying version %d, %d nodes, to cluster %s", v.Number, len(graph.Nodes), s.run.Cluster)
+	return e.deps.Runs.Record(ctx, s.run.ID, e.lease, s.progress())
+}
+
+func ensureNamespaces(ctx context.Context, s *runSession, t clusterTarget) error {
+	var problems []string
+	for _, c := range t.EnsureNamespaces(ctx, s.plan.Namespaces(), namespaceLabels()) {
+		switch c.Action {
+		case applier.Failed:
+			problems = append(problems, c.Message)
+		case applier.Created:
+			s.logf("created %s", c.Ref)
+		default:
+		}
+	}
+	if len(problems) > 0 {
+		return runError(strings.Join(problems, "; "))
+	}
+	return nil
+}
+
+// applyWaves applies one wave after the other. Nodes that depend on a failed
+// one are skipped, all others are applied.
+func (e *WorkflowExecutor) applyWaves(ctx context.Context, s *runSession, t clusterTarget) error {
+	for _, wave := range s.plan.Waves() {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		e.applyWave(ctx, s, t, wave)
+		if s.due() && ctx.Err() == nil {
+			if err := e.deps.Runs.Record(ctx, s.run.ID, e.lease, s.progress()); err != nil {
+				e.deps.Log.WarnContext(ctx, "progress of a run could not be stored", "run", s.run.ID, "err", err)
+			}
+		}
+	}
+	return s.verdict()
+}
+
+// verdict names the nodes that failed, or returns nil.
+func (s *runSession) verdict() error {
+	failed := s.failures()
+	if len(failed) == 0 {
+		return nil
+	}
+	const shown = 5
+	text := fmt.Sprintf("%d of %d nodes failed", len(failed), len(s.plan.Steps))
+	for i, id := range failed {
+		if i == shown {
+			text += fmt.Sprintf("; and %d more", len(failed)-shown)
+			break
+		}
+		text += fmt.Sprintf("; node %q: %s", id, s.state(id).Error)
+	}
+	return runError(text)
+}

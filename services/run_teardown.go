@@ -1,0 +1,135 @@
+package services
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/kubeorch/core/models"
+	"github.com/kubeorch/core/pkg/applier"
+	"github.com/kubeorch/core/services/kinds"
+)
+
+// TearDown removes what an archived workflow has in its cluster, everything
+// but claims. A run that is in progress is ended first. When that takes long
+// it goes on in the background, also in another process. The warning says what
+// is left, what went wrong, or that it is not over; it is empty otherwise.
+func (e *WorkflowExecutor) TearDown(ctx context.Context, w models.Workflow) (warning string) {
+	ctx, cancel := context.WithTimeout(ctx, e.opts.AnswerAfter)
+	defer cancel()
+	if inventory, err := e.deps.Workflows.Inventory(ctx, w.ID); err == nil && len(inventory) == 0 && w.RunCount == 0 {
+		return ""
+	}
+	run := e.newRun(w, models.RunTearDown)
+	run.Version, run.TriggeredBy = w.VersionSeq, models.TriggeredByStatus
+	run.TriggerData = models.Trigger{UserID: w.OwnerID}
+	s := newRunSession(run, nil, models.TriggerData{}, e.now)
+	s.workflow = w
+	if err := e.beginTearDown(ctx, s); err != nil {
+		return "the objects in the cluster were not removed: " + messageOf(err) + "; archive the workflow again"
+	}
+	done, err := e.await(ctx, s, e.opts.AnswerAfter)
+	switch {
+	case err != nil || done.Status == models.RunRunning:
+		return "the objects in the cluster are still being removed"
+	case done.Status != models.RunCompleted:
+		return "the objects in the cluster were not all removed: " + done.Error
+	}
+	return s.note
+}
+
+// beginTearDown takes the workflow's lock, for which it ends the run that has
+// it.
+func (e *WorkflowExecutor) beginTearDown(ctx context.Context, s *runSession) error {
+	const pause = 100 * time.Millisecond
+	for {
+		err := e.begin(ctx, s, e.tearDown)
+		if err == nil || models.KindOf(err) != models.Conflict {
+			return err
+		}
+		running, rerr := e.deps.Runs.Running(ctx, s.run.WorkflowID)
+		if rerr == nil && running.Action == models.RunTearDown {
+			return errors.New("they are being removed already")
+		}
+		if rerr == nil {
+			_ = e.cancel(ctx, s.run.WorkflowID, running.ID) // it may have ended in between
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// tearDown deletes what the workflow has in its cluster, in the reverse order
+// of applying.
+func (e *WorkflowExecutor) tearDown(ctx context.Context, s *runSession) error {
+	t, err := e.target(ctx, s.run.OwnerID, s.run.Cluster, s.run.WorkflowID)
+	if err != nil {
+		return err
+	}
+	owned := <-e.listOwned(ctx, s, t)
+	if owned.err != nil {
+		return asRunError(owned.err)
+	}
+	inventory, err := e.deps.Workflows.Inventory(ctx, s.run.WorkflowID)
+	if err != nil {
+		return err
+	}
+	here, elsewhere := split(inventory, s.run.Cluster)
+	claims, gone := partition(leftovers(append(owned.refs, refsIn(here)...), nil),
+		func(r applier.Ref) bool { return r.Kind == kindClaim })
+	remaining, err := remove(ctx, s, t, gone)
+	kept := present(owned.refs, claims)
+	s.keep(kept, elsewhere)
+	now := append(inventoryOf(s, append(kept, remaining...)), keepElsewhere(inventory, s.run.Cluster)...)
+	if serr := e.deps.Workflows.SetInventory(ctx, s.run.WorkflowID, now); serr != nil {
+		return errors.Join(err, serr)
+	}
+	if err == nil {
+		e.forgetSecrets(ctx, s)
+	}
+	return err
+}
+
+// present returns those of refs that are in the cluster.
+func present(inCluster, refs []applier.Ref) []applier.Ref {
+	there := make(map[place]bool, len(inCluster))
+	for _, r := range inCluster {
+		there[placeOf(r)] = true
+	}
+	found, _ := partition(refs, func(r applier.Ref) bool { return there[placeOf(r)] })
+	return found
+}
+
+// keep words what is left for whoever archived the workflow.
+func (s *runSession) keep(claims []applier.Ref, clusters []string) {
+	var notes []string
+	if len(claims) > 0 {
+		names := make([]string, len(claims))
+		for i, r := range claims {
+			names[i] = r.String()
+		}
+		notes = append(notes, "kept, because they hold data: "+strings.Join(names, ", "))
+	}
+	if len(clusters) > 0 {
+		notes = append(notes, fmt.Sprintf("not removed from former clusters: %s", strings.Join(clusters, ", ")))
+	}
+	s.note = s.clean(strings.Join(notes, "; "))
+	if s.note != "" {
+		s.logf("%s", s.note)
+	}
+}
+
+// forgetSecrets shows that the values of Secrets are gone with them.
+func (e *WorkflowExecutor) forgetSecrets(ctx context.Context, s *runSession) {
+	created := false
+	for _, n := range s.workflow.Nodes {
+		if n.Type == kinds.TypeSecret {
+			e.show(ctx, s, n.ID, n.Type, map[string]any{"state": "pending", "message": "removed from the cluster"}, &created)
+		}
+	}
+}

@@ -1,0 +1,237 @@
+package services
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/kubeorch/core/models"
+	"github.com/kubeorch/core/pkg/applier"
+	"github.com/kubeorch/core/pkg/kubernetes"
+	"github.com/kubeorch/core/services/kinds"
+)
+
+// executedWorkflows are the documents that runs read and count in.
+type executedWorkflows interface {
+	Get(ctx context.Context, owner, id string) (models.Workflow, error)
+	Head(ctx context.Context, owner, id string) (models.WorkflowHead, error)
+	StartRun(ctx context.Context, id string, start models.RunStart) error
+	CountResult(ctx context.Context, id string, succeeded bool) error
+	SetNodeStatus(ctx context.Context, workflowID, nodeID string, status map[string]any, secretCreated *bool) error
+}
+
+// inventories know which objects workflows have in clusters.
+type inventories interface {
+	Inventory(ctx context.Context, workflowID string) ([]models.OwnedObject, error)
+	SetInventory(ctx context.Context, workflowID string, objects []models.OwnedObject) error
+}
+
+// runReader finds runs.
+type runReader interface {
+	Get(ctx context.Context, workflowID, id string) (models.Run, error)
+	List(ctx context.Context, workflowID string, limit int) ([]models.Run, error)
+	Running(ctx context.Context, workflowID string) (models.Run, error)
+	RequestCancel(ctx context.Context, workflowID, id string) error
+}
+
+// runHolder changes a run as long as this process holds its lease.
+type runHolder interface {
+	Begin(ctx context.Context, run models.Run) error
+	Renew(ctx context.Context, id, lease string, until time.Time) (cancel bool, err error)
+	Release(ctx context.Context, id, lease string) error
+	Record(ctx context.Context, id, lease string, p models.RunProgress) error
+	Finish(ctx context.Context, id, lease string, res models.RunResult) error
+}
+
+// runVersions keep what each run applies.
+type runVersions interface {
+	Add(ctx context.Context, v models.Version) (models.Version, error)
+	Get(ctx context.Context, workflowID string, number int) (models.Version, error)
+	SetRunStatus(ctx context.Context, workflowID string, number int, status string) error
+}
+
+// runEvents tells the readers of a stream.
+type runEvents interface {
+	Publish(key, event string, data any) error
+}
+
+// clusterConnections finds the clusters that a user may deploy to.
+type clusterConnections interface {
+	Connection(ctx context.Context, owner, cluster string) (*kubernetes.Connection, error)
+}
+
+// clusterTarget is a cluster seen as the place of one workflow's objects; see
+// applier.Applier.
+type clusterTarget interface {
+	EnsureNamespaces(ctx context.Context, names []string, labels map[string]string) []applier.Change
+	Apply(ctx context.Context, reqs []applier.Request, done func(int, applier.Change)) []applier.Change
+	ApplyValues(ctx context.Context, req applier.ValuesRequest) (applier.Change, applier.ValuesState)
+	Delete(ctx context.Context, refs []applier.Ref, o applier.DeleteOptions) []applier.Change
+	ListOwned(
+		ctx context.Context, gvks []schema.GroupVersionKind, o applier.ListOptions,
+	) ([]metav1.PartialObjectMetadata, error)
+}
+
+// runWorkflows is all that runs need of workflow documents.
+type runWorkflows interface {
+	executedWorkflows
+	inventories
+}
+
+// runStore is all that a process needs to work on runs.
+type runStore interface {
+	runReader
+	runHolder
+}
+
+// ExecutorDeps is what a WorkflowExecutor works with.
+type ExecutorDeps struct {
+	Workflows runWorkflows
+	Runs      runStore
+	Versions  runVersions
+	Kinds     *kinds.Registry
+	Clusters  clusterConnections
+	Events    runEvents
+	// Watch has the objects of a workflow looked at again, because a run may
+	// have changed them. It does not block.
+	Watch func(workflowID string)
+	Log   *slog.Logger
+}
+
+// ExecutorOptions tune a WorkflowExecutor.
+type ExecutorOptions struct {
+	AnswerAfter time.Duration // the longest that Run and TearDown keep their caller waiting
+	Deadline    time.Duration // of a whole run
+	Lease       time.Duration // how long a run stays with a process that does not move any more
+	Grace       time.Duration // what running runs get to finish when the process stops
+}
+
+// DefaultExecutorOptions returns the options of a server.
+func DefaultExecutorOptions() ExecutorOptions {
+	return ExecutorOptions{
+		AnswerAfter: 20 * time.Second, Deadline: 10 * time.Minute, Lease: 15 * time.Second, Grace: 4 * time.Second,
+	}
+}
+
+// WorkflowExecutor runs workflows. A run does not depend on whoever started
+// it: it goes on when they leave, and another process takes it over when this
+// one dies. It is safe for concurrent use.
+type WorkflowExecutor struct {
+	deps   ExecutorDeps
+	opts   ExecutorOptions
+	lease  string // this process, as runs' leases name it
+	now    func() time.Time
+	target func(ctx context.Context, owner, cluster, workflowID string) (clusterTarget, error)
+
+	mu       sync.Mutex
+	stopping bool
+	active   map[string]*runSession // by run id
+	working  sync.WaitGroup
+}
+
+// NewWorkflowExecutor returns an executor. Stop ends it.
+func NewWorkflowExecutor(deps ExecutorDeps, opts ExecutorOptions) *WorkflowExecutor {
+	e := &WorkflowExecutor{
+		deps: deps, opts: opts, lease: models.NewID(), now: timestamp, active: map[string]*runSession{},
+	}
+	e.target = e.connect
+	return e
+}
+
+// connect opens the cluster that owner knows by that name. It does no I/O in
+// the cluster.
+func (e *WorkflowExecutor) connect(ctx context.Context, owner, cluster, workflowID string) (clusterTarget, error) {
+	conn, err := e.deps.Clusters.Connection(ctx, owner, cluster)
+	if err != nil {
+		return nil, err
+	}
+	return applier.New(conn, applier.DefaultOptions(ownerLabels(workflowID))), nil
+}
+
+// List returns the newest runs of one of owner's workflows.
+func (e *WorkflowExecutor) List(ctx context.Context, owner, id string, limit int) ([]models.Run, error) {
+	if _, err := e.deps.Workflows.Head(ctx, owner, id); err != nil {
+		return nil, err
+	}
+	return e.deps.Runs.List(ctx, id, limit)
+}
+
+// Get returns a run of one of owner's workflows; while this process works on
+// it, as it is at this moment.
+func (e *WorkflowExecutor) Get(ctx context.Context, owner, id, runID string) (models.Run, error) {
+	if _, err := e.deps.Workflows.Head(ctx, owner, id); err != nil {
+		return models.Run{}, err
+	}
+	if s := e.session(runID); s != nil && s.run.WorkflowID == id {
+		return s.snapshot(), nil
+	}
+	return e.deps.Runs.Get(ctx, id, runID)
+}
+
+// Running reports whether a run of the workflow is in progress in any process.
+func (e *WorkflowExecutor) Running(ctx context.Context, workflowID string) (bool, error) {
+	_, err := e.deps.Runs.Running(ctx, workflowID)
+	if err != nil && models.KindOf(err) == models.NotFound {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Cancel ends a run. What it applied so far stays. The run may take a moment
+// to end; a run that has ended is a Conflict.
+func (e *WorkflowExecutor) Cancel(ctx context.Context, owner, id, runID string) error {
+	if _, err := e.deps.Workflows.Head(ctx, owner, id); err != nil {
+		return err
+	}
+	return e.cancel(ctx, id, runID)
+}
+
+func (e *WorkflowExecutor) cancel(ctx context.Context, id, runID string) error {
+	if err := e.deps.Runs.RequestCancel(ctx, id, runID); err != nil {
+		return err
+	}
+	if s := e.session(runID); s != nil {
+		s.cancel(endCancelled)
+	}
+	return nil
+}
+
+func (e *WorkflowExecutor) session(runID string) *runSession {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.active[runID]
+}
+
+// Stop refuses new runs, gives those in progress a moment to finish, and hands
+// the rest over to whichever process looks for them next. When it returns nil,
+// nothing of the executor works any more.
+func (e *WorkflowExecutor) Stop(ctx context.Context) error {
+	e.mu.Lock()
+	e.stopping = true
+	e.mu.Unlock()
+	idle := make(chan struct{})
+	go func() { e.working.Wait(); close(idle) }()
+	grace := time.NewTimer(e.opts.Grace)
+	defer grace.Stop()
+	select {
+	case <-idle:
+		return nil
+	case <-grace.C:
+	case <-ctx.Done():
+	}
+	e.mu.Lock()
+	for _, s := range e.active {
+		s.cancel(endHandover)
+	}
+	e.mu.Unlock()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
