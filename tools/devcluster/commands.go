@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/spf13/pflag"
+	"go.etcd.io/etcd/server/v3/etcdmain"
+	"k8s.io/component-base/cli"
+	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
+	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
+	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
+	kwokconfig "sigs.k8s.io/kwok/pkg/config"
+	kwok "sigs.k8s.io/kwok/pkg/kwok/cmd"
+	kwoklog "sigs.k8s.io/kwok/pkg/log"
+	"sigs.k8s.io/kwok/pkg/utils/signals"
+)
+
+// commands are the components by the name of their subcommand. Each runs
+// until it is signalled and returns its exit code.
+func commands() map[string]func() int {
+	return map[string]func() int{
+		"etcd":                    runEtcd,
+		"kube-apiserver":          func() int { return cli.Run(apiserver.NewAPIServerCommand()) },
+		"kube-controller-manager": func() int { return cli.Run(controllermanager.NewControllerManagerCommand()) },
+		"kube-scheduler":          func() int { return cli.Run(scheduler.NewSchedulerCommand()) },
+		"kwok":                    runKwok,
+	}
+}
+
+func runEtcd() int {
+	etcdmain.Main(os.Args)
+	return 0
+}
+
+// runKwok takes its descendants with it when it ends: they are the commands
+// that people execute in pods, and nobody else would stop them.
+func runKwok() int {
+	if err := adoptOrphans(); err != nil {
+		fmt.Fprintln(os.Stderr, "kwok:", err)
+		return 1
+	}
+	defer killDescendants()
+	if err := kwokMain(signals.SetupSignalContext()); err != nil {
+		fmt.Fprintln(os.Stderr, "kwok:", err)
+		return 1
+	}
+	return 0
+}
+
+// kwokMain reads the global flags twice, as kwok's own main does: its
+// configuration has to be known before the command's flags can be declared.
+func kwokMain(ctx context.Context) error {
+	global := pflag.NewFlagSet("global", pflag.ContinueOnError)
+	global.ParseErrorsAllowlist.UnknownFlags = true
+	global.Usage = func() {}
+	ctx, _ = kwoklog.InitFlags(ctx, global)
+	ctx, err := kwokconfig.InitFlags(ctx, global)
+	if err != nil {
+		return fmt.Errorf("configuration: %w", err)
+	}
+	cmd := kwok.NewCommand(ctx)
+	cmd.PersistentFlags().AddFlagSet(global)
+	// With a version, cobra would want a flag that Kubernetes has taken.
+	cmd.Version = ""
+	return cmd.ExecuteContext(ctx)
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// home is the directory of one cluster, as an absolute path. What people may
+// need lies at its top; everything else has a folder of its own.
+type home string
+
+func (h home) path(elem ...string) string {
+	return filepath.Join(append([]string{string(h)}, elem...)...)
+}
+
+func (h home) pki(file string) string { return h.path("pki", file) }
+
+func (h home) log(component string) string { return h.path("logs", component+".log") }
+
+// openHome makes dir and takes it until the returned file is closed. The lock
+// goes with the process at the latest, so a crash never leaves it behind.
+func openHome(dir string) (home, *os.File, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", nil, err
+	}
+	h := home(abs)
+	for _, sub := range []string{"pki", "logs", "pods"} {
+		if err := os.MkdirAll(h.path(sub), 0o700); err != nil {
+			return "", nil, err
+		}
+	}
+	lock, err := os.OpenFile(h.path("lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return "", nil, err
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		holder, _ := os.ReadFile(h.path("lock"))
+		return "", nil, errors.Join(fmt.Errorf("%s is in use by another devcluster (process %s): %w", dir, holder, err), lock.Close())
+	}
+	if err := os.WriteFile(h.path("lock"), fmt.Appendf(nil, "%d", os.Getpid()), 0o600); err != nil {
+		return "", nil, errors.Join(err, lock.Close())
+	}
+	return h, lock, nil
+}
+
+// writePrivate puts data at path at once or not at all, readable by the
+// owner only.
+func writePrivate(path string, data []byte) error {
+	tmp := path + ".new"
+	if err := os.WriteFile(tmp, data, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(tmp, path)
+}
+
+func writeJSON(path string, v any) error {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writePrivate(path, data)
+}
+
+// readJSON leaves v alone when the file is missing or damaged: what is kept
+// that way can always be made anew.
+func readJSON(path string, v any) {
+	if data, err := os.ReadFile(path); err == nil {
+		_ = json.Unmarshal(data, v)
+	}
+}

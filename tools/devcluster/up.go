@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+const (
+	// startPatience is for slow machines; a component that dies ends the
+	// wait at once.
+	startPatience = 3 * time.Minute
+	stopPatience  = 10 * time.Second
+)
+
+// up runs a cluster in opts.dir until ctx ends or a component dies. When it
+// returns no process of the cluster is left.
+func up(ctx context.Context, opts options, stdout, stderr io.Writer) error {
+	// The kernel ends the components together with this very thread.
+	runtime.LockOSThread()
+	log := slog.New(slog.NewTextHandler(stderr, nil))
+	h, lock, err := openHome(opts.dir)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if err := killLeftovers(ctx, h, log); err != nil {
+		return err
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	c := &cluster{home: h, opts: opts, log: log, ps: newProcesses(h, exe, log)}
+	defer c.ps.stop(stopPatience)
+
+	starting, cancel := context.WithTimeoutCause(ctx, startPatience, errors.New("it takes too long"))
+	defer cancel()
+	if err := c.start(starting); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	return c.serve(ctx, func() {
+		fmt.Fprintln(stdout, "ready", filepath.Join(opts.dir, "kubeconfig"))
+	})
+}
+
+// cluster is one that is being started or runs.
+type cluster struct {
+	home   home
+	opts   options
+	log    *slog.Logger
+	ps     *processes
+	ports  ports
+	config *rest.Config
+	client kubernetes.Interface
+}
+
+// start returns when the cluster can be used.
+func (c *cluster) start(ctx context.Context) error {
+	if err := c.prepare(); err != nil {
+		return err
+	}
+	if err := c.startAPI(ctx); err != nil {
+		return err
+	}
+	if err := c.populate(ctx); err != nil {
+		return err
+	}
+	if err := c.ps.start(controllerManagerComponent(c.home)); err != nil {
+		return err
+	}
+	if err := c.ps.start(schedulerComponent(c.home)); err != nil {
+		return err
+	}
+	// kwok gives up when it has a stage for a kind without a schema.
+	if err := c.ps.await(ctx, "example kind", schemaPublished(c.client, "apis/example.kubeorch.io/v1")); err != nil {
+		return err
+	}
+	if err := c.ps.start(kwokComponent(c.home, c.ports)); err != nil {
+		return err
+	}
+	return c.awaitReady(ctx)
+}
+
+// prepare makes everything that can be made before a process runs.
+func (c *cluster) prepare() (err error) {
+	if c.ports, err = choosePorts(c.home, 2*time.Second); err != nil {
+		return fmt.Errorf("ports: %w", err)
+	}
+	if err := makeCertificates(c.home); err != nil {
+		return err
+	}
+	if err := ensureAdminToken(c.home); err != nil {
+		return err
+	}
+	if err := writeKubeconfigs(c.home, c.ports); err != nil {
+		return err
+	}
+	if err := writeKwokConfig(c.home); err != nil {
+		return err
+	}
+	if c.config, err = clientcmd.BuildConfigFromFlags("", c.home.path("kubeconfig")); err != nil {
+		return err
+	}
+	c.config.QPS = -1 // the API server limits by itself
+	c.client, err = kubernetes.NewForConfig(c.config)
+	return err
+}
+
+func (c *cluster) startAPI(ctx context.Context) error {
+	apiserver, err := apiserverComponent(c.home, c.ports, c.opts.oidc)
+	if err != nil {
+		return err
+	}
+	if err := c.ps.start(etcdComponent(c.home, c.ports)); err != nil {
+		return err
+	}
+	if err := c.ps.start(apiserver); err != nil {
+		return err
+	}
+	return c.ps.await(ctx, "API server", apiserverReady(c.client))
+}
+
+// populate puts in what the other components expect to find.
+func (c *cluster) populate(ctx context.Context) error {
+	dynamicClient, err := dynamic.NewForConfig(c.config)
+	if err != nil {
+		return err
+	}
+	if err := applyManifests(ctx, dynamicClient); err != nil {
+		return fmt.Errorf("manifests: %w", err)
+	}
+	if err := ensureNodes(ctx, c.client, c.opts.nodes, c.ports.Kwok); err != nil {
+		return fmt.Errorf("nodes: %w", err)
+	}
+	return resetProbe(ctx, c.client)
+}
+
+func (c *cluster) awaitReady(ctx context.Context) error {
+	trusted := x509.NewCertPool()
+	trusted.AppendCertsFromPEM(c.config.CAData)
+	conditions := []struct {
+		what  string
+		holds condition
+	}{
+		{"service account token", serviceAccountToken(c.client, c.home.path("sa.token"))},
+		{"controllers", controllersReady(c.client)},
+		{"kwok", kwokReady(c.ports, &tls.Config{RootCAs: trusted})},
+		{"nodes", nodesReady(c.client, c.opts.nodes)},
+	}
+	for _, condition := range conditions {
+		if err := c.ps.await(ctx, condition.what, condition.holds); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// serve runs what is not a process of its own, and calls ready when that
+// works too. It returns an error when a component dies.
+func (c *cluster) serve(ctx context.Context, ready func()) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	controllers, err := startControllers(ctx, c.client, c.log)
+	if err != nil {
+		return err
+	}
+	defer controllers.close()
+	pods := &podLog{dir: c.home.path("pods")}
+	if err := pods.begin(time.Now()); err != nil {
+		return err
+	}
+	logging := make(chan error, 1)
+	go func() { logging <- pods.run(ctx) }()
+	ready()
+	select {
+	case <-ctx.Done():
+		c.log.Info("stopping")
+		return <-logging
+	case err := <-logging:
+		return fmt.Errorf("log of the pods: %w", err)
+	case p := <-c.ps.died:
+		return p.failure()
+	}
+}
