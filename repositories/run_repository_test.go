@@ -1,0 +1,115 @@
+package repositories_test
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/kubeorch/core/database/dbtest"
+	"github.com/kubeorch/core/models"
+	"github.com/kubeorch/core/repositories"
+)
+
+const workflowID = "cccccccccccccccccccccccc"
+
+func running(lease string, until time.Time) models.Run {
+	return models.Run{
+		ID: models.NewID(), WorkflowID: workflowID, Status: models.RunRunning, StartedAt: now(), Logs: []string{"[10:00:00] x"},
+		NodeStates: map[string]models.NodeState{"a.b$": {Status: models.NodePending}}, Output: map[string]any{},
+		TriggeredBy: models.TriggeredManually, TriggerData: models.Trigger{UserID: owner},
+		Action: models.RunDeploy, OwnerID: owner, Cluster: "dev", Lease: lease, LeaseUntil: until, Deadline: now(),
+	}
+}
+
+func openRuns(t *testing.T) *repositories.Runs {
+	t.Helper()
+	return repositories.NewRuns(dbtest.Open(t).Database())
+}
+
+func TestRunComesBackAsItWasStored(t *testing.T) {
+	t.Parallel()
+	store := openRuns(t)
+	run := running("p1", now())
+	run.NodeStates["a.b$"] = models.NodeState{Status: models.NodeCompleted, Result: []models.ObjectChange{{Kind: "Service", Action: "created"}}}
+	require.NoError(t, store.Begin(t.Context(), run))
+	got, err := store.Get(t.Context(), workflowID, run.ID)
+	require.NoError(t, err)
+	run.Output["a.b$"] = run.NodeStates["a.b$"].Result
+	require.Equal(t, run, got)
+	_, err = store.Get(t.Context(), models.NewID(), run.ID)
+	require.Equal(t, models.NotFound, kindOf(t, err))
+}
+
+func TestOneRunAtATime(t *testing.T) {
+	t.Parallel()
+	store := openRuns(t)
+	var all sync.WaitGroup
+	var began atomic.Int32
+	for range 20 {
+		all.Go(func() {
+			err := store.Begin(t.Context(), running("p1", now()))
+			if err == nil {
+				began.Add(1)
+			} else if models.KindOf(err) != models.Conflict {
+				t.Errorf("begin: %v", err)
+			}
+		})
+	}
+	all.Wait()
+	require.EqualValues(t, 1, began.Load())
+
+	run, err := store.Running(t.Context(), workflowID)
+	require.NoError(t, err)
+	require.NoError(t, store.Finish(t.Context(), run.ID, "p1", models.RunResult{Status: models.RunFailed, Error: "x", CompletedAt: now()}))
+	_, err = store.Running(t.Context(), workflowID)
+	require.Equal(t, models.NotFound, kindOf(t, err))
+	require.NoError(t, store.Begin(t.Context(), running("p1", now())))
+	list, err := store.List(t.Context(), workflowID, 10)
+	require.NoError(t, err)
+	require.Len(t, list, 2)
+	require.Equal(t, models.RunRunning, list[0].Status, "the newest comes first")
+}
+
+func TestOnlyTheHolderChangesARun(t *testing.T) {
+	t.Parallel()
+	store := openRuns(t)
+	run := running("p1", now().Add(-time.Second))
+	require.NoError(t, store.Begin(t.Context(), run))
+
+	abandoned, err := store.Abandoned(t.Context(), now())
+	require.NoError(t, err)
+	require.Len(t, abandoned, 1)
+	got, err := store.TakeOver(t.Context(), abandoned[0], "p2", now().Add(time.Minute))
+	require.NoError(t, err)
+	require.Equal(t, "p2", got.Lease)
+	_, err = store.TakeOver(t.Context(), abandoned[0], "p3", now().Add(time.Minute))
+	require.Equal(t, models.Conflict, kindOf(t, err), "the second is too late")
+
+	_, renew := store.Renew(t.Context(), run.ID, "p1", now())
+	version := 1
+	for what, err := range map[string]error{
+		"renew":   renew,
+		"record":  store.Record(t.Context(), run.ID, "p1", models.RunProgress{Version: &version}),
+		"release": store.Release(t.Context(), run.ID, "p1"),
+		"finish":  store.Finish(t.Context(), run.ID, "p1", models.RunResult{Status: models.RunCompleted}),
+	} {
+		require.Equal(t, models.Conflict, kindOf(t, err), what)
+	}
+
+	require.NoError(t, store.RequestCancel(t.Context(), workflowID, run.ID))
+	cancel, err := store.Renew(t.Context(), run.ID, "p2", now().Add(time.Minute))
+	require.NoError(t, err)
+	require.True(t, cancel)
+	require.NoError(t, store.Record(t.Context(), run.ID, "p2", models.RunProgress{Version: &version}))
+	require.NoError(t, store.Release(t.Context(), run.ID, "p2"))
+	abandoned, err = store.Abandoned(t.Context(), now())
+	require.NoError(t, err)
+	require.Len(t, abandoned, 1)
+	require.Equal(t, 1, abandoned[0].Version)
+	require.NoError(t, store.Finish(t.Context(), run.ID, "p2", models.RunResult{Status: models.RunCancelled, CompletedAt: now()}))
+	require.Equal(t, models.Conflict, kindOf(t, store.RequestCancel(t.Context(), workflowID, run.ID)))
+	require.Equal(t, models.NotFound, kindOf(t, store.RequestCancel(t.Context(), workflowID, models.NewID())))
+}
