@@ -1,0 +1,183 @@
+package main
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const module = "github.com/kubeorch/core"
+
+// mayImport lists, for each layer, our own layers it may use. The layer of a
+// package is the first part of its path. One that is missing here fails the
+// test: decide where it stands first.
+func mayImport() map[string][]string {
+	return map[string][]string{
+		"models":       {},
+		"utils":        {"utils"},
+		"templates":    {},
+		"docs":         {},
+		"pkg":          {"pkg"},
+		"database":     {"database"},
+		"repositories": {"models", "database", "repositories"},
+		"services":     {"models", "pkg", "utils", "services"},
+		"middleware":   {"models", "utils"},
+		"handlers":     {"models"},
+		"routes":       {"handlers", "middleware", "models"},
+		"tools":        {"tools", "database", "handlers", "models", "services"},
+		"main": {
+			"database", "docs", "handlers", "models", "pkg", "repositories", "routes", "services", "templates", "utils",
+		},
+	}
+}
+
+// keepOut lists foreign code that must not spread beyond the named layers. The
+// tools are programs of their own.
+func keepOut() map[string][]string {
+	return map[string][]string{
+		"github.com/gin-gonic/gin":            {"handlers", "middleware", "routes", "main", "tools"},
+		"go.mongodb.org/mongo-driver":         {"database", "repositories", "main", "tools"},
+		"go.etcd.io/bbolt":                    {"database", "tools"},
+		"k8s.io/client-go":                    {"pkg", "main", "tools"},
+		"github.com/spf13/viper":              {"utils"},
+		"github.com/golang-jwt":               {"services"},
+		"github.com/prometheus/client_golang": {"main", "routes", "middleware", "services", "pkg"},
+	}
+}
+
+// source is one parsed file that is not a test.
+type source struct {
+	path string // "services/plan/order.go"
+	set  *token.FileSet
+	ast  *ast.File
+}
+
+func (s source) layer() string {
+	first, _, nested := strings.Cut(s.path, "/")
+	if !nested {
+		return "main"
+	}
+	return first
+}
+
+func (s source) at(n ast.Node) string { return s.set.Position(n.Pos()).String() }
+
+func (s source) imports() []string {
+	var out []string
+	for _, i := range s.ast.Imports {
+		out = append(out, strings.Trim(i.Path.Value, `"`))
+	}
+	return out
+}
+
+// sources parses this module's code, its tests and the modules below it aside.
+func sources(t *testing.T) []source {
+	t.Helper()
+	var out []source
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			hidden := len(d.Name()) > 1 && strings.HasPrefix(d.Name(), ".")
+			if hidden || slices.Contains([]string{"testdata", "bin", "data", "devcluster", "lint"}, d.Name()) {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		set := token.NewFileSet()
+		file, err := parser.ParseFile(set, path, nil, 0)
+		out = append(out, source{filepath.ToSlash(path), set, file})
+		return err
+	})
+	require.NoError(t, err)
+	require.NotEmpty(t, out)
+	return out
+}
+
+func TestLayers(t *testing.T) {
+	t.Parallel()
+	for _, s := range sources(t) {
+		allowed, known := mayImport()[s.layer()]
+		if !known {
+			t.Errorf("%s: layer %q is unknown; decide in this test where it stands", s.path, s.layer())
+			continue
+		}
+		for _, path := range s.imports() {
+			own, ours := strings.CutPrefix(path, module+"/")
+			if layer, _, _ := strings.Cut(own, "/"); ours && layer != s.layer() && !slices.Contains(allowed, layer) {
+				t.Errorf("%s imports %s: %s must not know %s", s.path, own, s.layer(), layer)
+			}
+			for foreign, layers := range keepOut() {
+				if strings.HasPrefix(path, foreign) && !slices.Contains(layers, s.layer()) {
+					t.Errorf("%s imports %s, which belongs in %s only", s.path, path, strings.Join(layers, ", "))
+				}
+			}
+		}
+	}
+}
+
+// What runs at start-up without being called, and work without an owner's
+// context, cannot be tested or stopped.
+func TestNoHiddenStart(t *testing.T) {
+	t.Parallel()
+	for _, s := range sources(t) {
+		if s.layer() == "tools" {
+			continue
+		}
+		ast.Inspect(s.ast, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.FuncDecl:
+				if n.Name.Name == "init" && n.Recv == nil {
+					t.Errorf("%s: no init functions; call it from main", s.at(n))
+				}
+			case *ast.SelectorExpr:
+				pkg, ok := n.X.(*ast.Ident)
+				background := ok && pkg.Name == "context" && (n.Sel.Name == "Background" || n.Sel.Name == "TODO")
+				if background && s.path != "main.go" {
+					t.Errorf("%s: only main may make a context; elsewhere use the caller's, or context.WithoutCancel of it", s.at(n))
+				}
+			}
+			return true
+		})
+	}
+}
+
+// Handlers leave error answers to the one place that maps errors to statuses.
+func TestErrorStatusesInOnePlace(t *testing.T) {
+	t.Parallel()
+	for _, s := range sources(t) {
+		if s.layer() != "handlers" || s.path == "handlers/handle.go" {
+			continue
+		}
+		ast.Inspect(s.ast, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			pkg, _ := sel.X.(*ast.Ident)
+			if pkg != nil && pkg.Name == "http" && strings.HasPrefix(sel.Sel.Name, "Status") && errorStatus(sel.Sel.Name) {
+				t.Errorf("%s: return an error; handle.go gives it its status", s.at(sel))
+			}
+			return true
+		})
+	}
+}
+
+func errorStatus(name string) bool {
+	ok := []string{
+		"StatusText", "StatusOK", "StatusCreated", "StatusAccepted", "StatusNoContent", "StatusNotModified",
+		"StatusServiceUnavailable", // a failed probe is an answer
+	}
+	return !slices.Contains(ok, name)
+}
