@@ -93,6 +93,9 @@ func types() []string {
 		TypeHPA, TypePolicy, TypePlugin)
 }
 
+// IsType reports whether name is a node type of the palette.
+func IsType(name string) bool { return slices.Contains(types(), name) }
+
 // Phase returns when objects of a node type are made where no edge says
 // otherwise, lowest first: what pods use, workloads, Services, Ingresses,
 // autoscalers, policies, custom resources.
