@@ -55,7 +55,7 @@ func (l *listeners) open(ctx context.Context, log *slog.Logger, what, addr strin
 			l.failed <- fmt.Errorf("serve %s: %w", addr, err)
 		}
 	})
-	log.Info(what, "addr", ln.Addr().String())
+	log.InfoContext(ctx, what, "addr", ln.Addr().String())
 	return nil
 }
 

@@ -36,7 +36,7 @@ func (s *server) loadSecrets(context.Context) error {
 // is none. A file without a proper secret is an error and never replaced: what
 // was sealed with the lost one would be lost with it.
 func keptSecret(path string) (string, error) {
-	data, err := os.ReadFile(path) //nolint:gosec // a fixed name in the configured directory
+	data, err := os.ReadFile(path)
 	if err == nil {
 		secret := strings.TrimSpace(string(data))
 		if raw, err := base64.StdEncoding.DecodeString(secret); err != nil || len(raw) < secretBytes {
@@ -73,7 +73,7 @@ func writeDurably(path string, data []byte) (err error) {
 	if err = os.Rename(tmp.Name(), path); err != nil {
 		return err
 	}
-	d, err := os.Open(dir) //nolint:gosec // the configured directory
+	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}

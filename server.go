@@ -81,12 +81,12 @@ func (s *server) stop(ctx context.Context) error {
 		{"http server", s.http.stop},
 		{"database", s.closeDatabase},
 	} {
-		s.log.Debug("stopping", "part", step.name)
+		s.log.DebugContext(ctx, "stopping", "part", step.name)
 		if err := step.do(ctx); err != nil {
 			errs = append(errs, fmt.Errorf("stop %s: %w", step.name, err))
 		}
 	}
-	s.log.Info("stopped")
+	s.log.InfoContext(ctx, "stopped")
 	return errors.Join(errs...)
 }
 

@@ -15,16 +15,27 @@ import (
 type Func func(c *gin.Context) error
 
 // statusOf is the whole mapping from domain failures to HTTP.
-var statusOf = map[models.Kind]int{
-	models.Invalid:         http.StatusBadRequest,
-	models.Unauthenticated: http.StatusUnauthorized,
-	models.Forbidden:       http.StatusForbidden,
-	models.NotFound:        http.StatusNotFound,
-	models.Conflict:        http.StatusConflict,
-	models.TooLarge:        http.StatusRequestEntityTooLarge,
-	models.TooMany:         http.StatusTooManyRequests,
-	models.Unavailable:     http.StatusServiceUnavailable,
-	models.Internal:        http.StatusInternalServerError,
+func statusOf(k models.Kind) int {
+	switch k {
+	case models.Invalid:
+		return http.StatusBadRequest
+	case models.Unauthenticated:
+		return http.StatusUnauthorized
+	case models.Forbidden:
+		return http.StatusForbidden
+	case models.NotFound:
+		return http.StatusNotFound
+	case models.Conflict:
+		return http.StatusConflict
+	case models.TooLarge:
+		return http.StatusRequestEntityTooLarge
+	case models.TooMany:
+		return http.StatusTooManyRequests
+	case models.Unavailable:
+		return http.StatusServiceUnavailable
+	default:
+		return http.StatusInternalServerError
+	}
 }
 
 // Handle adapts f to gin. It alone logs failures and writes error bodies.
@@ -43,7 +54,7 @@ func Fail(c *gin.Context, log *slog.Logger, err error) {
 	if kind == models.Internal {
 		log.ErrorContext(c.Request.Context(), "request failed", "route", c.FullPath(), "err", err)
 	}
-	c.AbortWithStatusJSON(statusOf[kind], errorBody(err))
+	c.AbortWithStatusJSON(statusOf(kind), errorBody(err))
 }
 
 // MethodNotAllowed answers a request for a path that exists with another

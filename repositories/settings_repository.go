@@ -2,6 +2,7 @@ package repositories
 
 import (
 	"context"
+	"errors"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -25,7 +26,7 @@ func (r *Settings) EnsureInvites(ctx context.Context, initial models.InviteSetti
 	const op = "repositories.Settings.EnsureInvites"
 	var s models.InviteSettings
 	err := r.coll.FindOne(ctx, byID(invitesID)).Decode(&s)
-	if err == nil || models.KindOf(translate(op, "setting", err)) != models.NotFound {
+	if !errors.Is(err, mongo.ErrNoDocuments) {
 		return s, translate(op, "setting", err)
 	}
 	err = r.coll.FindOneAndUpdate(ctx, byID(invitesID), bson.D{{Key: "$setOnInsert", Value: initial}},

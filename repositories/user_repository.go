@@ -2,6 +2,7 @@ package repositories
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -29,7 +30,7 @@ func (r *Users) HasAdmin(ctx context.Context) (bool, error) {
 	const op = "repositories.Users.HasAdmin"
 	err := r.coll.FindOne(ctx, bson.D{{Key: "admin_slot", Value: true}},
 		options.FindOne().SetProjection(bson.D{{Key: "_id", Value: 1}})).Err()
-	if models.KindOf(translate(op, "user", err)) == models.NotFound && err != nil {
+	if errors.Is(err, mongo.ErrNoDocuments) {
 		return false, nil
 	}
 	return err == nil, translate(op, "user", err)

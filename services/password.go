@@ -66,15 +66,15 @@ func (p *Passwords) Match(ctx context.Context, hash string, password models.Secr
 		return false, err
 	}
 	defer release()
-	compare, real := []byte(hash), true
+	compare, usable := []byte(hash), true
 	if hash == "" || len(password.Reveal()) > maxPassword {
-		compare, real = p.decoy, false
+		compare, usable = p.decoy, false
 	}
 	err = bcrypt.CompareHashAndPassword(compare, []byte(password.Reveal()))
 	if err != nil && !errors.Is(err, bcrypt.ErrMismatchedHashAndPassword) {
 		return false, &models.Error{Op: "services.Passwords.Match", Err: err}
 	}
-	return err == nil && real, nil
+	return err == nil && usable, nil
 }
 
 // enter waits for its turn; the caller calls release.

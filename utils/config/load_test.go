@@ -55,7 +55,7 @@ func TestExample(t *testing.T) {
 	require.NoError(t, err)
 	for key := range defaults() {
 		name := key[strings.LastIndex(key, ".")+1:]
-		require.Regexp(t, regexp.MustCompile(`(?m)^ *`+name+`:`), string(text), "the example lacks %s", key)
+		require.Regexp(t, `(?m)^ *`+name+`:`, string(text), "the example lacks %s", key)
 	}
 	above := ""
 	for line := range strings.Lines(string(text)) {

@@ -105,11 +105,11 @@ func (r *reader) list(key string) []string {
 
 // providers reads a YAML list, or JSON from the environment.
 func (r *reader) providers(key string) []Provider {
-	raw := r.v.Get(key)
-	data := []byte(nil)
-	if s, ok := raw.(string); ok {
-		data = []byte(s)
-	} else {
+	var data []byte
+	switch raw := r.v.Get(key).(type) {
+	case string:
+		data = []byte(raw)
+	default:
 		data, _ = json.Marshal(raw) // values of YAML: the decoder below refuses what does not fit
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
