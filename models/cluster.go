@@ -99,6 +99,47 @@ type ClusterStatus struct {
 	IsOnline  bool      `json:"isOnline"`
 }
 
+// ClusterList answers GET /clusters. Default is the id of the default
+// cluster, or "".
+type ClusterList struct {
+	Clusters []Cluster `json:"clusters"`
+	Default  string    `json:"default"`
+}
+
+// ClusterPatch is the body of PUT /clusters/:name; nil leaves a field alone.
+type ClusterPatch struct {
+	DisplayName *string            `json:"displayName"`
+	Description *string            `json:"description"`
+	Server      *string            `json:"server"`
+	AuthType    *string            `json:"authType"`
+	SingleNode  *bool              `json:"singleNode"`
+	Labels      *map[string]string `json:"labels"`
+	Insecure    *bool              `json:"insecure"`
+	// Credentials are merged field by field over the stored ones; empty
+	// fields are unchanged, except Insecure, which a form cannot clear in
+	// another way than by leaving it out.
+	Credentials *ClusterCredentials `json:"credentials"`
+}
+
+// ClusterHealth is the outcome of a check of a cluster.
+type ClusterHealth struct {
+	Status            string
+	Error             string // why Status is not connected
+	At                time.Time
+	CredentialVersion int64            // of the cluster as it was checked
+	Metadata          *ClusterMetadata // nil when it was not read
+}
+
+// ClusterTest answers POST /clusters/:name/test.
+type ClusterTest struct {
+	Cluster string
+	Status  string
+	Message string // why the test failed; "" when it passed
+}
+
+// OK reports whether the cluster answered and accepted the credentials.
+func (t ClusterTest) OK() bool { return t.Status == ClusterConnected }
+
 // String hides every value: credentials must not reach a log through %v.
 func (ClusterCredentials) String() string { return "[credentials]" }
 

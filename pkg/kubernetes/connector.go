@@ -87,6 +87,13 @@ func (c *Connector) Get(id string, version int64, load func() (Config, error)) (
 	return fresh, nil
 }
 
+// Endpoint checks the form of cfg, as Config.Check does, under the
+// connector's rules, and returns the URL of the server that it leads to.
+func (c *Connector) Endpoint(cfg Config) (string, error) {
+	cfg.AllowHTTP = c.opts.AllowHTTP
+	return cfg.Endpoint()
+}
+
 // Open returns a connection that is not shared. The caller closes it with
 // Discard.
 func (c *Connector) Open(cfg Config) (*Connection, error) {

@@ -1,0 +1,112 @@
+package services
+
+import (
+	"context"
+	"strings"
+
+	"github.com/kubeorch/core/models"
+)
+
+// Update changes what p mentions and tests the cluster again when its server
+// or credentials may have changed. Input that is wrong in form is Invalid and
+// changes nothing; a test that fails is told by the Status.
+func (s *KubernetesClusterService) Update(ctx context.Context, owner, name string, p models.ClusterPatch) (models.Cluster, error) {
+	old, err := s.store.ByName(ctx, owner, name)
+	if err != nil {
+		return models.Cluster{}, err
+	}
+	c := patched(old, p)
+	cred, err := s.merged(old, c, p.Credentials)
+	if err != nil {
+		return models.Cluster{}, err
+	}
+	problems := checkCluster(c)
+	server, err := s.connect.Endpoint(configOf(c, cred))
+	problems = append(problems, configProblems(err, true)...)
+	if err := problems.Err("services.KubernetesClusterService.Update"); err != nil {
+		return models.Cluster{}, err
+	}
+	c.Server = server
+	if c, err = s.seal(c, cred); err != nil {
+		return models.Cluster{}, err
+	}
+	if c, err = s.store.Replace(ctx, c, s.now().UTC()); err != nil {
+		return models.Cluster{}, err
+	}
+	if p.Server == nil && p.AuthType == nil && p.Insecure == nil && p.Credentials == nil {
+		return c, nil
+	}
+	return s.check(ctx, c, true)
+}
+
+func patched(c models.Cluster, p models.ClusterPatch) models.Cluster {
+	if p.DisplayName != nil {
+		c.DisplayName = *p.DisplayName
+	}
+	if p.Description != nil {
+		c.Description = *p.Description
+	}
+	if p.Server != nil {
+		c.Server = strings.TrimSpace(*p.Server)
+	}
+	if p.AuthType != nil {
+		c.AuthType = authType(*p.AuthType)
+	}
+	if p.SingleNode != nil {
+		c.SingleNode = *p.SingleNode
+	}
+	if p.Labels != nil {
+		c.Labels = *p.Labels
+	}
+	if p.Credentials != nil {
+		c.Namespace = namespaceOr(p.Credentials.Namespace, c.Namespace)
+		c.Insecure = p.Credentials.Insecure
+	}
+	if p.Insecure != nil {
+		c.Insecure = *p.Insecure
+	}
+	return c
+}
+
+// merged lays typed credentials over the stored ones. Those of another way to
+// log in are dropped. Stored ones that cannot be decrypted do not keep people
+// from entering new ones.
+func (s *KubernetesClusterService) merged(old, c models.Cluster, typed *models.ClusterCredentials) (models.ClusterCredentials, error) {
+	cred, err := s.credentials(old)
+	if err != nil && typed == nil {
+		return cred, err
+	}
+	if old.AuthType != c.AuthType {
+		cred = models.ClusterCredentials{CAData: cred.CAData}
+	}
+	if typed != nil {
+		overlay(&cred, *typed)
+	}
+	cred.Namespace, cred.Insecure = c.Namespace, c.Insecure
+	return cred, nil
+}
+
+func overlay(cred *models.ClusterCredentials, typed models.ClusterCredentials) {
+	for _, f := range []struct {
+		to   *string
+		from string
+	}{
+		{&cred.Token, typed.Token},
+		{&cred.CAData, typed.CAData},
+		{&cred.ClientCertData, typed.ClientCertData},
+		{&cred.ClientKeyData, typed.ClientKeyData},
+		{&cred.Kubeconfig, typed.Kubeconfig},
+		{&cred.Context, typed.Context},
+		{&cred.OIDCIssuerURL, typed.OIDCIssuerURL},
+		{&cred.OIDCClientID, typed.OIDCClientID},
+		{&cred.OIDCClientSecret, typed.OIDCClientSecret},
+		{&cred.OIDCRefreshToken, typed.OIDCRefreshToken},
+	} {
+		if f.from != "" {
+			*f.to = f.from
+		}
+	}
+	if len(typed.OIDCScopes) > 0 {
+		cred.OIDCScopes = typed.OIDCScopes
+	}
+}
