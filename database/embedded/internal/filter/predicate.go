@@ -207,7 +207,7 @@ func parseRegex(arg, options bsonval.Value) (Predicate, error) {
 	}
 	re, err := regexp.Compile(expr)
 	if err != nil {
-		return Predicate{}, mongoerr.New(mongoerr.BadValue, "Regular expression is invalid: %v", err)
+		return Predicate{}, mongoerr.New(51091, "Regular expression is invalid: %v", err)
 	}
 	self := bsonval.Value{Type: bsoncore.TypeRegex, Data: bsoncore.AppendRegex(nil, pattern, flags)}
 	return Predicate{Op: Regex, re: re, Arg: self}, nil

@@ -43,6 +43,7 @@ const (
 	ShutdownInProgress   Code = 91
 	OperationFailed      Code = 96
 	ParallelArrays       Code = 171
+	QueryPlanKilled      Code = 175
 	QueryMemoryExceeded  Code = 292
 	CommandNotSupported  Code = 115
 	FailedToParse        Code = 9
@@ -73,7 +74,7 @@ func names() map[Code]string {
 		CannotCreateIndex: "CannotCreateIndex", InvalidOptions: "InvalidOptions", InvalidNamespace: "InvalidNamespace",
 		IndexOptionsConflict: "IndexOptionsConflict", IndexKeySpecConflict: "IndexKeySpecsConflict",
 		ShutdownInProgress: "ShutdownInProgress", OperationFailed: "OperationFailed",
-		ParallelArrays:      "CannotIndexParallelArrays",
+		ParallelArrays: "CannotIndexParallelArrays", QueryPlanKilled: "QueryPlanKilled",
 		QueryMemoryExceeded: "QueryExceededMemoryLimitNoDiskUseAllowed", CommandNotSupported: "CommandNotSupported",
 		FailedToParse: "FailedToParse", ObjectTooLarge: "BSONObjectTooLarge", DuplicateKey: "DuplicateKey",
 		OutOfDiskSpace: "OutOfDiskSpace", CannotBackfillArray: "CannotBackfillArray",

@@ -40,7 +40,7 @@ func ParseProjection(doc []byte) (*Projection, error) {
 			continue
 		}
 		if decided && on != p.include {
-			return nil, mongoerr.New(31253, "Cannot do inclusion and exclusion in one projection, at field %s", name)
+			return nil, mixed(on, name)
 		}
 		p.include, decided = on, true
 		if err := p.tree.add(strings.Split(name, "."), name); err != nil {
@@ -53,6 +53,13 @@ func ParseProjection(doc []byte) (*Projection, error) {
 	return p, nil
 }
 
+func mixed(include bool, name string) error {
+	if include {
+		return mongoerr.New(31253, "Cannot do inclusion on field %s in exclusion projection", name)
+	}
+	return mongoerr.New(31254, "Cannot do exclusion on field %s in inclusion projection", name)
+}
+
 func (t *fieldTree) add(path []string, name string) error {
 	for i, part := range path {
 		if part == "" || part[0] == '$' {
@@ -60,8 +67,11 @@ func (t *fieldTree) add(path []string, name string) error {
 		}
 		next, ok := t.kids[part]
 		last := i == len(path)-1
-		if ok && (last || next.kids == nil) {
+		switch {
+		case ok && last:
 			return mongoerr.New(31250, "Path collision at %s", name)
+		case ok && next.kids == nil:
+			return mongoerr.New(31249, "Path collision at %s remaining portion %s", name, strings.Join(path[i+1:], "."))
 		}
 		if !ok {
 			next = &fieldTree{}

@@ -7,6 +7,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/kubeorch/core/database/embedded/internal/filter"
+	"github.com/kubeorch/core/database/embedded/internal/mongoerr"
 	"github.com/kubeorch/core/database/embedded/internal/storage"
 )
 
@@ -43,9 +44,11 @@ func NewScan(c *storage.Collection, f *filter.Filter, p Plan) *Scan {
 // Each calls yield with documents until it returns false, the scan is at its
 // end, or ctx is. Documents are valid in this transaction only.
 func (s *Scan) Each(ctx context.Context, tx *storage.Tx, yield func(doc []byte) bool) error {
-	if s.done || !s.attach(tx) {
-		s.done = true
+	if s.done {
 		return nil
+	}
+	if !s.attach(tx) {
+		return mongoerr.New(mongoerr.QueryPlanKilled, "the collection or index under the cursor was dropped")
 	}
 	for n := 1; s.step(); n++ {
 		if n%checkEvery == 0 && ctx.Err() != nil {
@@ -75,9 +78,6 @@ func (s *Scan) Each(ctx context.Context, tx *storage.Tx, yield func(doc []byte) 
 	return nil
 }
 
-// Done reports whether there is nothing more to read.
-func (s *Scan) Done() bool { return s.done }
-
 // attach puts the cursor where the scan stopped. It reports false if the
 // collection or the index is gone.
 func (s *Scan) attach(tx *storage.Tx) bool {
@@ -86,7 +86,7 @@ func (s *Scan) attach(tx *storage.Tx) bool {
 		return false
 	}
 	s.docs = tx.Bucket(c)
-	s.cur = nil
+	s.cur, s.key, s.val = nil, nil, nil
 	if s.plan.index == nil {
 		s.cur = s.docs.Cursor()
 		return true
