@@ -17,7 +17,7 @@ type statusWorkflows interface {
 // watching has the objects of a workflow watched until release is called. It
 // does not wait for the cluster.
 type watching interface {
-	Hold(w models.Workflow) (release func())
+	Hold(workflowID string) (release func())
 }
 
 // StatusStream serves the live states of a workflow's nodes.
@@ -55,7 +55,7 @@ func (h *StatusStream) Stream(c *gin.Context) error {
 	if err := s.event(sub.Position(), models.EventMetadata, w); err != nil {
 		return nil //nolint:nilerr // the reader is gone, and the answer has begun
 	}
-	defer h.watching.Hold(w)()
+	defer h.watching.Hold(id)()
 	s.follow(ctx, sub, func() error {
 		w, err := h.workflows.Get(ctx, owner, id)
 		if err != nil {

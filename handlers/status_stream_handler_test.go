@@ -68,7 +68,7 @@ func (f fakeWorkflows) Get(_ context.Context, owner, id string) (models.Workflow
 
 type fakeWatching struct{ held, released atomic.Int32 }
 
-func (f *fakeWatching) Hold(models.Workflow) func() {
+func (f *fakeWatching) Hold(string) func() {
 	f.held.Add(1)
 	return func() { f.released.Add(1) }
 }

@@ -8,7 +8,6 @@ import (
 // Pod is the extract of one pod. It does not change.
 type Pod struct {
 	Namespace string
-	Name      string
 	Labels    labels.Set
 	Revision  string // which version of its workload's template it was made from
 	Ready     bool
@@ -32,7 +31,6 @@ func ExtractPod(u *unstructured.Unstructured) *Pod {
 	phase := o.at("status").text("phase")
 	p := &Pod{
 		Namespace: intern(u.GetNamespace()),
-		Name:      u.GetName(),
 		Labels:    internLabels(o.at("metadata", "labels")),
 		Ready:     o.condition("Ready").status == "True",
 		Finished:  phase == "Succeeded" || phase == "Failed",

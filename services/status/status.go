@@ -10,6 +10,7 @@ package status
 import (
 	"fmt"
 	"maps"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -72,8 +73,8 @@ func existence(s Source) Source {
 }
 
 // rules returns how each node type is read.
-func rules(nodeType string) (rule, bool) {
-	r, ok := map[string]rule{
+func rules() map[string]rule {
+	return map[string]rule{
 		"deployment":            {resource("apps", "v1", "deployments", "Deployment", NodePods), extractDeployment},
 		"statefulset":           {resource("apps", "v1", "statefulsets", "StatefulSet", NodePods), extractStatefulSet},
 		"daemonset":             {resource("apps", "v1", "daemonsets", "DaemonSet", NodePods), extractDaemonSet},
@@ -87,15 +88,25 @@ func rules(nodeType string) (rule, bool) {
 		"configmap":             {existence(resource("", "v1", "configmaps", "ConfigMap", NoPods)), extractConfigMap},
 		"secret":                {existence(resource("", "v1", "secrets", "Secret", NoPods)), extractSecret},
 		"plugin":                {Source{Pods: NodePods}, extractCustom},
-	}[nodeType]
-	return r, ok
+	}
 }
 
 // SourceOf returns where the status of a node type comes from. ok is false
 // for types that have none.
 func SourceOf(nodeType string) (s Source, ok bool) {
-	r, ok := rules(nodeType)
+	r, ok := rules()[nodeType]
 	return r.source, ok
+}
+
+// IsCustom reports whether objects of a kind are an operator's, so that their
+// node is a plugin.
+func IsCustom(gk schema.GroupKind) bool {
+	for _, r := range rules() {
+		if r.source.Kind == gk.Kind && r.source.Resource.Group == gk.Group {
+			return false
+		}
+	}
+	return strings.Contains(gk.Group, ".") // the rule for groups of custom resources
 }
 
 // Extractor returns the function that reduces objects of a node type. It takes
@@ -103,7 +114,7 @@ func SourceOf(nodeType string) (s Source, ok bool) {
 // Source says so; the result keeps nothing of it. ok is false for types
 // without a status.
 func Extractor(nodeType string) (extract func(metav1.Object) *Object, ok bool) {
-	r, ok := rules(nodeType)
+	r, ok := rules()[nodeType]
 	return func(m metav1.Object) *Object {
 		u, _ := m.(*unstructured.Unstructured)
 		return &Object{
@@ -121,6 +132,9 @@ func Of(o *Object, pods []*Pod) Status {
 // Deleted returns the status of a node whose object was there and is not any
 // more.
 func Deleted(kind, namespace, name string) Status {
+	if kind == "" {
+		kind = "Object"
+	}
 	return with(Status{"state": "error"}, "Deleted",
 		fmt.Sprintf("%s %q was deleted from the cluster (namespace %q); run the workflow to create it again", kind, name, namespace))
 }

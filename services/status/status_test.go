@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/yaml"
 )
 
@@ -108,6 +109,20 @@ func TestExtractorOfMetadata(t *testing.T) {
 	require.False(t, ok)
 	_, ok = SourceOf("group")
 	require.False(t, ok)
+}
+
+func TestIsCustom(t *testing.T) {
+	t.Parallel()
+	for gk, want := range map[schema.GroupKind]bool{
+		{Kind: "Secret"}:                                      false,
+		{Group: "apps", Kind: "Deployment"}:                   false,
+		{Group: "apps", Kind: "ReplicaSet"}:                   false,
+		{Group: "networking.k8s.io", Kind: "Ingress"}:         false,
+		{Group: "gateway.networking.k8s.io", Kind: "Gateway"}: true,
+		{Group: "postgresql.cnpg.io", Kind: "Cluster"}:        true,
+	} {
+		require.Equal(t, want, IsCustom(gk), gk.String())
+	}
 }
 
 func TestDeleted(t *testing.T) {

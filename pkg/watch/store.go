@@ -1,0 +1,167 @@
+package watch
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/cache"
+)
+
+// entry is what the store keeps of an object.
+type entry[T any] struct {
+	key
+	group string
+	value T
+}
+
+type key struct{ namespace, name string }
+
+// GetObjectMeta lets client-go find the entry's key.
+func (e *entry[T]) GetObjectMeta() metav1.Object {
+	return &metav1.ObjectMeta{Namespace: e.namespace, Name: e.name}
+}
+
+// store is where a reflector puts the objects it reads.
+type store[T any] struct {
+	opts Options[T]
+
+	mu     sync.RWMutex
+	byKey  map[key]*entry[T]
+	groups map[string][]*entry[T]
+	synced bool
+}
+
+func newStore[T any](o Options[T]) *store[T] {
+	return &store[T]{opts: o, byKey: make(map[key]*entry[T]), groups: make(map[string][]*entry[T])}
+}
+
+// Transformer has the reflector reduce the objects of a list as they arrive.
+func (s *store[T]) Transformer() cache.TransformFunc {
+	return func(obj any) (any, error) { return s.reduce(obj) }
+}
+
+// reduce returns the entry of an object, and an entry as it is.
+func (s *store[T]) reduce(obj any) (*entry[T], error) {
+	switch o := obj.(type) {
+	case *entry[T]:
+		return o, nil
+	case metav1.Object:
+		group, value := s.opts.Extract(o)
+		return &entry[T]{key{o.GetNamespace(), o.GetName()}, group, value}, nil
+	}
+	return nil, fmt.Errorf("cannot keep a %T", obj)
+}
+
+// Add takes an object over; it replaces one of the same name.
+func (s *store[T]) Add(obj any) error { return s.Update(obj) }
+
+// Update takes an object over; it replaces one of the same name.
+func (s *store[T]) Update(obj any) error {
+	e, err := s.reduce(obj)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	old := s.byKey[e.key]
+	if old != nil {
+		s.ungroup(old)
+		e.key = old.key // keeps one copy of the names
+	}
+	s.byKey[e.key] = e
+	s.groups[e.group] = append(s.groups[e.group], e)
+	s.mu.Unlock()
+
+	if old != nil && old.group != e.group {
+		s.opts.Changed(old.group)
+	}
+	s.opts.Changed(e.group)
+	return nil
+}
+
+// Delete forgets an object.
+func (s *store[T]) Delete(obj any) error {
+	o, ok := obj.(metav1.Object)
+	if !ok {
+		return fmt.Errorf("cannot delete a %T", obj)
+	}
+	k := key{o.GetNamespace(), o.GetName()}
+	s.mu.Lock()
+	e := s.byKey[k]
+	if e != nil {
+		delete(s.byKey, k)
+		s.ungroup(e)
+	}
+	s.mu.Unlock()
+	if e != nil {
+		s.opts.Changed(e.group)
+	}
+	return nil
+}
+
+// ungroup needs s.mu.
+func (s *store[T]) ungroup(e *entry[T]) {
+	rest := slices.DeleteFunc(s.groups[e.group], func(other *entry[T]) bool { return other == e })
+	if len(rest) == 0 {
+		delete(s.groups, e.group)
+		return
+	}
+	s.groups[e.group] = rest
+}
+
+// Replace takes over a complete list of objects.
+func (s *store[T]) Replace(list []any, _ string) error {
+	byKey := make(map[key]*entry[T], len(list))
+	groups := make(map[string][]*entry[T])
+	for _, obj := range list {
+		e, err := s.reduce(obj)
+		if err != nil {
+			return err
+		}
+		byKey[e.key] = e
+		groups[e.group] = append(groups[e.group], e)
+	}
+	s.mu.Lock()
+	before := s.groups
+	s.byKey, s.groups, s.synced = byKey, groups, true
+	s.mu.Unlock()
+
+	for name := range before {
+		if _, again := groups[name]; !again {
+			s.opts.Changed(name)
+		}
+	}
+	for name := range groups {
+		s.opts.Changed(name)
+	}
+	if s.opts.Synced != nil {
+		s.opts.Synced()
+	}
+	return nil
+}
+
+// Resync does nothing: nobody asks for objects that did not change.
+func (s *store[T]) Resync() error { return nil }
+
+func (s *store[T]) group(name string) []T {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	list := make([]T, 0, len(s.groups[name]))
+	for _, e := range s.groups[name] {
+		list = append(list, e.value)
+	}
+	return list
+}
+
+func (s *store[T]) len() int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return len(s.byKey)
+}
+
+func (s *store[T]) isSynced() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.synced
+}

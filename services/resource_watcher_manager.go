@@ -1,0 +1,205 @@
+package services
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/kubeorch/core/models"
+	"github.com/kubeorch/core/pkg/watch"
+)
+
+const (
+	// watchKeep is how long a workflow stays watched after its last run or
+	// reader.
+	watchKeep = 10 * time.Minute
+
+	// watchAttempt bounds one attempt to find out what to watch.
+	watchAttempt = 30 * time.Second
+
+	watchRetry     = 2 * time.Second // doubled with each failure in a row
+	watchRetryMax  = time.Minute
+	managerWorkers = 4
+)
+
+// watchedWorkflows are the documents whose objects are watched.
+type watchedWorkflows interface {
+	nodeStatuses
+	Inventory(ctx context.Context, workflowID string) ([]models.OwnedObject, error)
+}
+
+// WatcherDeps is what a ResourceWatcherManager works with.
+type WatcherDeps struct {
+	Workflows watchedWorkflows
+	Events    statusEvents
+	// Connect returns the connection to one of owner's clusters, the same one
+	// as long as nothing about it changes.
+	Connect ConnectWatch
+	Log     *slog.Logger
+}
+
+// ConnectWatch finds the connection that a cluster is watched through.
+type ConnectWatch func(ctx context.Context, owner, cluster string) (watchedCluster, error)
+
+// WatchThrough adapts a function that returns a concrete connection.
+func WatchThrough[C watchedCluster](f func(ctx context.Context, owner, cluster string) (C, error)) ConnectWatch {
+	return func(ctx context.Context, owner, cluster string) (watchedCluster, error) {
+		return f(ctx, owner, cluster)
+	}
+}
+
+// ResourceWatcherManager decides which workflows are watched: those that
+// somebody looks at and those that ran lately. Its methods never wait for a
+// cluster or the database, except Stop, and may be called from many
+// goroutines.
+type ResourceWatcherManager struct {
+	deps  WatcherDeps
+	queue *watch.Queue[string] // ids of workflows to decide about
+
+	ctx     context.Context //nolint:containedctx // ends with Stop; watching is not part of any request
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+
+	mu       sync.Mutex
+	interest map[string]*interest
+	watchers map[watchedCluster]*sharedWatcher
+}
+
+// interest is why and how a workflow is watched.
+type interest struct {
+	holds    int            // readers now
+	last     time.Time      // when the last of them left, or the last run ended
+	stale    bool           // the workflow has to be read again
+	failures int            // in a row
+	by       *sharedWatcher // nil while it is not watched
+}
+
+// sharedWatcher is a watcher and the number of workflows it tracks.
+type sharedWatcher struct {
+	*ResourceWatcher
+	cluster watchedCluster
+	users   int
+}
+
+// NewResourceWatcherManager returns a manager that watches nothing. Start must
+// be called before anything is.
+func NewResourceWatcherManager(deps WatcherDeps) *ResourceWatcherManager {
+	return &ResourceWatcherManager{
+		deps:     deps,
+		queue:    watch.NewQueue[string](),
+		interest: make(map[string]*interest),
+		watchers: make(map[watchedCluster]*sharedWatcher),
+	}
+}
+
+// Start begins to watch what Hold and Watch ask for, until Stop. The values of
+// ctx are kept, its end is not waited for.
+func (m *ResourceWatcherManager) Start(ctx context.Context) {
+	m.ctx, m.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	for range managerWorkers {
+		m.running.Go(func() { m.queue.Work(m.decide) })
+	}
+}
+
+// Stop ends all watches and waits until they have ended, or ctx has.
+func (m *ResourceWatcherManager) Stop(ctx context.Context) error {
+	m.queue.Stop()
+	if m.cancel == nil { // never started
+		return nil
+	}
+	m.cancel()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		m.running.Wait()
+		m.mu.Lock()
+		all := m.watchers
+		m.watchers, m.interest = nil, nil
+		m.mu.Unlock()
+		for _, w := range all {
+			w.stop()
+		}
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Hold has the objects of a workflow watched until release is called, if it
+// has been deployed. Present states that differ from the stored ones are
+// stored and published. Calling release again does nothing.
+func (m *ResourceWatcherManager) Hold(workflowID string) (release func()) {
+	m.mark(workflowID, +1)
+	return sync.OnceFunc(func() { m.mark(workflowID, -1) })
+}
+
+// Watch has the objects of a workflow watched for some minutes, and what is
+// stored of it read again. It is meant for whoever changed the objects.
+func (m *ResourceWatcherManager) Watch(workflowID string) { m.mark(workflowID, 0) }
+
+func (m *ResourceWatcherManager) mark(id string, holds int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.interest == nil { // stopped
+		return
+	}
+	in := m.interest[id]
+	if in == nil {
+		in = &interest{}
+		m.interest[id] = in
+	}
+	in.holds += holds
+	in.last = time.Now()
+	if holds >= 0 {
+		in.stale, in.failures = true, 0
+	}
+	m.queue.Add(id, 0)
+}
+
+// decide starts, renews or ends the watch of a workflow.
+func (m *ResourceWatcherManager) decide(id string) {
+	m.mu.Lock()
+	in := m.interest[id]
+	if in == nil {
+		m.mu.Unlock()
+		return
+	}
+	idle := watchKeep - time.Since(in.last)
+	if in.holds == 0 && idle <= 0 {
+		delete(m.interest, id)
+		m.mu.Unlock()
+		m.detach(id, in)
+		return
+	}
+	stale := in.stale
+	in.stale = false
+	m.mu.Unlock()
+	if in.holds == 0 {
+		m.queue.Add(id, idle)
+	}
+	if !stale {
+		return
+	}
+	ctx, cancel := context.WithTimeout(m.ctx, watchAttempt)
+	defer cancel()
+	if err := m.attach(ctx, id, in); err != nil && m.ctx.Err() == nil {
+		m.retry(id, in, err)
+	}
+}
+
+func (m *ResourceWatcherManager) retry(id string, in *interest, err error) {
+	m.mu.Lock()
+	in.stale = true
+	in.failures++
+	failures := in.failures
+	m.mu.Unlock()
+	pause := min(watchRetry<<min(failures-1, 5), watchRetryMax)
+	if failures == 1 {
+		m.deps.Log.Warn("a workflow cannot be watched", "workflow", id, "err", err)
+	}
+	m.queue.Add(id, pause)
+}
