@@ -1,18 +1,15 @@
 package applier
 
 import (
-	"context"
-	"os"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
 	"github.com/kubeorch/core/pkg/kubernetes"
+	"github.com/kubeorch/core/pkg/kubernetes/kubetest"
 )
 
 // bench is a namespace of its own in a real cluster, with appliers for it.
@@ -24,23 +21,17 @@ type bench struct {
 
 func newBench(t testing.TB) *bench {
 	t.Helper()
-	file, err := os.ReadFile(os.Getenv("KUBEORCH_TEST_CLUSTER") + "/kubeconfig")
-	require.NoError(t, err)
+	return benchIn(t, shared.Cluster(t))
+}
+
+func benchIn(t testing.TB, cluster *kubetest.Cluster) *bench {
+	t.Helper()
 	connector := kubernetes.NewConnector(kubernetes.Options{})
 	t.Cleanup(connector.Close)
-	conn, err := connector.Open(kubernetes.Config{AuthType: kubernetes.AuthKubeconfig, Kubeconfig: string(file)})
+	conn, err := connector.Open(kubernetes.Config{AuthType: kubernetes.AuthKubeconfig, Kubeconfig: string(cluster.Kubeconfig())})
 	require.NoError(t, err)
 	t.Cleanup(func() { connector.Discard(conn) })
-	b := &bench{t: t, conn: conn, ns: "applier-" + strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(t.Name()))}
-	b.ns = b.ns[:min(len(b.ns), 55)] + time.Now().Format("050000")
-	c := b.by("w1").EnsureNamespaces(t.Context(), []string{b.ns}, nil)
-	require.Equal(t, Created, c[0].Action, c[0].Message)
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
-		defer cancel()
-		require.NoError(t, conn.Typed().CoreV1().Namespaces().Delete(ctx, b.ns, metav1.DeleteOptions{}))
-	})
-	return b
+	return &bench{t: t, conn: conn, ns: cluster.Namespace(t)}
 }
 
 // by returns an applier of the given owner.

@@ -1,9 +1,13 @@
-package kubernetes
+package kubernetes_test
 
 import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/kubeorch/core/pkg/kubernetes/kubetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+var shared kubetest.Shared
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(shared.Main(m)) }

@@ -1,0 +1,170 @@
+package repositories_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/kubeorch/core/database/dbtest"
+	"github.com/kubeorch/core/models"
+	"github.com/kubeorch/core/repositories"
+)
+
+func openClusters(t *testing.T) *repositories.Clusters {
+	t.Helper()
+	return repositories.NewClusters(dbtest.Open(t).Database())
+}
+
+func cluster(owner, name string, age time.Duration) models.Cluster {
+	return models.Cluster{
+		ID: models.NewID(), OwnerID: owner, Name: name, Server: "https://h:1", AuthType: models.AuthToken,
+		Status: models.ClusterUnknown, Namespace: "default", Labels: map[string]string{"a": "b"},
+		Metadata:  models.ClusterMetadata{StorageClasses: []string{}, Namespaces: []string{"x"}, Capabilities: []string{}},
+		CreatedAt: now().Add(-age), UpdatedAt: now(), Sealed: []byte{1, 2}, CredentialVersion: 1,
+	}
+}
+
+func TestClusterComesBackAsItWasStored(t *testing.T) {
+	t.Parallel()
+	store := openClusters(t)
+	stored, err := store.Insert(t.Context(), cluster("ann", "prod", 0))
+	require.NoError(t, err)
+	require.True(t, stored.Default, "the first one is the default")
+	for name, read := range map[string]func() (models.Cluster, error){
+		"by name": func() (models.Cluster, error) { return store.ByName(t.Context(), "ann", "prod") },
+		"by id":   func() (models.Cluster, error) { return store.ByID(t.Context(), stored.ID) },
+		"default": func() (models.Cluster, error) { return store.Default(t.Context(), "ann") },
+	} {
+		got, err := read()
+		require.NoError(t, err, name)
+		require.Equal(t, stored, got, name)
+	}
+}
+
+func TestClusterOfSomebodyElseIsNotFound(t *testing.T) {
+	t.Parallel()
+	store := openClusters(t)
+	_, err := store.Insert(t.Context(), cluster("ann", "prod", 0))
+	require.NoError(t, err)
+	_, err = store.ByName(t.Context(), "bob", "prod")
+	require.Equal(t, models.NotFound, kindOf(t, err))
+	_, err = store.Delete(t.Context(), "bob", "prod")
+	require.Equal(t, models.NotFound, kindOf(t, err))
+	require.Equal(t, models.NotFound, kindOf(t, store.SetDefault(t.Context(), "bob", "prod")))
+	_, err = store.Default(t.Context(), "bob")
+	require.Equal(t, models.NotFound, kindOf(t, err))
+	list, err := store.List(t.Context(), "bob")
+	require.NoError(t, err)
+	require.Equal(t, []models.Cluster{}, list)
+}
+
+func TestClusterNamesAreUniquePerOwner(t *testing.T) {
+	t.Parallel()
+	store := openClusters(t)
+	for _, owner := range []string{"ann", "bob"} {
+		_, err := store.Insert(t.Context(), cluster(owner, "prod", 0))
+		require.NoError(t, err)
+	}
+	_, err := store.Insert(t.Context(), cluster("ann", "prod", 0))
+	require.Equal(t, models.Conflict, kindOf(t, err))
+	require.Equal(t, "a cluster named prod already exists", models.MessageOf(err))
+}
+
+func TestClustersAreListedNewestFirst(t *testing.T) {
+	t.Parallel()
+	store := openClusters(t)
+	for i, age := range []time.Duration{time.Hour, 3 * time.Hour, 2 * time.Hour} {
+		_, err := store.Insert(t.Context(), cluster("ann", fmt.Sprint("c", i), age))
+		require.NoError(t, err)
+	}
+	list, err := store.List(t.Context(), "ann")
+	require.NoError(t, err)
+	require.Equal(t, []string{"c0", "c2", "c1"}, []string{list[0].Name, list[1].Name, list[2].Name})
+}
+
+func TestOneDefaultHoweverManyAreSetAtOnce(t *testing.T) {
+	t.Parallel()
+	store := openClusters(t)
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			if _, err := store.Insert(t.Context(), cluster("ann", fmt.Sprint("c", i), 0)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	requireOneDefault(t, store)
+	for i := range 8 {
+		all.Go(func() {
+			if err := store.SetDefault(t.Context(), "ann", fmt.Sprint("c", i)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	requireOneDefault(t, store)
+	require.NoError(t, store.SetDefault(t.Context(), "ann", "c3"))
+	require.NoError(t, store.SetDefault(t.Context(), "ann", "c3"))
+	got, err := store.Default(t.Context(), "ann")
+	require.NoError(t, err)
+	require.Equal(t, "c3", got.Name)
+}
+
+func requireOneDefault(t *testing.T, store *repositories.Clusters) {
+	t.Helper()
+	list, err := store.List(t.Context(), "ann")
+	require.NoError(t, err)
+	n := 0
+	for _, c := range list {
+		if c.Default {
+			n++
+		}
+	}
+	require.Equal(t, 1, n)
+}
+
+func TestHealthIsOfTheNewestCheckAndCredentials(t *testing.T) {
+	t.Parallel()
+	store := openClusters(t)
+	c, err := store.Insert(t.Context(), cluster("ann", "prod", 0))
+	require.NoError(t, err)
+	at := now()
+	set := func(status string, at time.Time, version int64, m *models.ClusterMetadata) models.Cluster {
+		t.Helper()
+		require.NoError(t, store.SetHealth(t.Context(), c.ID, models.ClusterHealth{Status: status, At: at, CredentialVersion: version, Metadata: m}))
+		got, err := store.ByID(t.Context(), c.ID)
+		require.NoError(t, err)
+		return got
+	}
+	got := set(models.ClusterConnected, at, 1, &models.ClusterMetadata{Version: "v1.37.2"})
+	require.Equal(t, models.ClusterConnected, got.Status)
+	require.Equal(t, "v1.37.2", got.Metadata.Version)
+	got = set(models.ClusterError, at.Add(time.Second), 1, nil)
+	require.Equal(t, models.ClusterError, got.Status)
+	require.Equal(t, "v1.37.2", got.Metadata.Version, "kept")
+	require.Equal(t, models.ClusterError, set(models.ClusterConnected, at, 1, nil).Status, "overtaken by a newer check")
+	require.Equal(t, models.ClusterError, set(models.ClusterConnected, at.Add(time.Minute), 0, nil).Status, "of older credentials")
+}
+
+func TestReplaceRefusesStaleCredentials(t *testing.T) {
+	t.Parallel()
+	store := openClusters(t)
+	c, err := store.Insert(t.Context(), cluster("ann", "prod", 0))
+	require.NoError(t, err)
+	c.Server, c.Sealed = "https://other:1", []byte{3}
+	got, err := store.Replace(t.Context(), c, now())
+	require.NoError(t, err)
+	require.EqualValues(t, 2, got.CredentialVersion)
+	require.Equal(t, []byte{3}, got.Sealed)
+	require.Equal(t, "https://other:1", got.Server)
+	_, err = store.Replace(t.Context(), c, now())
+	require.Equal(t, models.Conflict, kindOf(t, err))
+	_, err = store.Delete(t.Context(), "ann", "prod")
+	require.NoError(t, err)
+	_, err = store.Replace(t.Context(), got, now())
+	require.Equal(t, models.NotFound, kindOf(t, err))
+}
