@@ -47,7 +47,7 @@ type Node struct {
 	Name      string      // data.name, trimmed
 	Namespace string      // data.namespace, trimmed; "default" when empty
 	Data      models.Data // without the keys that belong to the server
-	Peers     []Peer      // in the order of the drawing's edges
+	Peers     []Peer      // in a fixed order, whatever that of the drawing
 }
 
 // Peer is the other end of one of a node's edges. Directions are those of the

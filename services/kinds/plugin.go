@@ -151,12 +151,15 @@ func (f fields) convert(field models.PluginField, v any) any {
 	return s
 }
 
+// asNumber returns v as a number. Text must have the plain notation, because
+// of 1e3 or 0x10 nobody knows whether a number was meant.
 func (f fields) asNumber(key string, v any, s string) any {
 	if n, ok := models.Int(v); ok {
 		return n
 	}
-	x, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
-	if _, finite := scalar(x); err != nil || !finite {
+	s = strings.TrimSpace(s)
+	x, err := strconv.ParseFloat(s, 64)
+	if err != nil || strings.Trim(s, "+-.0123456789") != "" {
 		f.addf(key, "must be a number")
 		return nil
 	}
