@@ -21,7 +21,7 @@ type nodeWork struct {
 
 // applyWave applies the nodes of one wave: first the Secrets of typed values,
 // then the objects, those of one node in their order.
-func (e *WorkflowExecutor) applyWave(ctx context.Context, s *runSession, t clusterTarget, wave []plan.Step) {
+func (e *WorkflowExecutor) applyWave(ctx context.Context, s *runSession, t clusterTarget, wave []plan.Step) error {
 	var work []*nodeWork
 	for _, step := range wave {
 		if blocker := s.blocker(step); blocker != "" {
@@ -34,7 +34,9 @@ func (e *WorkflowExecutor) applyWave(ctx context.Context, s *runSession, t clust
 		s.set(step.NodeID, models.NodeState{Status: models.NodeRunning})
 		work = append(work, &nodeWork{step: step})
 	}
-	e.applyValues(ctx, s, t, work)
+	if err := e.applyValues(ctx, s, t, work); err != nil {
+		return err
+	}
 	for {
 		reqs, from := nextRequests(s, work)
 		if len(reqs) == 0 {
@@ -47,6 +49,7 @@ func (e *WorkflowExecutor) applyWave(ctx context.Context, s *runSession, t clust
 	for _, w := range work {
 		e.conclude(ctx, s, w)
 	}
+	return nil
 }
 
 // blocker returns a node that step depends on and that was not applied.

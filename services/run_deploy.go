@@ -95,7 +95,9 @@ func (e *WorkflowExecutor) applyWaves(ctx context.Context, s *runSession, t clus
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		e.applyWave(ctx, s, t, wave)
+		if err := e.applyWave(ctx, s, t, wave); err != nil {
+			return err
+		}
 		if s.due() && ctx.Err() == nil {
 			if err := e.deps.Runs.Record(ctx, s.run.ID, e.lease, s.progress()); err != nil {
 				e.deps.Log.WarnContext(ctx, "progress of a run could not be stored", "run", s.run.ID, "err", err)

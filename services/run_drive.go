@@ -47,7 +47,7 @@ func (e *WorkflowExecutor) drive(ctx context.Context, s *runSession, work runWor
 		defer close(beating)
 		e.keepLease(ctx, s, quit)
 	}()
-	err := protect(ctx, s, work)
+	err := protect(func() error { return work(ctx, s) })
 	close(quit)
 	<-beating
 	e.settle(ctx, s, err)
@@ -55,7 +55,7 @@ func (e *WorkflowExecutor) drive(ctx context.Context, s *runSession, work runWor
 
 // protect turns a panic of work into an error: one drawing must not end the
 // runs of everybody.
-func protect(ctx context.Context, s *runSession, work runWork) (err error) {
+func protect(work func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = &models.Error{
@@ -64,7 +64,7 @@ func protect(ctx context.Context, s *runSession, work runWork) (err error) {
 			}
 		}
 	}()
-	return work(ctx, s)
+	return work()
 }
 
 // keepLease renews the lease of s until quit is closed. It ends the run when

@@ -16,8 +16,9 @@ import (
 
 const valueWorkers = 8
 
-// applyValues merges typed values into the Secrets of work.
-func (e *WorkflowExecutor) applyValues(ctx context.Context, s *runSession, t clusterTarget, work []*nodeWork) {
+// applyValues merges typed values into the Secrets of work. Its error is a
+// fault of the server; other failures are those of the nodes.
+func (e *WorkflowExecutor) applyValues(ctx context.Context, s *runSession, t clusterTarget, work []*nodeWork) error {
 	var group errgroup.Group
 	group.SetLimit(valueWorkers)
 	for _, w := range work {
@@ -27,19 +28,23 @@ func (e *WorkflowExecutor) applyValues(ctx context.Context, s *runSession, t clu
 		}
 		s.dropUnlisted(w.step.NodeID, v)
 		group.Go(func() error {
-			req := applier.ValuesRequest{Object: v.Object, Keys: v.Keys, Values: s.values(w.step.NodeID, v), Adopt: w.step.Adopt}
-			change, state := t.ApplyValues(ctx, req)
-			s.noteValues(w, change, state)
-			return nil
+			return protect(func() error {
+				req := applier.ValuesRequest{Object: v.Object, Keys: v.Keys, Values: s.values(w.step.NodeID, v), Adopt: w.step.Adopt}
+				change, state := t.ApplyValues(ctx, req)
+				s.noteValues(w, change, state)
+				return nil
+			})
 		})
 	}
-	_ = group.Wait() // failures are in the changes
+	return group.Wait()
 }
 
 // noteValues takes in what became of the Secret of one node.
 func (s *runSession) noteValues(w *nodeWork, change applier.Change, state applier.ValuesState) {
 	v := w.step.Values
-	w.note(s, change)
+	if change.Action != applier.Skipped || !v.Env { // nothing typed for optional variables is nothing to tell
+		w.note(s, change)
+	}
 	if w.failure == "" {
 		w.failure = s.lostValues(w.step.NodeID, v, state)
 	}

@@ -1,0 +1,112 @@
+package services
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/kubeorch/core/models"
+)
+
+func dump(t *testing.T, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	require.NoError(t, err)
+	return string(b)
+}
+
+func TestRunRemovesWhatLeftTheDrawing(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	w := r.draw("web:deployment svc:service data:persistentvolumeclaim pw:secret svc>web")
+	other := r.draw("x=theirs:deployment")
+	r.mustRun(other.ID, models.TriggerData{})
+	r.mustRun(w.ID, typedSecret("pw", "password", "abcdef"))
+	const before = "Deployment theirs, Deployment web, PersistentVolumeClaim data, Secret pw, Service svc"
+	require.Equal(t, before, r.cluster.names())
+
+	r.save(w.ID, "web=shop:deployment")
+	require.Equal(t, before, r.cluster.names(), "saving does not touch the cluster")
+	r.cluster.listErr = errors.New("not now")
+	run := r.mustRun(w.ID, models.TriggerData{})
+	require.Equal(t, models.RunCompleted, run.Status, run.Error)
+	const after = "Deployment shop, Deployment theirs, PersistentVolumeClaim data, Secret pw"
+	require.Equal(t, after, r.cluster.names(), "the inventory knows them, too")
+	r.cluster.listErr = nil
+	run = r.mustRun(w.ID, models.TriggerData{})
+	require.Contains(t, strings.Join(run.Logs, "\n"), "PersistentVolumeClaim default/data left the drawing and is kept")
+	require.Equal(t, after, r.cluster.names())
+}
+
+func TestFailedRunRemovesNothing(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	w := r.draw("web:deployment")
+	r.mustRun(w.ID, models.TriggerData{})
+	r.save(w.ID, "web=shop:deployment")
+	r.cluster.apply = func(context.Context, string) error { return errors.New("no") }
+	require.Equal(t, models.RunFailed, r.mustRun(w.ID, models.TriggerData{}).Status)
+	require.Equal(t, "Deployment web", r.cluster.names())
+	r.cluster.apply = nil
+	r.mustRun(w.ID, models.TriggerData{})
+	require.Equal(t, "Deployment shop", r.cluster.names())
+}
+
+func (r *rig) service() *Workflows { return NewWorkflows(r.workflows, r.exec) }
+
+func TestArchivingTearsDown(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	svc, archived := r.service(), models.WorkflowArchived
+	w := r.draw("web:deployment svc:service data:persistentvolumeclaim pw:secret svc>web")
+	r.mustRun(w.ID, typedSecret("pw", "password", "abcdef"))
+	got, warning, err := svc.Update(t.Context(), ann, w.ID, models.WorkflowPatch{Status: &archived})
+	require.NoError(t, err)
+	require.Equal(t, models.WorkflowArchived, got.Status)
+	require.Contains(t, warning, "PersistentVolumeClaim default/data")
+	require.Equal(t, "PersistentVolumeClaim data", r.cluster.names())
+	_, err = r.exec.Run(t.Context(), ann, w.ID, models.TriggerData{})
+	require.Equal(t, models.Invalid, models.KindOf(err))
+
+	published := models.WorkflowPublished
+	_, _, err = svc.Update(t.Context(), ann, w.ID, models.WorkflowPatch{Status: &published})
+	require.NoError(t, err)
+	require.Equal(t, models.RunCompleted, r.mustRun(w.ID, models.TriggerData{}).Status)
+	require.Equal(t, "Deployment web, PersistentVolumeClaim data, Service svc", r.cluster.names())
+}
+
+func TestArchivingEndsARunFirst(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	w := r.draw("web:deployment svc:service svc>web")
+	r.mustRun(w.ID, models.TriggerData{})
+	r.cluster.apply = func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() }
+	started := make(chan models.Run, 1)
+	go func() { run, _ := r.exec.Run(t.Context(), ann, w.ID, models.TriggerData{}); started <- run }()
+	r.running(w.ID)
+	require.Equal(t, models.Conflict, models.KindOf(r.service().Delete(t.Context(), ann, w.ID)))
+	archived := models.WorkflowArchived
+	_, warning, err := r.service().Update(t.Context(), ann, w.ID, models.WorkflowPatch{Status: &archived})
+	require.NoError(t, err)
+	require.Empty(t, warning)
+	require.Equal(t, models.RunCancelled, (<-started).Status)
+	require.Empty(t, r.cluster.names())
+	require.NoError(t, r.service().Delete(t.Context(), ann, w.ID))
+}
+
+func TestArchivingSaysWhatWentWrong(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	w := r.draw("web:deployment")
+	r.mustRun(w.ID, models.TriggerData{})
+	r.cluster.listErr = errors.New("connection refused")
+	archived := models.WorkflowArchived
+	_, warning, err := r.service().Update(t.Context(), ann, w.ID, models.WorkflowPatch{Status: &archived})
+	require.NoError(t, err)
+	require.Contains(t, warning, "not all removed")
+	require.Equal(t, "Deployment web", r.cluster.names(), "a list that failed is not an empty one")
+}
