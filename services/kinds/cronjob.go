@@ -13,7 +13,7 @@ import (
 )
 
 func newCronJob(r renderer) Kind {
-	return workload{templated{TypeCronJob, r}, cronJobName, cronJobValues}
+	return workload{drawn{templated{TypeCronJob, r}, cronJobName, cronJobValues}}
 }
 
 // cronJobName leaves room for what the controller appends to name a Job.

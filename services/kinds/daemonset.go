@@ -11,7 +11,7 @@ import (
 )
 
 func newDaemonSet(r renderer) Kind {
-	return workload{templated{TypeDaemonSet, r}, validator.Label, daemonSetValues}
+	return workload{drawn{templated{TypeDaemonSet, r}, validator.Label, daemonSetValues}}
 }
 
 func daemonSetValues(n *Node, f fields) map[string]any {

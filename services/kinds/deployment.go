@@ -8,7 +8,7 @@ import (
 )
 
 func newDeployment(r renderer) Kind {
-	return workload{templated{TypeDeployment, r}, validator.Label, deploymentValues}
+	return workload{drawn{templated{TypeDeployment, r}, validator.Label, deploymentValues}}
 }
 
 func deploymentValues(n *Node, f fields) map[string]any {

@@ -7,9 +7,11 @@ import (
 )
 
 func newJob(r renderer) Kind {
-	return workload{templated{TypeJob, r}, validator.Label, func(n *Node, f fields) map[string]any {
-		return with(jobValues(n, f, corev1.RestartPolicyNever), map[string]any{"suspend": f.flag("suspend")})
-	}}
+	return workload{drawn{templated{TypeJob, r}, validator.Label, plainJobValues}}
+}
+
+func plainJobValues(n *Node, f fields) map[string]any {
+	return with(jobValues(n, f, corev1.RestartPolicyNever), map[string]any{"suspend": f.flag("suspend")})
 }
 
 // jobValues reads what jobs and the jobs of a cronjob have in common.

@@ -1,33 +1,9 @@
 package kinds
 
-import (
-	"maps"
+import "maps"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-
-	"github.com/kubeorch/core/models"
-)
-
-// workload is a kind that runs pods. It reads a node once for its check and
-// once for its objects, through the same function.
-type workload struct {
-	templated
-	name   rule
-	values func(n *Node, f fields) map[string]any // for the template
-}
-
-// Check reports everything wrong with n and what is joined to it.
-func (w workload) Check(n *Node) models.Problems {
-	p := w.checkNamed(n, w.name)
-	w.values(n, read(n, &p))
-	return p
-}
-
-// Render returns n's objects.
-func (w workload) Render(n *Node) ([]*unstructured.Unstructured, error) {
-	var ignored models.Problems // Check has reported them
-	return w.render(n, w.values(n, read(n, &ignored)))
-}
+// workload is a kind that runs pods.
+type workload struct{ drawn }
 
 // Values describes the Secret of the variables that are typed at run time.
 func (w workload) Values(n *Node) *Values { return envValues(n) }

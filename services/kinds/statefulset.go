@@ -12,7 +12,7 @@ import (
 )
 
 func newStatefulSet(r renderer) Kind {
-	return workload{templated{TypeStatefulSet, r}, statefulSetName, statefulSetValues}
+	return workload{drawn{templated{TypeStatefulSet, r}, statefulSetName, statefulSetValues}}
 }
 
 // statefulSetName leaves room for the hash that names a revision: its label
