@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -34,6 +35,21 @@ func TestSampleApplication(t *testing.T) {
 	want, err := os.ReadFile(file)
 	require.NoError(t, err, "run the test with -update and review the file")
 	require.Equal(t, string(want), got)
+}
+
+func TestDocumentedExamplesCanBePlanned(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../../docs/examples/*.json")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		var g models.Graph
+		require.NoError(t, json.Unmarshal(text, &g), file)
+		_, problems := Build(g, registry(t), Options{WorkflowID: "w"})
+		require.Empty(t, problems, "%s: %s", file, problems)
+	}
 }
 
 // show writes a plan as its waves, followed by all objects.

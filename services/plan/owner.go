@@ -38,17 +38,7 @@ func own(o *unstructured.Unstructured, workflowID, nodeID string) {
 	}
 }
 
-// SetPodAnnotation sets an annotation on the pods that o makes, if it makes
-// any. A changed value starts new pods.
-func SetPodAnnotation(o *unstructured.Unstructured, key, value string) {
-	metas := podMetas(o)
-	if len(metas) > 0 {
-		child(metas[len(metas)-1], "annotations")[key] = value
-	}
-}
-
-// podMetas returns the metadata of the templates within o, that of its pods
-// last. Those of a
+// podMetas returns the metadata of the templates within o. Those of a
 // StatefulSet's claims are left out: they cannot be changed later, and a node
 // may get another id.
 func podMetas(o *unstructured.Unstructured) []map[string]any {

@@ -217,18 +217,6 @@ func TestOwnershipMarks(t *testing.T) {
 	require.Equal(t, "x", step(t, p, "x").Values.Object.GetName())
 }
 
-func TestSetPodAnnotation(t *testing.T) {
-	t.Parallel()
-	p, problems := build(t, "c:cronjob m:configmap")
-	require.Empty(t, problems)
-	for _, s := range p.Steps {
-		SetPodAnnotation(s.Objects[0], "k", "v")
-	}
-	got, _, _ := unstructured.NestedString(step(t, p, "c").Objects[0].Object, "spec", "jobTemplate", "spec", "template", "metadata", "annotations", "k")
-	require.Equal(t, "v", got)
-	require.NotContains(t, step(t, p, "m").Objects[0].GetAnnotations(), "k")
-}
-
 func TestDependsOn(t *testing.T) {
 	t.Parallel()
 	p, problems := build(t, "c:configmap w:deployment s:service i:ingress n:networkpolicy c>w s>w i>s n>w")
