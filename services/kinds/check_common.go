@@ -3,6 +3,7 @@ package kinds
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/kubeorch/core/models"
@@ -111,6 +112,26 @@ func (f fields) quantity(key string, rules ...rule) any {
 
 // at is the path of an entry of the object at field.
 func at(field, entry string) string { return fmt.Sprintf("%s[%q]", field, entry) }
+
+// holdsHugeExponent reports whether a text or number in v would keep the
+// parser of quantities busy for ever, were it decoded into one.
+func holdsHugeExponent(v any) bool {
+	switch v := v.(type) {
+	case string:
+		return validator.HugeExponent(v)
+	case float64:
+		return math.Abs(v) > 1e99 || v != 0 && math.Abs(v) < 1e-99
+	case map[string]any:
+		for _, e := range v {
+			if holdsHugeExponent(e) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(v, holdsHugeExponent)
+	}
+	return false
+}
 
 // placeholder reports whether a form made up key before a name was typed.
 func placeholder(key string) bool {

@@ -24,6 +24,10 @@ func (f fields) decode(key string, into any) any {
 
 func (f fields) decodeValue(key string, v, into any) any {
 	v = withoutNulls(v)
+	if holdsHugeExponent(v) {
+		f.addf(key, "holds a number with an exponent of more than two digits")
+		return nil
+	}
 	raw, err := json.Marshal(v)
 	if err != nil {
 		f.addf(key, "cannot be read: %v", err)
