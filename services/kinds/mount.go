@@ -84,7 +84,7 @@ func isBlock(claim *Node) bool {
 // wins over the stored one, which is from when the edge was drawn.
 func (m *mounts) entry(e fields, field string, peer *Node) {
 	typ := strings.ToLower(e.required("type", mountType))
-	name := ""
+	var name string
 	if peer != nil {
 		name = peer.Name
 		m.nodes[peer] = true

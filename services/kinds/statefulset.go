@@ -95,7 +95,8 @@ func convenience(n *Node, f fields) []any {
 		return nil // which provides it
 	}
 	image := f.data.String("image")
-	name, value, others := "", "", []string(nil)
+	var name, value string
+	var others []string
 	switch {
 	case strings.Contains(image, "postgres"):
 		name, value, others = "POSTGRES_HOST_AUTH_METHOD", "trust", []string{"POSTGRES_PASSWORD"}

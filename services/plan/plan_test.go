@@ -13,13 +13,13 @@ import (
 	"github.com/kubeorch/core/templates"
 )
 
-func registry(t testing.TB) *kinds.Registry {
-	t.Helper()
+func registry(tb testing.TB) *kinds.Registry {
+	tb.Helper()
 	r, err := template.Load(templates.FS)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	reg, err := kinds.NewRegistry(kinds.Builtin(r, []models.Plugin{{ID: "greeter", CRDGroup: "example.kubeorch.io",
 		NodeTypes: []models.PluginNodeType{{Name: "greeting", Kind: "Greeting"}}}})...)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return reg
 }
 
@@ -72,7 +72,7 @@ func TestWaves(t *testing.T) {
 		"drawn the other way":       {"i:ingress s:service w:deployment s>i w>s", "w | s | i"},
 		"dependencies come first":   {"c:configmap x:secret w:cronjob c>w w>x", "c x | w"},
 		"workloads in order":        {"a:deployment b:statefulset c:job a>b b>c", "a | b | c"},
-		"same edge twice":           {"a:deployment b:job a>b a>b", "a | b"},
+		"same edge twice":           {"a:deployment b:job a>b" + " a>b", "a | b"},
 		"autoscaler and policy":     {"h:hpa n:networkpolicy w:deployment h>w n>w", "w | h | n"},
 		"custom resource last":      {"p:plugin w:deployment s:service w>p", "w | s | p"},
 		"custom resource on demand": {"p:plugin w:deployment x:job s:service p>w s>w", "p x | w | s"},
@@ -165,7 +165,7 @@ func TestTwoNodesMakingTheSameObject(t *testing.T) {
 
 func TestEdgeIDs(t *testing.T) {
 	t.Parallel()
-	g := drawGraph("a:job b:job c:job a>b a>b a>c")
+	g := drawGraph("a:job b:job c:job a>b" + " a>b a>c")
 	_, problems := Build(g, registry(t), Options{})
 	require.Empty(t, problems, "the same edge twice harms nobody")
 	g.Edges[2].ID = "a>b"
