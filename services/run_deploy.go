@@ -99,6 +99,7 @@ func (e *WorkflowExecutor) applyWaves(ctx context.Context, s *runSession, t clus
 			return err
 		}
 		if s.due() && ctx.Err() == nil {
+			e.deps.Watch(s.run.WorkflowID) // a run that takes long is looked at while it goes on
 			if err := e.deps.Runs.Record(ctx, s.run.ID, e.lease, s.progress()); err != nil {
 				e.deps.Log.WarnContext(ctx, "progress of a run could not be stored", "run", s.run.ID, "err", err)
 			}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -38,6 +40,7 @@ type rig struct {
 	kinds     *kinds.Registry
 	cluster   *memoryCluster
 	exec      *WorkflowExecutor
+	db        *mongo.Database
 }
 
 func newRig(t *testing.T, options ...func(*ExecutorOptions)) *rig {
@@ -48,7 +51,7 @@ func newRig(t *testing.T, options ...func(*ExecutorOptions)) *rig {
 	registry, err := kinds.NewRegistry(kinds.Builtin(engine, nil)...)
 	require.NoError(t, err)
 	r := &rig{
-		t: t, workflows: repositories.NewWorkflows(db), runs: repositories.NewRuns(db),
+		t: t, db: db, workflows: repositories.NewWorkflows(db), runs: repositories.NewRuns(db),
 		versions: repositories.NewVersions(db), kinds: registry, cluster: newMemoryCluster(),
 	}
 	r.exec = r.executor(r.runs, options...)
@@ -81,6 +84,24 @@ func (r *rig) executor(runs runStore, options ...func(*ExecutorOptions)) *Workfl
 		}
 	})
 	return e
+}
+
+// stored returns everything in the database, as it lies there.
+func (r *rig) stored() string {
+	r.t.Helper()
+	var all strings.Builder
+	names, err := r.db.ListCollectionNames(r.t.Context(), bson.D{})
+	require.NoError(r.t, err)
+	require.Contains(r.t, names, "runs")
+	for _, name := range names {
+		cursor, err := r.db.Collection(name).Find(r.t.Context(), bson.D{})
+		require.NoError(r.t, err)
+		for cursor.Next(r.t.Context()) {
+			all.Write(cursor.Current)
+		}
+		require.NoError(r.t, cursor.Err())
+	}
+	return all.String()
 }
 
 type noEvents struct{}
@@ -129,13 +150,17 @@ func drawing(text string) models.Graph {
 func nodeData(name, typ string) models.Data {
 	d := models.Data{"name": name}
 	switch typ {
-	case kinds.TypeDeployment, kinds.TypeStatefulSet, kinds.TypeJob:
-		d["image"] = "nginx"
+	case kinds.TypeDeployment, kinds.TypeStatefulSet, kinds.TypeDaemonSet, kinds.TypeJob, kinds.TypeCronJob:
+		d["image"], d["serviceName"], d["schedule"] = "nginx", name+"-headless", "0 * * * *"
 		d["envKeys"] = []any{map[string]any{"id": "1", "name": "TOKEN"}}
 	case kinds.TypeService:
 		d["port"], d["targetApp"] = int64(80), "any"
 	case kinds.TypeClaim:
 		d["storage"], d["accessModes"] = "1Gi", []any{"ReadWriteOnce"}
+	case kinds.TypeIngress:
+		d["paths"] = []any{map[string]any{"id": "p1", "path": "/", "pathType": "Prefix", "serviceName": "svc", "servicePort": int64(80)}}
+	case kinds.TypeHPA:
+		d["maxReplicas"], d["targetCPUUtilization"], d["scaleTargetName"] = int64(3), int64(80), "web"
 	case kinds.TypeSecret:
 		d["keys"] = []any{map[string]any{"id": "1", "name": "password"}}
 	}
