@@ -56,6 +56,7 @@ func WatchThrough[C watchedCluster](f func(ctx context.Context, owner, cluster s
 type ResourceWatcherManager struct {
 	deps  WatcherDeps
 	queue *watch.Queue[string] // ids of workflows to decide about
+	keep  time.Duration        // watchKeep
 
 	ctx     context.Context //nolint:containedctx // ends with Stop; watching is not part of any request
 	cancel  context.CancelFunc
@@ -88,6 +89,7 @@ func NewResourceWatcherManager(deps WatcherDeps) *ResourceWatcherManager {
 	return &ResourceWatcherManager{
 		deps:     deps,
 		queue:    watch.NewQueue[string](),
+		keep:     watchKeep,
 		interest: make(map[string]*interest),
 		watchers: make(map[watchedCluster]*sharedWatcher),
 	}
@@ -168,7 +170,7 @@ func (m *ResourceWatcherManager) decide(id string) {
 		m.mu.Unlock()
 		return
 	}
-	idle := watchKeep - time.Since(in.last)
+	idle := m.keep - time.Since(in.last)
 	if in.holds == 0 && idle <= 0 {
 		delete(m.interest, id)
 		m.mu.Unlock()
