@@ -117,6 +117,10 @@ func (s *Store) Close(ctx context.Context) error {
 	}
 }
 
+// Verify checks that documents are well formed and that indexes have exactly
+// the entries that documents ask for. It reads everything.
+func (s *Store) Verify(ctx context.Context) error { return s.data.Verify(ctx) }
+
 // serve answers one connection until it is closed or breaks the protocol.
 func (s *Store) serve(c *pipe.Conn) {
 	ctx, cancel := context.WithCancel(s.ctx)

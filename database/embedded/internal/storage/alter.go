@@ -9,20 +9,16 @@ import (
 
 // Create makes an empty collection. It may be used in Update.
 func (tx *Tx) Create(ns string) (*Collection, error) {
-	id, err := tx.nextID()
-	if err != nil {
-		return nil, err
-	}
-	c := &Collection{Name: ns, id: id}
-	if err := tx.createBucket(docsBucket(c)); err != nil {
+	c := &Collection{Name: ns, id: tx.nextID()}
+	if err := tx.createBucket(c.bucket()); err != nil {
 		return nil, err
 	}
 	return c, tx.save(c)
 }
 
-// nextID numbers buckets. The number is that of a bucket made for it, since
-// the root has no counter that could be undone.
-func (tx *Tx) nextID() (uint64, error) {
+// nextID numbers buckets. It is computed and not counted, so that there is
+// nothing to undo.
+func (tx *Tx) nextID() uint64 {
 	var last uint64
 	for _, c := range tx.cat.byNS {
 		last = max(last, c.id)
@@ -30,17 +26,14 @@ func (tx *Tx) nextID() (uint64, error) {
 			last = max(last, ix.id)
 		}
 	}
-	return last + 1, nil
+	return last + 1
 }
 
 func (tx *Tx) createBucket(name []byte) error {
-	b, err := tx.bolt.CreateBucket(name)
-	if err != nil {
+	if _, err := tx.bolt.CreateBucket(name); err != nil {
 		return fmt.Errorf("make bucket %s: %w", name, err)
 	}
 	tx.undo = append(tx.undo, change{bucket: name, created: true})
-	// Keys mostly grow: full pages waste less.
-	b.FillPercent = 0.9
 	return nil
 }
 
@@ -65,11 +58,11 @@ func (tx *Tx) setMultikey(ns, index string) error {
 // Drop removes a collection. It must run in Alter.
 func (tx *Tx) Drop(c *Collection) error {
 	for _, ix := range c.Indexes {
-		if err := tx.bolt.DeleteBucket(indexBucket(ix)); err != nil {
+		if err := tx.bolt.DeleteBucket(ix.bucket()); err != nil {
 			return fmt.Errorf("drop index %s: %w", ix.Name, err)
 		}
 	}
-	if err := tx.bolt.DeleteBucket(docsBucket(c)); err != nil {
+	if err := tx.bolt.DeleteBucket(c.bucket()); err != nil {
 		return fmt.Errorf("drop %s: %w", c.Name, err)
 	}
 	tx.undo = append(tx.undo, change{cat: tx.cat})
@@ -95,13 +88,9 @@ func (tx *Tx) CreateIndex(c *Collection, ix *Index) (bool, error) {
 	if len(c.Indexes) >= MaxIndexes-1 {
 		return false, mongoerr.New(mongoerr.CannotCreateIndex, "%s has %d indexes already", c.Name, MaxIndexes)
 	}
-	id, err := tx.nextID()
-	if err != nil {
-		return false, err
-	}
 	added := *ix
-	added.id = id
-	if err := tx.createBucket(indexBucket(&added)); err != nil {
+	added.id = tx.nextID()
+	if err := tx.createBucket(added.bucket()); err != nil {
 		return false, err
 	}
 	next := *c
@@ -131,7 +120,7 @@ func (tx *Tx) fill(c *Collection, ix *Index) error {
 
 // DropIndex removes an index. It must run in Alter.
 func (tx *Tx) DropIndex(c *Collection, ix *Index) error {
-	if err := tx.bolt.DeleteBucket(indexBucket(ix)); err != nil {
+	if err := tx.bolt.DeleteBucket(ix.bucket()); err != nil {
 		return fmt.Errorf("drop index %s: %w", ix.Name, err)
 	}
 	next := *c

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
@@ -86,8 +87,11 @@ func (c *catalog) with(change func(map[string]*Collection)) *catalog {
 	return next
 }
 
-func docsBucket(c *Collection) []byte { return fmt.Appendf(nil, "d%d", c.id) }
-func indexBucket(ix *Index) []byte    { return fmt.Appendf(nil, "i%d", ix.id) }
+// bucket is where the documents lie.
+func (c *Collection) bucket() []byte { return strconv.AppendUint([]byte{'d'}, c.id, 10) }
+
+// bucket is where the entries lie.
+func (ix *Index) bucket() []byte { return strconv.AppendUint([]byte{'i'}, ix.id, 10) }
 
 // encode writes what is kept about a collection.
 func (c *Collection) encode() []byte {

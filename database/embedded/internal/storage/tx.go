@@ -51,18 +51,18 @@ func (tx *Tx) Collections(db string) []*Collection {
 }
 
 // Docs returns a cursor over documents in the order of their _id.
-func (tx *Tx) Docs(c *Collection) *bolt.Cursor { return tx.bolt.Bucket(docsBucket(c)).Cursor() }
+func (tx *Tx) Docs(c *Collection) *bolt.Cursor { return tx.bolt.Bucket(c.bucket()).Cursor() }
 
 // Entries returns a cursor over an index: its values are keys of documents.
-func (tx *Tx) Entries(ix *Index) *bolt.Cursor { return tx.bolt.Bucket(indexBucket(ix)).Cursor() }
+func (tx *Tx) Entries(ix *Index) *bolt.Cursor { return tx.bolt.Bucket(ix.bucket()).Cursor() }
 
 // Get returns the document under the key of its _id, or nil.
 func (tx *Tx) Get(c *Collection, idKey []byte) []byte {
-	return tx.bolt.Bucket(docsBucket(c)).Get(idKey)
+	return tx.bolt.Bucket(c.bucket()).Get(idKey)
 }
 
 // Bucket returns the documents of c for many calls of Get.
-func (tx *Tx) Bucket(c *Collection) *bolt.Bucket { return tx.bolt.Bucket(docsBucket(c)) }
+func (tx *Tx) Bucket(c *Collection) *bolt.Bucket { return tx.bolt.Bucket(c.bucket()) }
 
 // IDKey returns the key of an _id.
 func IDKey(id bsonval.Value) []byte { return bsonval.AppendKey(make([]byte, 0, 40), id) }
@@ -82,7 +82,7 @@ func (tx *Tx) Insert(c *Collection, doc []byte) error {
 			return err
 		}
 	}
-	return tx.put(docsBucket(c), idKey, doc)
+	return tx.put(c.bucket(), idKey, doc)
 }
 
 // Replace exchanges a document for another with the same _id.
@@ -97,7 +97,7 @@ func (tx *Tx) Replace(c *Collection, old, doc []byte) error {
 			return err
 		}
 	}
-	return tx.put(docsBucket(c), idKey, doc)
+	return tx.put(c.bucket(), idKey, doc)
 }
 
 // Delete removes a document and its index entries.
@@ -109,7 +109,7 @@ func (tx *Tx) Delete(c *Collection, old []byte) error {
 			return err
 		}
 	}
-	return tx.put(docsBucket(c), idKey, nil)
+	return tx.put(c.bucket(), idKey, nil)
 }
 
 func checkSize(doc, idKey []byte) error {
@@ -141,7 +141,7 @@ func (tx *Tx) reindex(c *Collection, ix *Index, idKey, old, doc []byte) error {
 	}
 	for _, k := range before {
 		if !containsKey(after, k) {
-			if err := tx.put(indexBucket(ix), slices.Concat(k, idKey), nil); err != nil {
+			if err := tx.put(ix.bucket(), slices.Concat(k, idKey), nil); err != nil {
 				return err
 			}
 		}
@@ -171,7 +171,7 @@ func (tx *Tx) addEntries(c *Collection, ix *Index, idKey, doc []byte, keys [][]b
 		if ix.Unique && tx.taken(ix, k, idKey) {
 			return duplicate(c, ix.Name, ix.KeyPattern(), doc, ix.Fields)
 		}
-		if err := tx.put(indexBucket(ix), full, idKey); err != nil {
+		if err := tx.put(ix.bucket(), full, idKey); err != nil {
 			return err
 		}
 	}
