@@ -39,6 +39,13 @@ func (s *KubernetesClusterService) Refresh(ctx context.Context, owner, name stri
 	return c.Metadata, nil
 }
 
+// CheckHealth tests c for background work and stores the outcome, reading its
+// metadata again when that is old. A failed test is no error.
+func (s *KubernetesClusterService) CheckHealth(ctx context.Context, c models.Cluster) error {
+	_, err := s.check(ctx, c, s.now().Sub(c.Metadata.LastUpdated) > clusterFactsAge)
+	return err
+}
+
 // check tests c, reads its metadata when asked to, stores the outcome and
 // returns c with it. It outlives a caller who goes away.
 func (s *KubernetesClusterService) check(ctx context.Context, c models.Cluster, describe bool) (models.Cluster, error) {
@@ -49,8 +56,8 @@ func (s *KubernetesClusterService) check(ctx context.Context, c models.Cluster, 
 	h.Metadata, err = s.probe(ctx, c, describe)
 	h.At = s.now().UTC()
 	h.Status, h.Error = healthOf(err)
-	if err != nil {
-		s.log.WarnContext(ctx, "cluster check failed", "cluster", c.ID, "reason", h.Error)
+	if h.Error != c.LastError {
+		s.log.InfoContext(ctx, "cluster changed its state", "cluster", c.ID, "status", h.Status, "reason", h.Error)
 	}
 	c.Status, c.LastError, c.LastCheck = h.Status, h.Error, &h.At
 	if h.Metadata != nil {

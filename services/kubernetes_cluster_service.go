@@ -15,6 +15,7 @@ import (
 const (
 	clusterTestTime = 10 * time.Second // as long as a form waits
 	clusterStale    = 2 * time.Minute  // after which a status is old
+	clusterFactsAge = 10 * time.Minute // after which metadata is read again
 )
 
 // clusterReader finds clusters.

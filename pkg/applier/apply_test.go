@@ -56,7 +56,7 @@ func TestApplyingAgainMovesNoResourceVersion(t *testing.T) {
 			o, err := ta.get(t.Context())
 			require.NoError(t, err)
 			mine := applied(o)
-			fmt.Fprintln(&s, ta.ref, o.Generation, mine.Time.Time.UTC(), mine.FieldsV1.String())
+			fmt.Fprintln(&s, ta.ref, o.Generation, mine.Time.UTC(), mine.FieldsV1.String())
 		}
 		return s.String()
 	}

@@ -19,19 +19,19 @@ type bench struct {
 	ns   string
 }
 
-func newBench(t testing.TB) *bench {
-	t.Helper()
-	return benchIn(t, shared.Cluster(t))
+func newBench(tb testing.TB) *bench {
+	tb.Helper()
+	return benchIn(tb, shared.Cluster(tb))
 }
 
-func benchIn(t testing.TB, cluster *kubetest.Cluster) *bench {
-	t.Helper()
+func benchIn(tb testing.TB, cluster *kubetest.Cluster) *bench {
+	tb.Helper()
 	connector := kubernetes.NewConnector(kubernetes.Options{})
-	t.Cleanup(connector.Close)
+	tb.Cleanup(connector.Close)
 	conn, err := connector.Open(kubernetes.Config{AuthType: kubernetes.AuthKubeconfig, Kubeconfig: string(cluster.Kubeconfig())})
-	require.NoError(t, err)
-	t.Cleanup(func() { connector.Discard(conn) })
-	return &bench{t: t, conn: conn, ns: cluster.Namespace(t)}
+	require.NoError(tb, err)
+	tb.Cleanup(func() { connector.Discard(conn) })
+	return &bench{t: tb, conn: conn, ns: cluster.Namespace(tb)}
 }
 
 // by returns an applier of the given owner.

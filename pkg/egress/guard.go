@@ -3,6 +3,7 @@
 package egress
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -80,7 +81,7 @@ func (g *Guard) Check(ip netip.Addr) error {
 		if !g.opts.AllowLoopback {
 			return &RefusedError{Addr: ip, Reason: "it is a loopback address"}
 		}
-	case ip.IsPrivate(), carrierGrade.Contains(ip):
+	case ip.IsPrivate(), carrierGrade(ip):
 		if !g.opts.AllowPrivate {
 			return &RefusedError{Addr: ip, Reason: "it is a private address"}
 		}
@@ -110,18 +111,17 @@ func isMetadata(ip netip.Addr) bool {
 	return false
 }
 
-//nolint:gochecknoglobals // constants that the language cannot express
-var (
-	carrierGrade = netip.MustParsePrefix("100.64.0.0/10")
-	nat64        = netip.MustParsePrefix("64:ff9b::/96")
-)
+// carrierGrade knows 100.64.0.0/10.
+func carrierGrade(ip netip.Addr) bool {
+	return ip.Is4() && ip.As4()[0] == 100 && ip.As4()[1]&0xc0 == 64
+}
 
 // embedded returns the IPv4 address that a NAT64 address leads to, so that
 // the rules for IPv4 cannot be walked around, and any other address as it is.
 func embedded(ip netip.Addr) netip.Addr {
-	if !nat64.Contains(ip) {
+	b := ip.As16()
+	if !bytes.HasPrefix(b[:], []byte{0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0}) { // 64:ff9b::/96
 		return ip
 	}
-	b := ip.As16()
 	return netip.AddrFrom4([4]byte(b[12:]))
 }

@@ -82,7 +82,7 @@ func (c *Connection) readNodes(ctx context.Context, f *Facts) error {
 func (c *Connection) readStorage(ctx context.Context, f *Facts) error {
 	const isDefault = "storageclass.kubernetes.io/is-default-class"
 	return paged(func(o metav1.ListOptions) (string, error) {
-		list, err := c.metadata.Resource(storageClasses).List(ctx, o)
+		list, err := c.metadata.Resource(storageClasses()).List(ctx, o)
 		if err != nil {
 			return "", err
 		}
@@ -99,7 +99,7 @@ func (c *Connection) readStorage(ctx context.Context, f *Facts) error {
 
 func (c *Connection) readNamespaces(ctx context.Context, f *Facts) error {
 	return paged(func(o metav1.ListOptions) (string, error) {
-		list, err := c.metadata.Resource(namespaces).List(ctx, o)
+		list, err := c.metadata.Resource(namespaces()).List(ctx, o)
 		if err != nil {
 			return "", err
 		}
@@ -181,8 +181,10 @@ func paged(list func(metav1.ListOptions) (string, error)) error {
 	}
 }
 
-//nolint:gochecknoglobals // constants that the language cannot express
-var (
-	namespaces     = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
-	storageClasses = schema.GroupVersionResource{Group: "storage.k8s.io", Version: "v1", Resource: "storageclasses"}
-)
+func namespaces() schema.GroupVersionResource {
+	return schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
+}
+
+func storageClasses() schema.GroupVersionResource {
+	return schema.GroupVersionResource{Group: "storage.k8s.io", Version: "v1", Resource: "storageclasses"}
+}

@@ -3,7 +3,7 @@ package kubernetes
 import (
 	"context"
 	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -24,7 +24,7 @@ const hostileToken = "s3cret-token-value"
 // quiet starts a TLS server that does not log failed handshakes.
 func quiet(h http.HandlerFunc) *httptest.Server {
 	srv := httptest.NewUnstartedServer(h)
-	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	srv.StartTLS()
 	return srv
 }
@@ -192,7 +192,7 @@ func TestWatchThatNeverBegins(t *testing.T) {
 	conn, err := connector.Open(Config{Server: srv.URL, AuthType: AuthToken, Token: hostileToken, Insecure: true})
 	require.NoError(t, err)
 	defer connector.Discard(conn)
-	_, err = conn.Metadata().Resource(namespaces).Watch(t.Context(), metav1.ListOptions{})
+	_, err = conn.Metadata().Resource(namespaces()).Watch(t.Context(), metav1.ListOptions{})
 	require.Equal(t, Timeout, ReasonOf(err), "%v", err)
 }
 

@@ -27,7 +27,7 @@ func (c *Connection) Test(ctx context.Context) error {
 	if r := ReasonOf(err); r != Forbidden && r != UnknownKind && r != NotFound {
 		return c.Err(err)
 	}
-	_, err = c.metadata.Resource(namespaces).List(ctx, metav1.ListOptions{Limit: 1})
+	_, err = c.metadata.Resource(namespaces()).List(ctx, metav1.ListOptions{Limit: 1})
 	if err != nil && ReasonOf(err) != Forbidden {
 		return c.Err(err)
 	}
