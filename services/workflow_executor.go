@@ -206,13 +206,18 @@ func (e *WorkflowExecutor) session(runID string) *runSession {
 	return e.active[runID]
 }
 
+// Refuse makes new runs fail as Unavailable. Those in progress go on.
+func (e *WorkflowExecutor) Refuse() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.stopping = true
+}
+
 // Stop refuses new runs, gives those in progress a moment to finish, and hands
 // the rest over to whichever process looks for them next. When it returns nil,
 // nothing of the executor works any more.
 func (e *WorkflowExecutor) Stop(ctx context.Context) error {
-	e.mu.Lock()
-	e.stopping = true
-	e.mu.Unlock()
+	e.Refuse()
 	idle := make(chan struct{})
 	go func() { e.working.Wait(); close(idle) }()
 	grace := time.NewTimer(e.opts.Grace)
