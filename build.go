@@ -5,12 +5,14 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/kubeorch/core/docs"
 	"github.com/kubeorch/core/handlers"
 	"github.com/kubeorch/core/models"
+	"github.com/kubeorch/core/pkg/egress"
+	"github.com/kubeorch/core/pkg/encryption"
+	"github.com/kubeorch/core/pkg/kubernetes"
 	"github.com/kubeorch/core/repositories"
 	"github.com/kubeorch/core/routes"
 	"github.com/kubeorch/core/services"
@@ -19,7 +21,62 @@ import (
 // build joins repositories, services and handlers. Reading it top to bottom is
 // reading the architecture.
 func (s *server) build(context.Context) error {
-	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	box, err := encryption.NewBox(s.cfg.EncryptionKey)
+	if err != nil {
+		return err
+	}
+	apiDocs, err := handlers.NewDocs(docs.OpenAPI)
+	if err != nil {
+		return err
+	}
+	var (
+		db        = s.db.Database()
+		documents = repositories.NewWorkflows(db)
+		versions  = repositories.NewVersions(db)
+		runs      = repositories.NewRuns(db)
+
+		stored = repositories.NewClusters(db)
+
+		events    = services.NewSSEBroadcaster()
+		connector = kubernetes.NewConnector(kubernetes.Options{Dial: s.guard().DialContext})
+		clusters  = services.NewKubernetesClusterService(stored, box, connector, s.log)
+		watchers  = services.NewResourceWatcherManager(services.WatcherDeps{
+			Workflows: documents, Events: events, Connect: services.WatchThrough(clusters.Connection), Log: s.log,
+		})
+		executor = services.NewWorkflowExecutor(services.ExecutorDeps{
+			Workflows: documents, Runs: runs, Versions: versions, Kinds: s.kinds,
+			Clusters: clusters, Events: events, Watch: watchers.Watch, Log: s.log,
+		}, services.DefaultExecutorOptions())
+		workflows = services.NewWorkflows(documents, executor)
+	)
+	s.parts = &parts{
+		connector: connector, events: events, watchers: watchers, executor: executor,
+		recovery: worker{run: services.NewRunRecovery(executor, runs, documents).Run},
+		monitor:  worker{run: services.NewClusterHealthMonitor(stored, clusters, services.DefaultMonitorOptions(), s.log).Run},
+	}
+	if err := s.registerMetrics(events); err != nil {
+		return err
+	}
+	h := routes.Handlers{
+		Health:   handlers.NewHealth(s.log, s.metricsHandler(), s.checks()...),
+		Docs:     apiDocs,
+		Template: handlers.NewTemplate(s.templates),
+		Cluster:  handlers.NewCluster(clusters),
+		Workflow: handlers.NewWorkflow(workflows),
+		Version:  handlers.NewWorkflowVersion(services.NewWorkflowVersions(documents, versions)),
+		Run:      handlers.NewRun(executor),
+		Status:   handlers.NewStatusStream(workflows, handlers.Subscribing(events.Subscribe), watchers),
+	}
+	s.engine, err = routes.SetupRouter(routes.Deps{
+		Log: s.log, Accounts: s.buildPeople(&h), Metrics: s.metrics, Handlers: h,
+		CORSOrigins: s.cfg.CORSOrigins, TrustedProxies: s.cfg.TrustedProxies, MaxBody: s.cfg.MaxBody,
+	})
+	return err
+}
+
+// buildPeople adds the handlers of accounts to h and returns what tells whose
+// token a request carries.
+func (s *server) buildPeople(h *routes.Handlers) *services.Auth {
 	var (
 		cfg       = s.cfg
 		db        = s.db.Database()
@@ -33,28 +90,24 @@ func (s *server) build(context.Context) error {
 			Enabled: cfg.Auth.BuiltinEnabled, SignupEnabled: cfg.Auth.SignupEnabled, AllowedDomains: cfg.Auth.AllowedDomains,
 		}, users, settings, passwords, tokens)
 	)
-	apiDocs, err := handlers.NewDocs(docs.OpenAPI)
-	if err != nil {
-		return err
-	}
-	s.engine, err = routes.SetupRouter(routes.Deps{
-		Log: s.log, Accounts: auth, Metrics: s.metrics,
-		CORSOrigins: cfg.CORSOrigins, TrustedProxies: cfg.TrustedProxies, MaxBody: cfg.MaxBody,
-		Handlers: routes.Handlers{
-			Health:   handlers.NewHealth(s.log, s.metricsHandler(), s.checks()...),
-			Docs:     apiDocs,
-			Auth:     handlers.NewAuth(auth),
-			Profile:  handlers.NewProfile(services.NewUsers(users, passwords)),
-			Settings: handlers.NewSettings(settings),
-		},
-	})
-	return err
+	h.Auth = handlers.NewAuth(auth)
+	h.Profile = handlers.NewProfile(services.NewUsers(users, passwords))
+	h.Settings = handlers.NewSettings(settings)
+	return auth
+}
+
+// guard limits where cluster servers may be.
+func (s *server) guard() *egress.Guard {
+	e := s.cfg.Egress
+	return egress.New(egress.Options{AllowLoopback: e.Loopback, AllowPrivate: e.Private, Allow: e.Ranges})
 }
 
 // checks is what has to work for the server to be of use.
 func (s *server) checks() []handlers.Check {
 	return []handlers.Check{
 		{Name: "database", Ready: s.db.Ping},
+		{Name: "cluster health monitor", Ready: s.parts.monitor.alive},
+		{Name: "run recovery", Ready: s.parts.recovery.alive},
 	}
 }
 

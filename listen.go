@@ -14,7 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// listeners are the HTTP servers of the process. Its zero value is stopped.
+// listeners are the HTTP servers of the process. Without any it is stopped.
 type listeners struct {
 	servers []*http.Server
 	serving sync.WaitGroup
@@ -24,7 +24,6 @@ type listeners struct {
 // listen opens the ports. It is the last step of starting: what answers is
 // ready.
 func (s *server) listen(ctx context.Context) error {
-	s.http.failed = make(chan error, 2)
 	if s.cfg.MetricsListen != "" {
 		mux := http.NewServeMux()
 		mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics, promhttp.HandlerOpts{}))

@@ -11,6 +11,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/kubeorch/core/database"
+	"github.com/kubeorch/core/pkg/kubernetes"
+	"github.com/kubeorch/core/services"
+	"github.com/kubeorch/core/services/kinds"
 	"github.com/kubeorch/core/utils/config"
 )
 
@@ -28,9 +31,22 @@ type server struct {
 	log     *slog.Logger
 	metrics *prometheus.Registry
 
-	db     *database.DB
-	engine *gin.Engine
-	http   *listeners
+	db        *database.DB
+	templates *services.Templates
+	kinds     *kinds.Registry
+	parts     *parts
+	engine    *gin.Engine
+	http      listeners
+}
+
+// parts are those of the services that have something to start or to stop.
+type parts struct {
+	connector *kubernetes.Connector
+	events    *services.SSEBroadcaster
+	watchers  *services.ResourceWatcherManager
+	executor  *services.WorkflowExecutor
+	recovery  worker
+	monitor   worker
 }
 
 // step is one named part of starting or stopping.
@@ -42,7 +58,8 @@ type step struct {
 // serve runs the server until ctx ends or it fails.
 func serve(ctx context.Context, cfg config.Config, log *slog.Logger) (err error) {
 	gin.SetMode(cfg.GinMode)
-	s := &server{cfg: cfg, log: log, metrics: prometheus.NewRegistry(), http: &listeners{}}
+	s := &server{cfg: cfg, log: log, metrics: prometheus.NewRegistry()}
+	s.http.failed = make(chan error, 2)
 	defer func() { err = errors.Join(err, s.stop(ctx)) }()
 	if err := s.start(ctx); err != nil {
 		return err
@@ -61,7 +78,9 @@ func (s *server) start(ctx context.Context) error {
 	for _, step := range []step{
 		{"database", s.openDatabase},
 		{"secrets", s.loadSecrets},
+		{"templates", s.loadTemplates},
 		{"services", s.build},
+		{"workers", s.startWorkers},
 		{"http server", s.listen},
 	} {
 		if err := step.do(ctx); err != nil {
@@ -78,7 +97,12 @@ func (s *server) stop(ctx context.Context) error {
 	defer cancel()
 	var errs []error
 	for _, step := range []step{
+		{"new runs", s.refuseRuns},
+		{"resource watchers", s.stopWatchers},
+		{"event streams", s.closeStreams},
+		{"workers and runs", s.stopWorkers},
 		{"http server", s.http.stop},
+		{"cluster connections", s.disconnect},
 		{"database", s.closeDatabase},
 	} {
 		s.log.DebugContext(ctx, "stopping", "part", step.name)
@@ -88,19 +112,4 @@ func (s *server) stop(ctx context.Context) error {
 	}
 	s.log.InfoContext(ctx, "stopped")
 	return errors.Join(errs...)
-}
-
-func (s *server) openDatabase(ctx context.Context) (err error) {
-	cfg := database.Config{URI: s.cfg.MongoURI, Name: s.cfg.DBName, DataDir: s.cfg.DataDir, Log: s.log}
-	if s.db, err = database.Open(ctx, cfg); err != nil {
-		return err
-	}
-	return s.db.EnsureIndexes(ctx)
-}
-
-func (s *server) closeDatabase(ctx context.Context) error {
-	if s.db == nil {
-		return nil
-	}
-	return s.db.Close(ctx)
 }

@@ -1,0 +1,32 @@
+package main
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/kubeorch/core/services"
+)
+
+// registerMetrics adds the figures of the process and of the event streams.
+// Those of requests belong to the router.
+func (s *server) registerMetrics(events *services.SSEBroadcaster) error {
+	all := []prometheus.Collector{
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	}
+	figure := func(name, help string, f func(services.BroadcastStats) int64) {
+		read := func() float64 { return float64(f(events.Stats())) }
+		all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "kubeorch_events_" + name, Help: help}, read))
+	}
+	figure("streams", "Event streams known now.", func(b services.BroadcastStats) int64 { return int64(b.Streams) })
+	figure("subscribers", "Readers of event streams.", func(b services.BroadcastStats) int64 { return b.Subscribers })
+	figure("published", "Events since the start.", func(b services.BroadcastStats) int64 { return b.Published })
+	figure("lagged", "Times a reader fell out of the replay buffer.", func(b services.BroadcastStats) int64 { return b.Lagged })
+	figure("resyncs", "Snapshots that readers needed.", func(b services.BroadcastStats) int64 { return b.Resyncs })
+	for _, c := range all {
+		if err := s.metrics.Register(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/kubeorch/core/database"
+)
+
+func (s *server) openDatabase(ctx context.Context) (err error) {
+	cfg := database.Config{URI: s.cfg.MongoURI, Name: s.cfg.DBName, DataDir: s.cfg.DataDir, Log: s.log}
+	if s.db, err = database.Open(ctx, cfg); err != nil {
+		return err
+	}
+	return s.db.EnsureIndexes(ctx)
+}
+
+func (s *server) closeDatabase(ctx context.Context) error {
+	if s.db == nil {
+		return nil
+	}
+	return s.db.Close(ctx)
+}
+
+func (s *server) startWorkers(ctx context.Context) error {
+	s.parts.watchers.Start(ctx)
+	return errors.Join(s.parts.monitor.start(ctx), s.parts.recovery.start(ctx))
+}
+
+func (s *server) refuseRuns(context.Context) error {
+	if s.parts != nil {
+		s.parts.executor.Refuse()
+	}
+	return nil
+}
+
+func (s *server) stopWatchers(ctx context.Context) error {
+	if s.parts == nil {
+		return nil
+	}
+	return s.parts.watchers.Stop(ctx)
+}
+
+// closeStreams ends every open stream, so that the HTTP server has not to wait
+// for their readers.
+func (s *server) closeStreams(context.Context) error {
+	if s.parts != nil {
+		s.parts.events.Close()
+	}
+	return nil
+}
+
+func (s *server) stopWorkers(ctx context.Context) error {
+	if s.parts == nil {
+		return nil
+	}
+	return errors.Join(s.parts.monitor.stop(ctx), s.parts.recovery.stop(ctx), s.parts.executor.Stop(ctx))
+}
+
+func (s *server) disconnect(context.Context) error {
+	if s.parts != nil {
+		s.parts.connector.Close()
+	}
+	return nil
+}
