@@ -3,7 +3,7 @@ package models
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"maps"
 	"math"
 	"slices"
@@ -23,7 +23,7 @@ func (d *Data) UnmarshalJSON(b []byte) error {
 	dec.UseNumber()
 	var m map[string]any
 	if err := dec.Decode(&m); err != nil {
-		return fmt.Errorf("node data: %w", err)
+		return errors.New("the data of a node must be an object") // what was decoded so far is valid JSON
 	}
 	for k, v := range m {
 		m[k] = plain(v)
