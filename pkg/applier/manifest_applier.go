@@ -5,7 +5,6 @@ package applier
 
 import (
 	"context"
-	"encoding/json"
 	"sync"
 	"time"
 
@@ -62,13 +61,14 @@ type Request struct {
 // the same holds when ctx ends.
 func (a *Applier) Apply(ctx context.Context, reqs []Request, done func(int, Change)) []Change {
 	var w wave
+	seen := newSurvey(reqs)
 	changes := make([]Change, len(reqs))
 	var report sync.Mutex
 	var group errgroup.Group
 	group.SetLimit(max(1, a.opts.Workers))
 	for i, req := range reqs {
 		group.Go(func() error {
-			changes[i] = w.guard(ctx, RefOf(req.Object), func() Change { return a.applyOne(ctx, req) })
+			changes[i] = w.guard(ctx, RefOf(req.Object), func() Change { return a.applyOne(ctx, req, seen) })
 			if done != nil {
 				report.Lock()
 				defer report.Unlock()
@@ -81,16 +81,18 @@ func (a *Applier) Apply(ctx context.Context, reqs []Request, done func(int, Chan
 	return changes
 }
 
-func (a *Applier) applyOne(ctx context.Context, req Request) Change {
+func (a *Applier) applyOne(ctx context.Context, req Request, seen survey) Change {
 	ctx, cancel := context.WithTimeout(ctx, a.opts.Timeout)
 	defer cancel()
 	t, err := a.target(ctx, req.Object)
 	if err != nil {
 		return failed(RefOf(req.Object), err)
 	}
+	t.seen = seen[placeOf(RefOf(req.Object))]
 	var c Change
 	err = retry(ctx, func() (err error) {
 		c, err = a.bring(ctx, t, req)
+		t.seen = nil // another attempt looks for itself
 		return a.conn.Err(err)
 	})
 	if err != nil {
@@ -135,7 +137,11 @@ func (a *Applier) bring(ctx context.Context, t *target, req Request) (Change, er
 // vacate returns the object as it is now, or nil when there is none. One that
 // is being deleted is waited for: applying to it would be lost with it.
 func (a *Applier) vacate(ctx context.Context, t *target) (*metav1.PartialObjectMetadata, error) {
-	old, err := t.get(ctx)
+	old, known := t.seen.of(ctx, t)
+	var err error
+	if !known {
+		old, err = t.get(ctx)
+	}
 	if err != nil || old == nil || old.DeletionTimestamp == nil {
 		return old, err
 	}
@@ -178,7 +184,7 @@ func (a *Applier) replace(ctx context.Context, t *target, old *metav1.PartialObj
 // write applies the object. It takes fields over from other managers: by now
 // the object is known to be ours, new or adopted.
 func (a *Applier) write(ctx context.Context, t *target) (*metav1.PartialObjectMetadata, error) {
-	body, err := json.Marshal(t.object)
+	body, err := Body(t.object)
 	if err != nil {
 		return nil, err
 	}

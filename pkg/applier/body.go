@@ -1,0 +1,39 @@
+package applier
+
+import (
+	"encoding/json"
+	"fmt"
+	"unicode/utf8"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// Body returns the request body that applies o. API servers read it as YAML,
+// which forbids or changes a few characters that JSON takes as they are, so
+// those are written as escapes. Characters beyond 16 bits are not: YAML does
+// not join the two escapes that JSON has for them.
+func Body(o *unstructured.Unstructured) ([]byte, error) {
+	text, err := json.Marshal(o)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]byte, 0, len(text))
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
+		if changedByYAML(r) {
+			out = fmt.Appendf(out, `\u%04x`, r)
+		} else {
+			out = append(out, text[:size]...)
+		}
+		text = text[size:]
+	}
+	return out, nil
+}
+
+func changedByYAML(r rune) bool {
+	switch r {
+	case '\u2028', '\u2029', '\ufeff', '\ufffe', '\uffff':
+		return true
+	}
+	return r >= 0x7f && r <= 0x9f
+}
