@@ -73,4 +73,4 @@ func (emptyWorkflows) Get(_ context.Context, owner, id string) (models.Workflow,
 
 type nothingWatched struct{}
 
-func (nothingWatched) Hold(models.Workflow) func() { return func() {} }
+func (nothingWatched) Hold(string) func() { return func() {} }
