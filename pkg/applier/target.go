@@ -20,6 +20,7 @@ type target struct {
 	ref    Ref
 	client metadata.ResourceInterface // answers are metadata only, in protobuf
 	full   dynamic.ResourceInterface  // for the few kinds whose content decides
+	seen   *look                      // nil when the object was not part of a survey
 }
 
 // target resolves the object's version and scope and stamps the owner on it.
