@@ -118,6 +118,25 @@ func TestForeignObjects(t *testing.T) {
 	require.Contains(t, other.Message, "belongs to another workflow")
 }
 
+func TestObjectThatAppearsInTheMeantimeIsNotOverwritten(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	_, err := b.conn.Dynamic().Resource(configMaps).Namespace(b.ns).Create(t.Context(), b.object(configMap), metav1.CreateOptions{FieldManager: "kubectl-create"})
+	require.NoError(t, err)
+	blind, err := b.by("w1").target(t.Context(), b.object(strings.Replace(configMap, `"1"`, `"2"`, 1)))
+	require.NoError(t, err)
+	_, err = b.by("w1").create(t.Context(), blind)
+	require.Equal(t, kubernetes.Conflict, kubernetes.ReasonOf(err), "%v", err)
+	got, err := b.conn.Typed().CoreV1().ConfigMaps(b.ns).Get(t.Context(), "cm", metav1.GetOptions{})
+	require.NoError(t, err)
+	require.Equal(t, "1", got.Data["a"])
+
+	same, err := b.by("w1").target(t.Context(), b.object(configMap))
+	require.NoError(t, err)
+	_, err = b.by("w1").create(t.Context(), same)
+	require.ErrorContains(t, err, "was created by kubectl at the same moment")
+}
+
 func TestStrictFields(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

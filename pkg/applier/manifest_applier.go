@@ -121,7 +121,7 @@ func (a *Applier) bring(ctx context.Context, t *target, req Request) (Change, er
 	if replace {
 		return a.replace(ctx, t, old)
 	}
-	now, err := a.write(ctx, t)
+	now, err := a.write(ctx, t, true)
 	if err == nil {
 		return changeFrom(t.ref, old, now), nil
 	}
@@ -152,12 +152,14 @@ func (a *Applier) vacate(ctx context.Context, t *target) (*metav1.PartialObjectM
 }
 
 func (a *Applier) create(ctx context.Context, t *target) (Change, error) {
-	now, err := a.write(ctx, t)
+	// Server-side apply cannot be told to create only. Without force, an
+	// object that somebody made in the meantime is a conflict, and the next
+	// attempt asks whose it is. One that differs in nothing shows by its
+	// manager.
+	now, err := a.write(ctx, t, false)
 	if err != nil {
 		return Change{}, err
 	}
-	// Server-side apply cannot be told to create only. Another manager in
-	// the answer to our own creation means that the object was there first.
 	if other := otherManager(now, a.opts.Manager); other != "" {
 		return Change{}, conflictf(t.ref, "was created by %s at the same moment; the next run will say whose it is", other)
 	}
@@ -181,14 +183,13 @@ func (a *Applier) replace(ctx context.Context, t *target, old *metav1.PartialObj
 	return c, err
 }
 
-// write applies the object. It takes fields over from other managers: by now
-// the object is known to be ours, new or adopted.
-func (a *Applier) write(ctx context.Context, t *target) (*metav1.PartialObjectMetadata, error) {
+// write applies the object. With force it takes fields over from other
+// managers, which is for objects known to be ours or adopted.
+func (a *Applier) write(ctx context.Context, t *target, force bool) (*metav1.PartialObjectMetadata, error) {
 	body, err := Body(t.object)
 	if err != nil {
 		return nil, err
 	}
-	force := true
 	opts := metav1.PatchOptions{FieldManager: a.opts.Manager, Force: &force, FieldValidation: metav1.FieldValidationStrict}
 	if a.opts.DryRun {
 		opts.DryRun = []string{metav1.DryRunAll}

@@ -106,7 +106,7 @@ func (a *Applier) writeValues(ctx context.Context, t *target, req ValuesRequest,
 	}
 	// The merge is of this version; another writer makes it a conflict.
 	object.object.SetResourceVersion(old.ResourceVersion)
-	now, err := a.write(ctx, object)
+	now, err := a.write(ctx, object, true)
 	if err != nil {
 		if immutable(err) {
 			err = ruleFor(t.ref).explain(t.ref, err)
