@@ -12,13 +12,19 @@ import (
 )
 
 // Label checks a DNS-1123 label: what most names and every namespace must be.
-func Label(s string) string { return within(validation.DNS1123LabelMaxLength, s, validation.IsDNS1123Label) }
+func Label(s string) string {
+	return within(validation.DNS1123LabelMaxLength, s, validation.IsDNS1123Label)
+}
 
 // ServiceName checks a DNS-1035 label, which must start with a letter.
-func ServiceName(s string) string { return within(validation.DNS1035LabelMaxLength, s, validation.IsDNS1035Label) }
+func ServiceName(s string) string {
+	return within(validation.DNS1035LabelMaxLength, s, validation.IsDNS1035Label)
+}
 
 // Subdomain checks a DNS-1123 subdomain, such as the name of a storage class.
-func Subdomain(s string) string { return within(validation.DNS1123SubdomainMaxLength, s, validation.IsDNS1123Subdomain) }
+func Subdomain(s string) string {
+	return within(validation.DNS1123SubdomainMaxLength, s, validation.IsDNS1123Subdomain)
+}
 
 // QualifiedName checks a label key or a name like example.com/key.
 func QualifiedName(s string) string {
@@ -27,13 +33,17 @@ func QualifiedName(s string) string {
 }
 
 // LabelValue checks the value of a label.
-func LabelValue(s string) string { return within(validation.LabelValueMaxLength, s, validation.IsValidLabelValue) }
+func LabelValue(s string) string {
+	return within(validation.LabelValueMaxLength, s, validation.IsValidLabelValue)
+}
 
 // PortName checks the name of a port: a letter at least, 15 characters at most.
 func PortName(s string) string { return joined(validation.IsValidPortName(s)) }
 
 // DataKey checks a key of a ConfigMap or a Secret.
-func DataKey(s string) string { return within(validation.DNS1123SubdomainMaxLength, s, validation.IsConfigMapKey) }
+func DataKey(s string) string {
+	return within(validation.DNS1123SubdomainMaxLength, s, validation.IsConfigMapKey)
+}
 
 // EnvName checks the name of an environment variable.
 func EnvName(s string) string { return joined(validation.IsRelaxedEnvVarName(s)) }
@@ -70,11 +80,11 @@ func wildcard(s string) string {
 	return within(validation.DNS1123SubdomainMaxLength, s, validation.IsWildcardDNS1123Subdomain)
 }
 
-// within applies rule to a text of no more than max bytes. Longer ones are
+// within applies rule to a text of no more than limit bytes. Longer ones are
 // refused at once: patterns are slow on a megabyte.
-func within(max int, s string, rule func(string) []string) string {
-	if len(s) > max {
-		return validation.MaxLenError(max)
+func within(limit int, s string, rule func(string) []string) string {
+	if len(s) > limit {
+		return validation.MaxLenError(limit)
 	}
 	return joined(rule(s))
 }

@@ -5,6 +5,7 @@ package validator
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/distribution/reference"
@@ -51,6 +52,15 @@ func PositiveQuantity(s string) string {
 	}
 	if q := resource.MustParse(s); q.IsZero() {
 		return "must be more than 0"
+	}
+	return ""
+}
+
+// Percentage checks a whole share like 25%.
+func Percentage(s string) string {
+	digits, ok := strings.CutSuffix(s, "%")
+	if n, err := strconv.Atoi(digits); !ok || err != nil || n < 0 || n > 100 {
+		return "must be a number or a percentage from 0% to 100%"
 	}
 	return ""
 }

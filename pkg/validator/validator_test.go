@@ -25,6 +25,7 @@ func TestRules(t *testing.T) {
 		"EnvName":          {EnvName, []string{"A", "a.b", "1"}, []string{"", "a=b", "a\x00"}},
 		"Quantity":         {Quantity, []string{"0", "500m", "1.5", "256Mi", "1e3"}, []string{"", "-1", "1e999999999999999", "1E-100", "1e+000100", "1 Gi", "10GB", "0x10", "many", strings.Repeat("1", 2000)}},
 		"PositiveQuantity": {PositiveQuantity, []string{"1m", "10Gi"}, []string{"0", "0Gi", "-1", "x"}},
+		"Percentage":       {Percentage, []string{"0%", "25%", "100%"}, []string{"", "%", "25", "-1%", "101%", "2.5%", "a%"}},
 		"Image":            {Image, []string{"nginx", "nginx:1.27", "ghcr.io/a/b:c", "localhost:5000/a@sha256:" + strings.Repeat("0", 64)}, []string{"", "Nginx", "a b", "a:", ":a", "a@sha256:0", strings.Repeat("a", 2000), "nginx\n---"}},
 		"Schedule":         {Schedule, []string{"0 * * * *", "*/5 1-3 * JAN MON", "@hourly", "@every 1h"}, []string{"", "* * * *", "* * * * * *", "60 * * * *", "TZ=UTC 0 * * * *", "CRON_TZ=UTC 0 * * * *", "TZ=", "@sometimes", strings.Repeat("*", 2000)}},
 		"CIDR":             {CIDR, []string{"10.0.0.0/8", "0.0.0.0/0", "2001:db8::/32"}, []string{"", "10.0.0.0", "10.0.0.1/8", "10.0.0.0/33", "010.0.0.0/8", "::ffff:10.0.0.0/104"}},

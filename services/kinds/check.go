@@ -93,6 +93,16 @@ func (f fields) absent(key string) bool {
 	return f.data[key] == nil || isText && strings.TrimSpace(s) == ""
 }
 
+// orEmpty is r for a text that may be missing.
+func orEmpty(r rule) rule {
+	return func(s string) string {
+		if s == "" {
+			return ""
+		}
+		return r(s)
+	}
+}
+
 // number returns the whole number at key as int64, zero included.
 func (f fields) number(key string, lowest, highest int64) any {
 	if f.absent(key) {

@@ -28,7 +28,7 @@ func daemonSetValues(n *Node, f fields) map[string]any {
 // update.
 func daemonSetStrategy(f fields) any {
 	if models.AsData(f.data["updateStrategy"]) != nil {
-		return f.decode("updateStrategy", &appsv1.DaemonSetUpdateStrategy{})
+		return daemonSetStrategyObject(f)
 	}
 	name := f.choice("updateStrategy", string(appsv1.RollingUpdateDaemonSetStrategyType), string(appsv1.OnDeleteDaemonSetStrategyType))
 	most := maxUnavailable(f)
@@ -41,6 +41,18 @@ func daemonSetStrategy(f fields) any {
 		strategy["rollingUpdate"] = map[string]any{"maxUnavailable": most}
 	}
 	return strategy
+}
+
+func daemonSetStrategyObject(f fields) any {
+	var typed appsv1.DaemonSetUpdateStrategy
+	plain := f.decode("updateStrategy", &typed)
+	known := orEmpty(oneOf(string(appsv1.RollingUpdateDaemonSetStrategyType), string(appsv1.OnDeleteDaemonSetStrategyType)))
+	f.check("updateStrategy.type", string(typed.Type), known)
+	if r := typed.RollingUpdate; r != nil {
+		f.share("updateStrategy.rollingUpdate.maxUnavailable", r.MaxUnavailable)
+		f.share("updateStrategy.rollingUpdate.maxSurge", r.MaxSurge)
+	}
+	return plain
 }
 
 // maxUnavailable reads a number of pods or a percentage of them.

@@ -46,7 +46,24 @@ func deploymentStrategy(f fields) any {
 	if typed.Type != "" {
 		f.check("strategy.type", string(typed.Type), oneOf(names...))
 	}
+	if r := typed.RollingUpdate; r != nil {
+		f.share("strategy.rollingUpdate.maxUnavailable", r.MaxUnavailable)
+		f.share("strategy.rollingUpdate.maxSurge", r.MaxSurge)
+	}
 	return plain
+}
+
+// share checks a number of pods or a percentage of them.
+func (f fields) share(key string, v *intstr.IntOrString) {
+	switch {
+	case v == nil:
+	case v.Type == intstr.Int:
+		if v.IntVal < 0 {
+			f.addf(key, "must not be negative")
+		}
+	default:
+		f.check(key, v.StrVal, validator.Percentage)
+	}
 }
 
 func none(v *intstr.IntOrString) bool {

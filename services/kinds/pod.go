@@ -56,7 +56,7 @@ func podSettings(n *Node, f fields, spec map[string]any) {
 	set(spec, "securityContext", f.decode("podSecurityContext", &corev1.PodSecurityContext{}))
 	set(spec, "nodeSelector", f.labels("nodeSelector"))
 	set(spec, "tolerations", tolerations(f))
-	set(spec, "affinity", f.decode("affinity", &corev1.Affinity{}))
+	set(spec, "affinity", affinity(f))
 	set(spec, "terminationGracePeriodSeconds", f.number("terminationGracePeriodSeconds", 0, maxInt32))
 	set(spec, "hostPID", f.flag("hostPID"))
 	host := f.flag("hostNetwork")
@@ -151,6 +151,8 @@ func tolerationFault(t corev1.Toleration) string {
 		return "must have the effect NoExecute when it has tolerationSeconds"
 	case t.Key != "" && validator.QualifiedName(t.Key) != "":
 		return "key: " + validator.QualifiedName(t.Key)
+	case validator.LabelValue(t.Value) != "":
+		return "value: " + validator.LabelValue(t.Value)
 	}
 	return ""
 }

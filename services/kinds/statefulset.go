@@ -51,7 +51,7 @@ func statefulSetValues(n *Node, f fields) map[string]any {
 		"updateStrategy":       statefulSetStrategy(f),
 		"minReadySeconds":      f.count("minReadySeconds", 0),
 		"revisionHistoryLimit": f.count("revisionHistoryLimit", 0),
-		"claimRetention":       f.decode("persistentVolumeClaimRetentionPolicy", &appsv1.StatefulSetPersistentVolumeClaimRetentionPolicy{}),
+		"claimRetention":       claimRetention(f),
 	})
 }
 
@@ -78,14 +78,32 @@ func governing(n *Node, p pod) any {
 }
 
 func statefulSetStrategy(f fields) any {
+	names := []string{string(appsv1.RollingUpdateStatefulSetStrategyType), string(appsv1.OnDeleteStatefulSetStrategyType)}
 	if _, short := f.data["updateStrategy"].(string); short {
-		name := f.choice("updateStrategy", string(appsv1.RollingUpdateStatefulSetStrategyType), string(appsv1.OnDeleteStatefulSetStrategyType))
+		name := f.choice("updateStrategy", names...)
 		if name == nil {
 			return nil
 		}
 		return map[string]any{"type": name}
 	}
-	return f.decode("updateStrategy", &appsv1.StatefulSetUpdateStrategy{})
+	var typed appsv1.StatefulSetUpdateStrategy
+	plain := f.decode("updateStrategy", &typed)
+	f.check("updateStrategy.type", string(typed.Type), orEmpty(oneOf(names...)))
+	if r := typed.RollingUpdate; r != nil {
+		f.share("updateStrategy.rollingUpdate.maxUnavailable", r.MaxUnavailable)
+	}
+	return plain
+}
+
+// claimRetention reads what becomes of claims when their pods go.
+func claimRetention(f fields) any {
+	const key = "persistentVolumeClaimRetentionPolicy"
+	var typed appsv1.StatefulSetPersistentVolumeClaimRetentionPolicy
+	plain := f.decode(key, &typed)
+	known := orEmpty(oneOf(string(appsv1.RetainPersistentVolumeClaimRetentionPolicyType), string(appsv1.DeletePersistentVolumeClaimRetentionPolicyType)))
+	f.check(key+".whenDeleted", string(typed.WhenDeleted), known)
+	f.check(key+".whenScaled", string(typed.WhenScaled), known)
+	return plain
 }
 
 // convenience returns the variable without which a development database
