@@ -1,7 +1,6 @@
 package models
 
 import (
-	"encoding/json"
 	"strconv"
 	"time"
 )
@@ -99,32 +98,27 @@ type WorkflowDocument struct {
 }
 
 // WorkflowSummary is a Workflow as lists need it. A list counts nodes by
-// length, so Nodes holds one NodeStub a node, encoded when the graph was
-// saved: reading a list costs the same however much the nodes hold.
+// length, so Nodes holds one empty object a node: reading a list costs the
+// same however much is drawn.
 type WorkflowSummary struct {
-	ID             string          `json:"id" bson:"_id"`
-	Name           string          `json:"name" bson:"name"`
-	Description    string          `json:"description" bson:"description"`
-	ClusterID      string          `json:"cluster_id" bson:"cluster_id"`
-	Status         string          `json:"status" bson:"status"`
-	Tags           []string        `json:"tags" bson:"tags"`
-	Nodes          json.RawMessage `json:"nodes" bson:"node_stubs"`
-	Edges          []Edge          `json:"edges" bson:"-"` // always empty
-	CurrentVersion int             `json:"current_version" bson:"current_version"`
-	OwnerID        string          `json:"owner_id" bson:"owner_id"`
-	TeamID         string          `json:"team_id" bson:"team_id"`
-	CreatedAt      time.Time       `json:"created_at" bson:"created_at"`
-	UpdatedAt      time.Time       `json:"updated_at" bson:"updated_at"`
-	LastRunAt      *time.Time      `json:"last_run_at,omitempty" bson:"last_run_at,omitempty"`
-	RunCount       int             `json:"run_count" bson:"run_count"`
-	SuccessCount   int             `json:"success_count" bson:"success_count"`
-	FailureCount   int             `json:"failure_count" bson:"failure_count"`
-}
-
-// NodeStub stands for a node in a list.
-type NodeStub struct {
-	ID   string `json:"id" bson:"id"`
-	Type string `json:"type" bson:"type"`
+	ID             string     `json:"id" bson:"_id"`
+	Name           string     `json:"name" bson:"name"`
+	Description    string     `json:"description" bson:"description"`
+	ClusterID      string     `json:"cluster_id" bson:"cluster_id"`
+	Status         string     `json:"status" bson:"status"`
+	Tags           []string   `json:"tags" bson:"tags"`
+	NodeCount      int        `json:"node_count" bson:"node_count"`
+	Nodes          []struct{} `json:"nodes" bson:"-"` // NodeCount times {}
+	Edges          []Edge     `json:"edges" bson:"-"` // always empty
+	CurrentVersion int        `json:"current_version" bson:"current_version"`
+	OwnerID        string     `json:"owner_id" bson:"owner_id"`
+	TeamID         string     `json:"team_id" bson:"team_id"`
+	CreatedAt      time.Time  `json:"created_at" bson:"created_at"`
+	UpdatedAt      time.Time  `json:"updated_at" bson:"updated_at"`
+	LastRunAt      *time.Time `json:"last_run_at,omitempty" bson:"last_run_at,omitempty"`
+	RunCount       int        `json:"run_count" bson:"run_count"`
+	SuccessCount   int        `json:"success_count" bson:"success_count"`
+	FailureCount   int        `json:"failure_count" bson:"failure_count"`
 }
 
 // WorkflowInput is the body of POST /workflows.

@@ -37,7 +37,7 @@ func (d versionDocument) version() (models.Version, error) {
 // storing the version.
 func (r *Versions) Add(ctx context.Context, v models.Version) (models.Version, error) {
 	const op = "repositories.Versions.Add"
-	nodes, _, err := nodeDocuments(v.Nodes)
+	nodes, err := nodeDocuments(v.Nodes)
 	if err != nil {
 		return v, &models.Error{Op: op, Err: err}
 	}

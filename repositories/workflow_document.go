@@ -1,7 +1,6 @@
 package repositories
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -10,12 +9,12 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// workflowDocument is a workflow as it is stored. NodeStubs is what a list
-// shows of Nodes; the two are always written together.
+// workflowDocument is a workflow as it is stored. NodeCount spares lists from
+// reading Nodes; the two are always written together.
 type workflowDocument struct {
 	models.Workflow `bson:",inline"`
 	Nodes           []nodeDocument `bson:"nodes"`
-	NodeStubs       []byte         `bson:"node_stubs"`
+	NodeCount       int            `bson:"node_count"`
 }
 
 // nodeDocument reads a node's data as plain Go values, whatever types the
@@ -28,26 +27,23 @@ type nodeDocument struct {
 }
 
 func newWorkflowDocument(w models.Workflow) (workflowDocument, error) {
-	nodes, stubs, err := nodeDocuments(w.Nodes)
-	return workflowDocument{Workflow: w, Nodes: nodes, NodeStubs: stubs}, err
+	nodes, err := nodeDocuments(w.Nodes)
+	return workflowDocument{Workflow: w, Nodes: nodes, NodeCount: len(nodes)}, err
 }
 
-func nodeDocuments(nodes []models.Node) (docs []nodeDocument, stubs []byte, err error) {
-	docs = make([]nodeDocument, len(nodes))
-	short := make([]models.NodeStub, len(nodes))
+func nodeDocuments(nodes []models.Node) ([]nodeDocument, error) {
+	docs := make([]nodeDocument, len(nodes))
 	for i, n := range nodes {
 		if n.Data == nil {
 			n.Data = models.Data{}
 		}
 		data, err := bson.Marshal(map[string]any(n.Data))
 		if err != nil {
-			return nil, nil, fmt.Errorf("data of node %q: %w", n.ID, err)
+			return nil, fmt.Errorf("data of node %q: %w", n.ID, err)
 		}
 		docs[i] = nodeDocument{ID: n.ID, Type: n.Type, Position: n.Position, Data: data}
-		short[i] = models.NodeStub{ID: n.ID, Type: n.Type}
 	}
-	stubs, err = json.Marshal(short)
-	return docs, stubs, err
+	return docs, nil
 }
 
 // workflow returns d as the other layers know it.

@@ -66,7 +66,7 @@ func (r *Workflows) Head(ctx context.Context, owner, id string) (models.Workflow
 }
 
 // List returns all of owner's workflows, the last edited first. It reads
-// nothing of the graphs but the stubs made for it.
+// nothing of the graphs but their size.
 func (r *Workflows) List(ctx context.Context, owner string) ([]models.WorkflowSummary, error) {
 	const op = "repositories.Workflows.List"
 	cursor, err := r.coll.Find(ctx, bson.D{{Key: "owner_id", Value: owner}, notDeleted()},
@@ -85,7 +85,7 @@ func (r *Workflows) List(ctx context.Context, owner string) ([]models.WorkflowSu
 	for i, d := range docs {
 		list[i] = d.WorkflowSummary
 		list[i].CurrentVersion = max(1, d.VersionSeq)
-		list[i].Edges = []models.Edge{}
+		list[i].Nodes, list[i].Edges = make([]struct{}, d.NodeCount), []models.Edge{}
 		if list[i].Tags == nil {
 			list[i].Tags = []string{}
 		}
@@ -131,6 +131,6 @@ func fields(names ...string) bson.D {
 }
 
 func summaryFields() bson.D {
-	return fields("name", "description", "cluster_id", "status", "tags", "node_stubs", "version_seq", "owner_id",
+	return fields("name", "description", "cluster_id", "status", "tags", "node_count", "version_seq", "owner_id",
 		"team_id", "created_at", "updated_at", "last_run_at", "run_count", "success_count", "failure_count")
 }

@@ -179,7 +179,7 @@ func TestGraphTooLargeToStoreIsRefused(t *testing.T) {
 	require.Equal(t, models.TooLarge, kindOf(t, err))
 }
 
-func TestListShowsStubsNewestFirst(t *testing.T) {
+func TestListCountsNodesNewestFirst(t *testing.T) {
 	t.Parallel()
 	var list []models.Workflow
 	for i := range 3 {
@@ -195,7 +195,7 @@ func TestListShowsStubsNewestFirst(t *testing.T) {
 	require.Equal(t, "2", got[0].Name)
 	require.Equal(t, "0", got[2].Name)
 	require.Equal(t, 4, got[2].CurrentVersion)
-	require.JSONEq(t, `[{"id":"n1","type":"deployment"},{"id":"n2","type":"deployment"}]`, string(got[0].Nodes))
+	require.Len(t, got[0].Nodes, 2)
 }
 
 func TestRunsAreCounted(t *testing.T) {

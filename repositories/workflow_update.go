@@ -91,7 +91,7 @@ func (r *Workflows) changes(
 	if p.Nodes == nil {
 		return set, 0, nil
 	}
-	docs, stubs, err := nodeDocuments(*p.Nodes)
+	docs, err := nodeDocuments(*p.Nodes)
 	if err != nil {
 		return nil, 0, &models.Error{Op: op, Err: err}
 	}
@@ -99,7 +99,7 @@ func (r *Workflows) changes(
 	if err != nil {
 		return nil, 0, err
 	}
-	set = append(set, bson.E{Key: "nodes", Value: docs}, bson.E{Key: "node_stubs", Value: stubs})
+	set = append(set, bson.E{Key: "nodes", Value: docs}, bson.E{Key: "node_count", Value: len(docs)})
 	return set, statusRev, fits(op, set)
 }
 
