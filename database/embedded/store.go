@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -23,6 +24,9 @@ var ErrInUse = storage.ErrInUse
 
 // ErrClosed is returned for connections after Close.
 var ErrClosed = storage.ErrClosed
+
+// errBroken ends a connection of which a request could not be answered.
+var errBroken = errors.New("the connection is broken")
 
 // uri names the store towards the driver; the dialer ignores the address.
 const uri = "mongodb://embedded.invalid/?directConnection=true"
@@ -161,7 +165,8 @@ func shrink(b []byte) []byte {
 func (s *Store) answer(ctx context.Context, w io.Writer, in, out []byte, id int32) (_ []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: panic: %v", wire.ErrMalformed, p)
+			s.log.ErrorContext(ctx, "embedded store: internal failure", "panic", p, "stack", string(debug.Stack()))
+			err = errBroken
 		}
 	}()
 	q, err := wire.Parse(in)

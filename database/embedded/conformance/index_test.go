@@ -173,6 +173,20 @@ func TestCompoundMultikeyIndexFindsWhatAScanFinds(t *testing.T) {
 	by := options.Find().SetSort(bson.M{"_id": 1})
 	require.Equal(t, []int{1, 2}, ids(t, coll, doc(t, `{"l.x": 1, "l.y": 6}`), by), "conditions met by different elements")
 	require.Equal(t, []int{2}, ids(t, coll, doc(t, `{"l": {"x": 1, "y": 6}}`), by))
+	require.Equal(t, []int{1}, ids(t, coll, doc(t, `{"l.x": {"$gt": 1, "$lt": 2}}`), by), "ends met by different elements")
+	require.Equal(t, []int{1, 2}, ids(t, coll, doc(t, `{"l.x": {"$gte": 0, "$lt": 9}}`), by), "each document once")
+}
+
+// A list sorts by its smallest element, also when only a larger one is inside
+// the range that was asked for.
+func TestSortByAMultikeyIndex(t *testing.T) {
+	t.Parallel()
+	coll := open(t)
+	ensure(t, coll, `{"v": 1}`, nil)
+	insert(t, coll, `{"_id": 1, "v": [1, 10]}`, `{"_id": 2, "v": [5]}`, `{"_id": 3, "v": 7}`)
+	above := bson.M{"v": bson.M{"$gt": 3}}
+	require.Equal(t, []int{1, 2, 3}, ids(t, coll, above, options.Find().SetSort(bson.M{"v": 1})))
+	require.Equal(t, []int{1, 3, 2}, ids(t, coll, above, options.Find().SetSort(bson.M{"v": -1})))
 }
 
 func TestManyWritersOneUniqueKey(t *testing.T) {

@@ -46,6 +46,7 @@ const (
 	scorePoints  = 15
 	scoreRange   = 8
 	scoreSorted  = 10
+	scoreOrder   = 5 // sorted, but all of the index is read
 	scorePartial = 3
 	scoreUnique  = 100
 )
@@ -128,7 +129,11 @@ func (p *Plan) finish(fields []bsonval.IndexField, single []bool, bounded int, s
 		return
 	}
 	if p.reverse, p.sorted = sortsBy(fields, single, sort); p.sorted {
-		p.score += scoreSorted
+		if p.score >= scoreRange {
+			p.score += scoreSorted
+		} else {
+			p.score += scoreOrder
+		}
 	}
 }
 
