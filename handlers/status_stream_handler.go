@@ -44,24 +44,27 @@ func (h *StatusStream) Stream(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	defer sub.Close()
-	ctx := c.Request.Context()
-	w, err := h.workflows.Get(ctx, owner, id)
+	w, err := h.workflows.Get(c.Request.Context(), owner, id)
 	if err != nil {
+		sub.Close()
 		return err
 	}
-
 	s := openStream(c)
-	if err := s.event(sub.Position(), models.EventMetadata, w); err != nil {
-		return nil //nolint:nilerr // the reader is gone, and the answer has begun
+	if s.event(sub.Position(), models.EventMetadata, w) != nil { // the reader is gone
+		s.close()
+		sub.Close()
+		return nil
 	}
-	defer h.watching.Hold(id)()
-	s.follow(ctx, sub, func() error {
-		w, err := h.workflows.Get(ctx, owner, id)
-		if err != nil {
-			return err
-		}
-		return s.event(sub.Position(), models.EventWorkflowSync, syncOf(w))
+	s.serve(c.Request.Context(), func(ctx context.Context) {
+		defer sub.Close()
+		defer h.watching.Hold(id)()
+		s.follow(ctx, sub, func(ctx context.Context) error {
+			w, err := h.workflows.Get(ctx, owner, id)
+			if err != nil {
+				return err
+			}
+			return s.event(sub.Position(), models.EventWorkflowSync, syncOf(w))
+		})
 	})
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -29,6 +30,7 @@ type fakeSubscription struct {
 	closed   chan struct{}
 	take     chan [][]byte // nil means a loss
 	gaveUp   atomic.Bool
+	behind   atomic.Pointer[string] // the event to continue behind
 	position string
 }
 
@@ -84,9 +86,9 @@ func annsWorkflow(owner, id string) (models.Workflow, error) {
 }
 
 // statusStream is a server of one stream whose events sub brings.
-func statusStream(get fakeWorkflows, watch watching, sub *fakeSubscription, lastID *string) http.Handler {
+func statusStream(get fakeWorkflows, watch watching, sub *fakeSubscription) http.Handler {
 	h := NewStatusStream(get, Subscribing(func(_, last string) (*fakeSubscription, error) {
-		*lastID = last
+		sub.behind.Store(&last)
 		return sub, nil
 	}), watch)
 	e := gin.New()
@@ -113,8 +115,8 @@ func block(t *testing.T, r *bufio.Reader) string {
 
 func TestStatusStream(t *testing.T) {
 	t.Parallel()
-	sub, watch, last := newFakeSubscription(), &fakeWatching{}, ""
-	srv := httptest.NewUnstartedServer(statusStream(annsWorkflow, watch, sub, &last))
+	sub, watch := newFakeSubscription(), &fakeWatching{}
+	srv := httptest.NewUnstartedServer(statusStream(annsWorkflow, watch, sub))
 	srv.Config.ReadTimeout = 300 * time.Millisecond // must not end a stream
 	srv.Config.WriteTimeout = 300 * time.Millisecond
 	srv.Start()
@@ -133,7 +135,7 @@ func TestStatusStream(t *testing.T) {
 	} {
 		require.Equal(t, want, res.Header.Get(name), name)
 	}
-	require.Equal(t, "e-0", last)
+	require.Equal(t, "e-0", *sub.behind.Load())
 
 	in := bufio.NewReader(res.Body)
 	first := block(t, in)
@@ -165,11 +167,11 @@ func TestStatusStreamRefusals(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			sub, watch, last := newFakeSubscription(), &fakeWatching{}, ""
+			sub, watch := newFakeSubscription(), &fakeWatching{}
 			req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/workflows/"+tc.id+"/status/stream", nil)
 			req.Header.Set("User", tc.user)
 			w := httptest.NewRecorder()
-			statusStream(annsWorkflow, watch, sub, &last).ServeHTTP(w, req)
+			statusStream(annsWorkflow, watch, sub).ServeHTTP(w, req)
 			require.Equal(t, http.StatusNotFound, w.Code)
 			require.JSONEq(t, `{"error":"workflow not found","message":"workflow not found"}`, w.Body.String())
 			require.Zero(t, watch.held.Load())
@@ -178,17 +180,18 @@ func TestStatusStreamRefusals(t *testing.T) {
 }
 
 // follow runs a stream over an in-memory connection in fake time and returns
-// what its reader gets, how the reader leaves, and when the stream has ended.
-func follow(t *testing.T, sub *fakeSubscription, snapshot func(*eventStream) error) (in *bufio.Reader, leave func(), done <-chan struct{}) {
+// the reader's end of it, how the stream is told to end, and when it has.
+func follow(
+	t *testing.T, sub *fakeSubscription, snapshot func(*eventStream) error,
+) (client net.Conn, leave func(), done <-chan struct{}) {
 	t.Helper()
 	server, client := net.Pipe()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		c, _ := gin.CreateTestContext(&pipeWriter{Conn: server, header: http.Header{}})
-		s := openStream(c)
-		s.follow(ctx, sub, func() error { return snapshot(s) })
+		s := &eventStream{&connTransport{conn: server}}
+		s.follow(ctx, sub, func(context.Context) error { return snapshot(s) })
 		_ = server.Close()
 	}()
 	t.Cleanup(func() {
@@ -196,27 +199,22 @@ func follow(t *testing.T, sub *fakeSubscription, snapshot func(*eventStream) err
 		_ = client.Close()
 		<-ended
 	})
-	return bufio.NewReader(client), cancel, ended
+	return client, cancel, ended
 }
 
-// pipeWriter is a ResponseWriter with the deadlines of a connection.
-type pipeWriter struct {
-	net.Conn
-	header http.Header
+// chunks reads what a chunked answer holds.
+func chunks(c net.Conn) *bufio.Reader {
+	return bufio.NewReader(httputil.NewChunkedReader(c))
 }
-
-func (w *pipeWriter) Header() http.Header { return w.header }
-func (w *pipeWriter) WriteHeader(int)     {}
-func (w *pipeWriter) Flush()              {}
 
 func TestStreamHeartbeat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in, leave, done := follow(t, newFakeSubscription(), nil)
-		start := time.Now()
+		conn, leave, done := follow(t, newFakeSubscription(), nil)
+		in, start := chunks(conn), time.Now()
 		for range 3 {
 			require.Equal(t, ": ping\n", block(t, in))
 		}
-		require.Equal(t, 3*heartbeat, time.Since(start))
+		require.InDelta(t, 3*heartbeat, time.Since(start), float64(glance))
 		leave()
 		<-done
 	})
@@ -233,15 +231,51 @@ func TestStreamEndsForADeadReader(t *testing.T) {
 	})
 }
 
+func TestStreamEndsForAReaderThatLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn, _, done := follow(t, newFakeSubscription(), nil)
+		start := time.Now()
+		_ = conn.Close()
+		<-done
+		require.LessOrEqual(t, time.Since(start), glance+time.Second)
+	})
+}
+
+func TestStatusStreamOverHTTP2(t *testing.T) {
+	t.Parallel()
+	sub, watch := newFakeSubscription(), &fakeWatching{}
+	srv := httptest.NewUnstartedServer(statusStream(annsWorkflow, watch, sub))
+	srv.EnableHTTP2 = true
+	srv.Config.ReadTimeout = 300 * time.Millisecond
+	srv.StartTLS()
+	defer srv.Close()
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, srv.URL+"/workflows/"+streamed+"/status/stream", nil)
+	require.NoError(t, err)
+	req.Header.Set("User", "ann")
+	res, err := srv.Client().Do(req)
+	require.NoError(t, err)
+	defer func() { _ = res.Body.Close() }()
+	require.Equal(t, 2, res.ProtoMajor)
+	in := bufio.NewReader(res.Body)
+	require.Contains(t, block(t, in), "event: metadata\n")
+	sub.bring("event: node_update\ndata: 1\n\n")
+	require.Equal(t, "event: node_update\ndata: 1\n", block(t, in))
+	leave()
+	require.Eventually(t, func() bool { return watch.released.Load() == 1 && sub.gaveUp.Load() }, 5*time.Second, time.Millisecond)
+}
+
 func TestStreamRepeatsAFailedSnapshot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sub, tries := newFakeSubscription(), 0
-		in, leave, done := follow(t, sub, func(s *eventStream) error {
+		conn, leave, done := follow(t, sub, func(s *eventStream) error {
 			if tries++; tries == 1 {
 				return errors.New("mongodb://10.0.0.1 is gone")
 			}
 			return s.event("", models.EventWorkflowSync, "all")
 		})
+		in := chunks(conn)
 		sub.bring()
 		require.Equal(t, "event: error\ndata: \"internal server error\"\n", block(t, in))
 		require.Equal(t, "event: workflow_sync\ndata: \"all\"\n", block(t, in))
@@ -253,9 +287,10 @@ func TestStreamRepeatsAFailedSnapshot(t *testing.T) {
 func TestStreamEndsWhenItsSubjectIsGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sub := newFakeSubscription()
-		in, _, done := follow(t, sub, func(*eventStream) error {
+		conn, _, done := follow(t, sub, func(*eventStream) error {
 			return &models.Error{Kind: models.NotFound, Msg: "workflow not found"}
 		})
+		in := chunks(conn)
 		sub.bring()
 		require.Equal(t, "event: error\ndata: \"workflow not found\"\n", block(t, in))
 		<-done

@@ -3,7 +3,6 @@ package handlers
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -16,15 +15,22 @@ const (
 	// cut connections that say nothing for a minute or so.
 	heartbeat = 15 * time.Second
 
+	// glance is how often a stream looks whether its reader has left.
+	glance = 5 * time.Second
+
 	// writeTimeout ends a stream whose reader takes nothing for so long.
 	writeTimeout = 30 * time.Second
+
+	// snapshotTimeout bounds the making of a snapshot.
+	snapshotTimeout = 10 * time.Second
 )
 
 // Subscription is a reader's place in a stream of events.
 type Subscription interface {
 	// Ready is signalled when Take has something to say.
 	Ready() <-chan struct{}
-	// Closed is closed when the server stops.
+	// Closed is closed when the server stops. Whoever closes it waits for
+	// Close, and so for the stream.
 	Closed() <-chan struct{}
 	// Position returns the id of the last event before those still to come.
 	Position() string
@@ -44,68 +50,52 @@ func Subscribing[S Subscription](f func(key, lastID string) (S, error)) Subscrib
 	return func(key, lastID string) (Subscription, error) { return f(key, lastID) }
 }
 
-// eventStream writes server-sent events to one reader.
-type eventStream struct {
-	w  http.ResponseWriter
-	rc *http.ResponseController
-}
+// eventStream sends server-sent events to one reader.
+type eventStream struct{ transport }
 
 // openStream answers with the headers of an event stream. From here on,
-// failures can only end the stream.
+// failures can only end the stream. The caller must call serve or close.
 func openStream(c *gin.Context) *eventStream {
 	h := c.Writer.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-cache")
 	h.Set("Connection", "keep-alive")
 	h.Set("X-Accel-Buffering", "no")
-	c.Writer.WriteHeader(http.StatusOK)
-	s := &eventStream{w: c.Writer, rc: http.NewResponseController(c.Writer)}
-	// The server's limit for reading a request would otherwise end the stream.
-	// Writers that know no deadlines, as in tests, need none.
-	_ = s.rc.SetReadDeadline(time.Time{})
-	return s
+	return &eventStream{openTransport(c)}
 }
 
-// event writes one event with data as JSON.
+// event sends one event with data as JSON.
 func (s *eventStream) event(id, name string, data any) error {
 	payload, err := json.Marshal(data)
 	if err != nil {
 		return err
 	}
-	return s.write(models.StreamFrame(id, name, payload))
+	return s.send([][]byte{models.StreamFrame(id, name, payload)})
 }
 
-// write sends frames at once, all in one flush.
-func (s *eventStream) write(frames ...[]byte) error {
-	_ = s.rc.SetWriteDeadline(time.Now().Add(writeTimeout))
-	for _, f := range frames {
-		if _, err := s.w.Write(f); err != nil {
-			return err
-		}
-	}
-	return s.rc.Flush()
-}
-
-// follow writes what sub brings until the reader is gone, ctx ends or the
-// server stops. After a loss, snapshot writes the present state; if that
-// fails it is tried again until it works, unless the thing itself is gone.
-func (s *eventStream) follow(ctx context.Context, sub Subscription, snapshot func() error) {
-	beat := time.NewTicker(heartbeat)
-	defer beat.Stop()
-	f := follower{eventStream: s, sub: sub, snapshot: snapshot}
+// follow sends what sub brings until the reader is gone, ctx ends or the
+// server stops. After a loss, snapshot sends the present state; if that fails
+// it is tried again until it works, unless the thing itself is gone.
+func (s *eventStream) follow(ctx context.Context, sub Subscription, snapshot func(context.Context) error) {
+	look := time.NewTicker(glance)
+	defer look.Stop()
+	f := follower{eventStream: s, sub: sub, snapshot: snapshot, beatAt: time.Now().Add(heartbeat)}
 	for err := error(nil); err == nil; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-sub.Closed():
-			if f.news() == nil {
+			if f.news(ctx) == nil {
 				_ = s.event("", models.EventComplete, "the server is stopping")
 			}
 			return
 		case <-sub.Ready():
-			err = f.news()
-		case <-beat.C:
-			err = f.beat()
+			err = f.news(ctx)
+		case <-look.C:
+			if s.gone() {
+				return
+			}
+			err = f.idle(ctx)
 		}
 	}
 }
@@ -114,25 +104,23 @@ func (s *eventStream) follow(ctx context.Context, sub Subscription, snapshot fun
 type follower struct {
 	*eventStream
 	sub      Subscription
-	snapshot func() error
+	snapshot func(context.Context) error
 	behind   bool // a snapshot is due
+	beatAt   time.Time
 	buf      [][]byte
 }
 
 // keepFrames is how large a buffer of frames is kept for the next time.
 const keepFrames = 16
 
-// news writes what has been published since the last time.
-func (f *follower) news() error {
+// news sends what has been published since the last time.
+func (f *follower) news(ctx context.Context) error {
 	frames, lost := f.sub.Take(f.buf[:0])
 	f.behind = f.behind || lost
-	if err := f.catchUp(); err != nil {
+	if err := f.catchUp(ctx); err != nil || len(frames) == 0 {
 		return err
 	}
-	if len(frames) == 0 {
-		return nil
-	}
-	err := f.write(frames...)
+	err := f.send(frames)
 	clear(frames) // thousands of idle readers must not keep old events alive
 	if f.buf = frames; cap(frames) > keepFrames {
 		f.buf = nil
@@ -140,21 +128,29 @@ func (f *follower) news() error {
 	return err
 }
 
-func (f *follower) beat() error {
-	if f.behind {
-		return f.catchUp()
+// idle catches up if need be, and else shows now and then that the stream is
+// alive.
+func (f *follower) idle(ctx context.Context) error {
+	switch {
+	case f.behind:
+		return f.catchUp(ctx)
+	case time.Now().Before(f.beatAt):
+		return nil
 	}
-	return f.write([]byte(": ping\n\n"))
+	f.beatAt = time.Now().Add(heartbeat)
+	return f.send([][]byte{[]byte(": ping\n\n")})
 }
 
-// catchUp writes a snapshot if one is due. A failure to make it is told to
-// the reader and leaves it due; only a reader that is gone, or has nothing
-// left to read, ends the stream.
-func (f *follower) catchUp() error {
+// catchUp sends a snapshot if one is due. A failure to make it is told to the
+// reader and leaves it due; only a reader that is gone, or has nothing left to
+// read, ends the stream.
+func (f *follower) catchUp(ctx context.Context) error {
 	if !f.behind {
 		return nil
 	}
-	err := f.snapshot()
+	ctx, cancel := context.WithTimeout(ctx, snapshotTimeout)
+	defer cancel()
+	err := f.snapshot(ctx)
 	switch kind := models.KindOf(err); {
 	case err == nil:
 		f.behind = false

@@ -26,6 +26,9 @@ const (
 	// The first event after a quiet time goes out at once; those of a burst
 	// share one write a reader, which is what a write costs most for.
 	wakeGap = 100 * time.Millisecond
+
+	// closeWait is how long Close waits for readers to take their leave.
+	closeWait = 3 * time.Second
 )
 
 // SSEBroadcaster hands events to the readers of streams. A stream is named by
@@ -38,6 +41,7 @@ type SSEBroadcaster struct {
 	mu      sync.RWMutex
 	streams map[string]*eventStream
 	serial  uint64 // streams opened so far
+	readers sync.WaitGroup
 
 	subscribers, published, lagged, resyncs atomic.Int64
 }
@@ -100,22 +104,41 @@ func (b *SSEBroadcaster) Subscribe(key, lastID string) (*Subscription, error) {
 		b.streams[key] = s
 	}
 	b.subscribers.Add(1)
+	b.readers.Add(1)
 	return s.join(b, lastID), nil
 }
 
 // Close ends every stream: their subscriptions report Closed, and later calls
-// of Subscribe fail. Further calls do nothing.
+// of Subscribe fail. It waits until all subscriptions are closed, though not
+// for longer than a few seconds. Further calls do nothing.
 func (b *SSEBroadcaster) Close() {
+	if !b.shut() {
+		return
+	}
+	left := make(chan struct{})
+	go func() {
+		defer close(left)
+		b.readers.Wait()
+	}()
+	select {
+	case <-left:
+	case <-time.After(closeWait):
+	}
+}
+
+// shut reports whether it ended the streams, or they had ended before.
+func (b *SSEBroadcaster) shut() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.isClosed() {
-		return
+		return false
 	}
 	close(b.closed)
 	for _, s := range b.streams {
 		s.stop()
 	}
 	clear(b.streams)
+	return true
 }
 
 // Stats returns the figures of this moment.
@@ -148,6 +171,7 @@ func (b *SSEBroadcaster) isClosed() bool {
 // leave takes sub off its stream and sees to it that a stream without readers
 // is forgotten: at once when it has nothing to replay, else after a while.
 func (b *SSEBroadcaster) leave(sub *Subscription) {
+	defer b.readers.Done()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s := sub.stream

@@ -16,6 +16,14 @@ import (
 
 const key = "workflow:w1"
 
+// broadcaster returns one that is closed after its subscriptions.
+func broadcaster(t *testing.T) *SSEBroadcaster {
+	t.Helper()
+	b := NewSSEBroadcaster()
+	t.Cleanup(b.Close)
+	return b
+}
+
 func subscribe(t *testing.T, b *SSEBroadcaster, lastID string) *Subscription {
 	t.Helper()
 	s, err := b.Subscribe(key, lastID)
@@ -43,8 +51,7 @@ func publish(t *testing.T, b *SSEBroadcaster, n int) {
 
 func TestBroadcasterFrame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := NewSSEBroadcaster()
-		defer b.Close()
+		b := broadcaster(t)
 		s := subscribe(t, b, "")
 		require.Empty(t, s.Position())
 		require.NoError(t, b.Publish(key, models.EventNodeUpdate, "a\u2028b\r\n"))
@@ -60,8 +67,7 @@ func TestBroadcasterFrame(t *testing.T) {
 
 func TestBroadcasterSharesOneFrame(t *testing.T) {
 	t.Parallel()
-	b := NewSSEBroadcaster()
-	defer b.Close()
+	b := broadcaster(t)
 	one, two := subscribe(t, b, ""), subscribe(t, b, "")
 	publish(t, b, 1)
 	first, _ := one.Take(nil)
@@ -71,8 +77,7 @@ func TestBroadcasterSharesOneFrame(t *testing.T) {
 
 func TestBroadcasterRefusesWhatCannotBeEncoded(t *testing.T) {
 	t.Parallel()
-	b := NewSSEBroadcaster()
-	defer b.Close()
+	b := broadcaster(t)
 	s := subscribe(t, b, "")
 	require.Error(t, b.Publish(key, models.EventNodeUpdate, math.NaN()))
 	got, lost := ids(s)
@@ -82,8 +87,7 @@ func TestBroadcasterRefusesWhatCannotBeEncoded(t *testing.T) {
 
 func TestSubscriptionOfSlowReader(t *testing.T) {
 	t.Parallel()
-	b := NewSSEBroadcaster()
-	defer b.Close()
+	b := broadcaster(t)
 	slow := subscribe(t, b, "")
 	publish(t, b, replayEvents)
 	got, lost := ids(slow)
@@ -109,8 +113,7 @@ func TestSubscriptionOfSlowReader(t *testing.T) {
 
 func TestSubscriptionIsBoundedInBytes(t *testing.T) {
 	t.Parallel()
-	b := NewSSEBroadcaster()
-	defer b.Close()
+	b := broadcaster(t)
 	s := subscribe(t, b, "")
 	for range 3 {
 		require.NoError(t, b.Publish(key, models.EventNodeUpdate, strings.Repeat("x", replayBytes/2)))
@@ -122,8 +125,7 @@ func TestSubscriptionIsBoundedInBytes(t *testing.T) {
 
 func TestSubscribeWithLastEventID(t *testing.T) {
 	t.Parallel()
-	b := NewSSEBroadcaster()
-	defer b.Close()
+	b := broadcaster(t)
 	first := subscribe(t, b, "")
 	publish(t, b, 5)
 	all, _ := ids(first)
@@ -162,8 +164,7 @@ func TestSubscribeWithLastEventID(t *testing.T) {
 
 func TestStreamWithoutReadersIsForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := NewSSEBroadcaster()
-		defer b.Close()
+		b := broadcaster(t)
 		publish(t, b, 1)
 		require.Zero(t, b.Stats().Streams, "nobody has ever read it")
 
@@ -195,8 +196,7 @@ func TestStreamWithoutReadersIsForgotten(t *testing.T) {
 
 func TestBroadcasterWakesOncePerBurst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := NewSSEBroadcaster()
-		defer b.Close()
+		b := broadcaster(t)
 		s := subscribe(t, b, "")
 		start := time.Now()
 		publish(t, b, 1)
@@ -216,21 +216,39 @@ func TestBroadcasterWakesOncePerBurst(t *testing.T) {
 }
 
 func TestBroadcasterClose(t *testing.T) {
-	t.Parallel()
-	b := NewSSEBroadcaster()
-	s := subscribe(t, b, "")
-	publish(t, b, 1)
-	b.Close()
-	b.Close()
-	<-s.Closed()
-	got, lost := ids(s)
-	require.Len(t, got, 1, "what was published before is still there")
-	require.False(t, lost)
-	_, err := b.Subscribe(key, "")
-	require.Equal(t, models.Unavailable, models.KindOf(err))
-	publish(t, b, 1)
-	s.Close()
-	require.Zero(t, b.Stats().Subscribers)
+	synctest.Test(t, func(t *testing.T) {
+		b := NewSSEBroadcaster()
+		s := subscribe(t, b, "")
+		publish(t, b, 1)
+		start := time.Now()
+		go func() {
+			<-s.Closed()
+			got, lost := ids(s)
+			if len(got) != 1 || lost {
+				t.Error("what was published before must still be there")
+			}
+			time.Sleep(time.Second)
+			s.Close()
+		}()
+		b.Close()
+		require.Equal(t, time.Second, time.Since(start), "it waits for readers")
+		b.Close()
+		_, err := b.Subscribe(key, "")
+		require.Equal(t, models.Unavailable, models.KindOf(err))
+		publish(t, b, 1)
+		require.Zero(t, b.Stats().Subscribers)
+	})
+}
+
+func TestBroadcasterCloseIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := NewSSEBroadcaster()
+		s := subscribe(t, b, "")
+		start := time.Now()
+		b.Close()
+		require.Equal(t, closeWait, time.Since(start))
+		s.Close()
+	})
 }
 
 // Readers come and go while several goroutines publish; each that stays sees
@@ -238,8 +256,7 @@ func TestBroadcasterClose(t *testing.T) {
 func TestBroadcasterOrderUnderConcurrency(t *testing.T) {
 	t.Parallel()
 	const writers, each, readers = 4, 100, 8
-	b := NewSSEBroadcaster()
-	defer b.Close()
+	b := broadcaster(t)
 	var all sync.WaitGroup
 	for range readers {
 		s := subscribe(t, b, "")

@@ -1,0 +1,155 @@
+package handlers
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+)
+
+// transport carries frames to one reader.
+type transport interface {
+	// send writes frames at once, and may change the slice. An error means
+	// that the reader is gone or takes nothing.
+	send(frames [][]byte) error
+	// gone reports whether the reader is known to have left.
+	gone() bool
+	// serve calls f, which sends until it has nothing more to send, and then
+	// closes the transport. It may return before that.
+	serve(ctx context.Context, f func(context.Context))
+	// close ends the answer.
+	close()
+}
+
+// openTransport begins the answer with the headers that c has.
+//
+// Over HTTP/1.1 the stream takes its connection over from the server. What the
+// server holds for a request that is being answered, several buffers and a
+// second goroutine, is four times as much as a stream needs, and there may be
+// thousands that mostly wait.
+func openTransport(c *gin.Context) transport {
+	if c.Request.ProtoMajor == 1 && c.Request.ProtoMinor == 1 && canHijack(c.Writer) {
+		if conn, _, err := c.Writer.Hijack(); err == nil {
+			t := &connTransport{conn: conn}
+			t.begin(c.Writer.Header())
+			return t
+		}
+	}
+	c.Writer.WriteHeader(http.StatusOK)
+	t := &responseTransport{w: c.Writer, rc: http.NewResponseController(c.Writer)}
+	// The server's limit for reading a request would otherwise end the stream.
+	// Writers that know no deadlines, as in tests, need none.
+	_ = t.rc.SetReadDeadline(time.Time{})
+	return t
+}
+
+// canHijack looks behind wrappers, which claim to be able to.
+func canHijack(w http.ResponseWriter) bool {
+	for {
+		inner, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			_, ok = w.(http.Hijacker)
+			return ok
+		}
+		w = inner.Unwrap()
+	}
+}
+
+// responseTransport writes to the server's response.
+type responseTransport struct {
+	w  http.ResponseWriter
+	rc *http.ResponseController
+}
+
+func (t *responseTransport) send(frames [][]byte) error {
+	_ = t.rc.SetWriteDeadline(time.Now().Add(writeTimeout))
+	for _, f := range frames {
+		if _, err := t.w.Write(f); err != nil {
+			return err
+		}
+	}
+	return t.rc.Flush()
+}
+
+// gone leaves it to the request's context, which the server ends.
+func (t *responseTransport) gone() bool { return false }
+
+func (t *responseTransport) serve(ctx context.Context, f func(context.Context)) { f(ctx) }
+
+func (t *responseTransport) close() {}
+
+// connTransport writes a chunked answer to a connection of its own. The first
+// failure is kept: nothing may follow a chunk that was cut off.
+type connTransport struct {
+	conn   net.Conn
+	failed error
+}
+
+func (t *connTransport) begin(h http.Header) {
+	h = h.Clone()
+	h.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	h.Set("Transfer-Encoding", "chunked")
+	head := bytes.NewBufferString("HTTP/1.1 200 OK\r\n")
+	_ = h.Write(head) // a buffer takes everything
+	head.WriteString("\r\n")
+	_ = t.conn.SetDeadline(time.Time{}) // ends the limits of the request
+	t.write(net.Buffers{head.Bytes()})
+}
+
+// send writes all frames as one chunk.
+func (t *connTransport) send(frames [][]byte) error {
+	size := 0
+	for _, f := range frames {
+		size += len(f)
+	}
+	chunk := make(net.Buffers, 0, len(frames)+2)
+	chunk = append(chunk, append(strconv.AppendInt(nil, int64(size), 16), "\r\n"...))
+	chunk = append(append(chunk, frames...), []byte("\r\n"))
+	t.write(chunk)
+	return t.failed
+}
+
+func (t *connTransport) write(b net.Buffers) {
+	if t.failed != nil {
+		return
+	}
+	_ = t.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
+	_, t.failed = b.WriteTo(t.conn)
+}
+
+// gone reads for a moment: a reader that is there sends nothing, so the read
+// runs into its deadline.
+func (t *connTransport) gone() bool {
+	var one [1]byte
+	_ = t.conn.SetReadDeadline(time.Now().Add(time.Millisecond))
+	_, err := t.conn.Read(one[:])
+	return err != nil && !errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+// serve lets the request end and goes on without it. Subscription.Close at the
+// end of f tells who waits for the stream.
+func (t *connTransport) serve(ctx context.Context, f func(context.Context)) {
+	ctx = context.WithoutCancel(ctx)
+	go func() {
+		defer t.close()
+		defer func() { // the server's own recovery ended with the request
+			if p := recover(); p != nil {
+				slog.Default().ErrorContext(ctx, "a stream panicked", "panic", p, "stack", string(debug.Stack()))
+			}
+		}()
+		f(ctx)
+	}()
+}
+
+func (t *connTransport) close() {
+	t.write(net.Buffers{[]byte("0\r\n\r\n")})
+	_ = t.conn.Close()
+}
