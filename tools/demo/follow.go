@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -10,9 +11,18 @@ import (
 	"github.com/kubeorch/core/tools/internal/api"
 )
 
-// settleTime is how long the demo waits for the application. On a real
-// cluster images are pulled in that time.
-const settleTime = 3 * time.Minute
+const (
+	// settleTime is how long the demo waits for the application. On a real
+	// cluster images are pulled in that time.
+	settleTime = 3 * time.Minute
+
+	// quietTime without any change ends the wait early: a cluster without an
+	// ingress controller or a metrics server has nodes that never settle.
+	quietTime = 30 * time.Second
+)
+
+// errQuiet is why the wait ended when nothing changed any more.
+var errQuiet = errors.New("nothing changes any more")
 
 // final lists the states in which a node needs no more watching.
 var final = []string{"healthy", "created", "Bound", "completed", "active", "suspended", "stable", "limited"}
@@ -24,11 +34,14 @@ type board struct {
 	state map[string]string // node id to its last state
 }
 
-// follow prints every change of status until all nodes have settled or three
-// minutes have passed, and returns a sentence about the outcome.
+// follow prints every change of status until all nodes have settled,
+// nothing changes any more, or three minutes have passed, and returns a sentence about the outcome.
 func follow(ctx context.Context, c *api.Client, id string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
+	ctx, giveUp := context.WithCancelCause(ctx)
+	quiet := time.AfterFunc(quietTime, func() { giveUp(errQuiet) })
+	defer quiet.Stop()
 	b := &board{begin: time.Now(), names: map[string]string{}, state: map[string]string{}}
 	say("following GET /workflows/%s/status/stream", id)
 	err := c.Stream(ctx, "/workflows/"+id+"/status/stream", func(ev api.Event) bool {
@@ -38,12 +51,13 @@ func follow(ctx context.Context, c *api.Client, id string) (string, error) {
 		case "node_update":
 			b.update(ev.Data)
 		}
+		quiet.Reset(quietTime)
 		return b.waiting() > 0
 	})
 	switch n := b.waiting(); {
 	case n == 0:
 		return fmt.Sprintf("all %d nodes have settled", len(b.names)), nil
-	case context.Cause(ctx) == context.DeadlineExceeded:
+	case errors.Is(context.Cause(ctx), errQuiet), errors.Is(context.Cause(ctx), context.DeadlineExceeded):
 		return fmt.Sprintf("%d of %d nodes have settled, the others are shown above", len(b.names)-n, len(b.names)), nil
 	case err != nil:
 		return "", fmt.Errorf("stream: %w", err)
