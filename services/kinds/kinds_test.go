@@ -38,7 +38,7 @@ type fixture struct {
 }
 
 // fixtures reads all drawings below testdata.
-func fixtures(t *testing.T) []fixture {
+func fixtures(t testing.TB) []fixture {
 	t.Helper()
 	files, err := filepath.Glob("testdata/*/*.in.yaml")
 	require.NoError(t, err)
@@ -50,7 +50,7 @@ func fixtures(t *testing.T) []fixture {
 	return all
 }
 
-func readFixture(t *testing.T, file string) fixture {
+func readFixture(t testing.TB, file string) fixture {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
@@ -67,7 +67,7 @@ func readFixture(t *testing.T, file string) fixture {
 }
 
 // subject draws fx and returns the node that it is about.
-func (fx fixture) subject(t *testing.T) *Node {
+func (fx fixture) subject(t testing.TB) *Node {
 	t.Helper()
 	nodes := map[string]*Node{}
 	subject := fx.Node
