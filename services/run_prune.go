@@ -19,16 +19,18 @@ type ownedObjects struct {
 	err  error // the list is not complete, so absence from it means nothing
 }
 
-// listOwned lists in the background; the channel gives one answer.
-func (e *WorkflowExecutor) listOwned(ctx context.Context, s *runSession, t clusterTarget) <-chan ownedObjects {
+// listOwned lists, in the background, what the workflow has of the given kinds
+// and of those that it is known to have; the channel gives one answer.
+func (e *WorkflowExecutor) listOwned(
+	ctx context.Context, s *runSession, t clusterTarget, gvks ...schema.GroupVersionKind,
+) <-chan ownedObjects {
 	answer := make(chan ownedObjects, 1)
 	inventory, err := e.deps.Workflows.Inventory(ctx, s.run.WorkflowID)
 	if err != nil {
 		answer <- ownedObjects{err: err}
 		return answer
 	}
-	namespaces := []string{}
-	gvks := builtinKinds()
+	var namespaces []string
 	for _, o := range union(inventory, planned(s)) {
 		gvks = append(gvks, schema.FromAPIVersionAndKind(o.APIVersion, o.Kind))
 		namespaces = append(namespaces, o.Namespace)

@@ -33,7 +33,7 @@ const (
 
 // rig is a workflow executor over a real store and a cluster in memory.
 type rig struct {
-	t         *testing.T
+	t         testing.TB
 	workflows *repositories.Workflows
 	runs      *repositories.Runs
 	versions  *repositories.Versions
@@ -43,7 +43,7 @@ type rig struct {
 	db        *mongo.Database
 }
 
-func newRig(t *testing.T, options ...func(*ExecutorOptions)) *rig {
+func newRig(t testing.TB, options ...func(*ExecutorOptions)) *rig {
 	t.Helper()
 	db := dbtest.Open(t).Database()
 	engine, err := template.Load(templates.FS)

@@ -71,7 +71,7 @@ func (e *WorkflowExecutor) tearDown(ctx context.Context, s *runSession) error {
 	if err != nil {
 		return err
 	}
-	owned := <-e.listOwned(ctx, s, t)
+	owned := <-e.listOwned(ctx, s, t, builtinKinds()...)
 	if owned.err != nil {
 		return asRunError(owned.err)
 	}
