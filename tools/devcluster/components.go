@@ -108,7 +108,7 @@ func kwokComponent(h home, p ports) component {
 		"--manage-all-nodes=true",
 		"--cidr=" + podIPRange,
 		"--node-ip=127.0.0.1",
-		fmt.Sprintf("--node-port=%d", p.Kwok),
+		fmt.Sprintf("--node-port=%d", p.Kubelet),
 		fmt.Sprintf("--server-address=127.0.0.1:%d", p.Kwok),
 		"--tls-cert-file=" + h.pki("server.crt"),
 		"--tls-private-key-file=" + h.pki("server.key"),

@@ -13,6 +13,9 @@ type options struct {
 	dir   string // as given, since it is printed back
 	nodes int
 	oidc  oidcOptions
+	// stopWithStdin ends the cluster when standard input ends, hence with the
+	// process that holds its other end.
+	stopWithStdin bool
 }
 
 // oidcOptions let people log in with tokens of an OpenID provider; the zero
@@ -34,6 +37,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	fs.StringVar(&o.oidc.clientID, "oidc-client-id", "", "audience that those tokens must have")
 	fs.StringVar(&o.oidc.caFile, "oidc-ca-file", "", "certificate authority of the provider")
 	fs.StringVar(&o.oidc.usernameClaim, "oidc-username-claim", "sub", "claim that names the user")
+	fs.BoolVar(&o.stopWithStdin, "stop-with-stdin", false, "stop when standard input ends, as it does when its writer dies")
 	if err := fs.Parse(args); err != nil {
 		return options{}, err
 	}

@@ -15,6 +15,7 @@ type ports struct {
 	APIServer int `json:"apiserver"`
 	Etcd      int `json:"etcd"`
 	EtcdPeer  int `json:"etcdPeer"`
+	Kubelet   int `json:"kubelet"`
 	Kwok      int `json:"kwok"`
 }
 
@@ -29,14 +30,14 @@ const firstPort = 20000
 func choosePorts(h home, wait time.Duration) (ports, error) {
 	var p ports
 	readJSON(h.path("ports.json"), &p)
-	held := make([]net.Listener, 0, 4)
+	held := make([]net.Listener, 0, 5)
 	defer func() {
 		for _, ln := range held {
 			_ = ln.Close()
 		}
 	}()
 	deadline := time.Now().Add(wait)
-	for _, port := range []*int{&p.APIServer, &p.Etcd, &p.EtcdPeer, &p.Kwok} {
+	for _, port := range []*int{&p.APIServer, &p.Etcd, &p.EtcdPeer, &p.Kubelet, &p.Kwok} {
 		ln, err := listenAgain(*port, deadline)
 		if err != nil {
 			ln, err = listenAnew()

@@ -51,7 +51,7 @@ func (ps *processes) start(c component) error {
 	p.cmd.Stdout, p.cmd.Stderr = file, file
 	p.cmd.Dir = string(ps.home)
 	p.cmd.Env = append(plainEnvironment(), c.env...)
-	p.cmd.SysProcAttr = childAttributes(c.name)
+	p.cmd.SysProcAttr = childAttributes()
 	if err := p.cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", c.name, err)
 	}
@@ -105,6 +105,7 @@ func (p *process) failure() error {
 
 // recorded identifies a process beyond its number, which the system reuses.
 type recorded struct {
+	Name    string `json:"name"`
 	PID     int    `json:"pid"`
 	Started string `json:"started"`
 }
@@ -114,7 +115,7 @@ func (ps *processes) record() error {
 	list := make([]recorded, 0, len(ps.running))
 	for _, p := range ps.running {
 		pid := p.cmd.Process.Pid
-		list = append(list, recorded{PID: pid, Started: startTime(pid)})
+		list = append(list, recorded{Name: p.name, PID: pid, Started: startTime(pid)})
 	}
 	return writeJSON(ps.home.path("processes.json"), list)
 }

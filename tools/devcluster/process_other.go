@@ -8,12 +8,8 @@ import "syscall"
 // cannot be told from a later one with its number, so leftovers of a killed
 // run are left alone; new ports are taken beside them.
 
-func childAttributes(string) *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+func childAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
 func startTime(int) string { return "" }
 
 func commandLineMentions(int, string) bool { return false }
-
-func adoptOrphans() error { return nil }
-
-func killDescendants() {}

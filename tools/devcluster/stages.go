@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"path/filepath"
 
 	nodefast "sigs.k8s.io/kwok/kustomize/stage/node/fast"
 	nodelease "sigs.k8s.io/kwok/kustomize/stage/node/heartbeat-with-lease"
@@ -16,19 +15,9 @@ const kwokAPI = "kwok.x-k8s.io/v1alpha1"
 // object is a piece of YAML.
 type object = map[string]any
 
-// writeKwokConfig tells kwok what becomes of nodes, pods and greetings, and
-// what logs and exec give.
+// writeKwokConfig tells kwok what becomes of nodes, pods and greetings.
 func writeKwokConfig(h home) error {
-	objects := []object{
-		{"apiVersion": kwokAPI, "kind": "ClusterLogs", "metadata": object{"name": "all"}, "spec": object{
-			"logs": []object{{"logsFile": filepath.Join(h.path("pods"), podLogName), "previousLogsFile": filepath.Join(h.path("pods"), previousLogName)}},
-		}},
-		{"apiVersion": kwokAPI, "kind": "ClusterExec", "metadata": object{"name": "all"}, "spec": object{
-			"execs": []object{{"local": object{"workDir": h.path("pods")}}},
-		}},
-		greetingStage(),
-	}
-	objects = append(objects, failureStages()...)
+	objects := append(failureStages(), greetingStage())
 	for _, text := range []string{nodefast.DefaultNodeInit, nodelease.DefaultNodeHeartbeatWithLease, podfast.DefaultPodDelete} {
 		stage, err := readStage(text)
 		if err != nil {

@@ -146,22 +146,20 @@ func (c *cluster) populate(ctx context.Context) error {
 	if err := applyManifests(ctx, dynamicClient); err != nil {
 		return fmt.Errorf("manifests: %w", err)
 	}
-	if err := ensureNodes(ctx, c.client, c.opts.nodes, c.ports.Kwok); err != nil {
+	if err := ensureNodes(ctx, c.client, c.opts.nodes, c.ports.Kubelet); err != nil {
 		return fmt.Errorf("nodes: %w", err)
 	}
 	return resetProbe(ctx, c.client)
 }
 
 func (c *cluster) awaitReady(ctx context.Context) error {
-	trusted := x509.NewCertPool()
-	trusted.AppendCertsFromPEM(c.config.CAData)
 	conditions := []struct {
 		what  string
 		holds condition
 	}{
 		{"service account token", serviceAccountToken(c.client, c.home.path("sa.token"))},
 		{"controllers", controllersReady(c.client)},
-		{"kwok", kwokReady(c.ports, &tls.Config{RootCAs: trusted})},
+		{"kwok", kwokReady(c.ports, &tls.Config{RootCAs: c.authority()})},
 		{"nodes", nodesReady(c.client, c.opts.nodes)},
 	}
 	for _, condition := range conditions {
@@ -172,9 +170,15 @@ func (c *cluster) awaitReady(ctx context.Context) error {
 	return nil
 }
 
+func (c *cluster) authority() *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(c.config.CAData)
+	return pool
+}
+
 // serve runs what is not a process of its own, and calls ready when that
 // works too. It returns an error when a component dies.
-func (c *cluster) serve(ctx context.Context, ready func()) error {
+func (c *cluster) serve(ctx context.Context, ready func()) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	controllers, err := startControllers(ctx, c.client, c.log)
@@ -182,6 +186,11 @@ func (c *cluster) serve(ctx context.Context, ready func()) error {
 		return err
 	}
 	defer controllers.close()
+	kubelet, err := startKubelet(ctx, c.home, c.ports.Kubelet, c.client, c.authority())
+	if err != nil {
+		return fmt.Errorf("kubelet: %w", err)
+	}
+	defer func() { err = errors.Join(err, kubelet.close()) }()
 	pods := &podLog{dir: c.home.path("pods")}
 	if err := pods.begin(time.Now()); err != nil {
 		return err

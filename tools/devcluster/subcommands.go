@@ -17,9 +17,9 @@ import (
 	"sigs.k8s.io/kwok/pkg/utils/signals"
 )
 
-// commands are the components by the name of their subcommand. Each runs
+// subcommands are the components by the name of their subcommand. Each runs
 // until it is signalled and returns its exit code.
-func commands() map[string]func() int {
+func subcommands() map[string]func() int {
 	return map[string]func() int{
 		"etcd":                    runEtcd,
 		"kube-apiserver":          func() int { return cli.Run(apiserver.NewAPIServerCommand()) },
@@ -34,14 +34,7 @@ func runEtcd() int {
 	return 0
 }
 
-// runKwok takes its descendants with it when it ends: they are the commands
-// that people execute in pods, and nobody else would stop them.
 func runKwok() int {
-	if err := adoptOrphans(); err != nil {
-		fmt.Fprintln(os.Stderr, "kwok:", err)
-		return 1
-	}
-	defer killDescendants()
 	if err := kwokMain(signals.SetupSignalContext()); err != nil {
 		fmt.Fprintln(os.Stderr, "kwok:", err)
 		return 1
