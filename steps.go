@@ -24,7 +24,9 @@ func (s *server) closeDatabase(ctx context.Context) error {
 
 func (s *server) startWorkers(ctx context.Context) error {
 	s.parts.watchers.Start(ctx)
-	return errors.Join(s.parts.monitor.start(ctx), s.parts.recovery.start(ctx))
+	s.parts.monitor.start(ctx)
+	s.parts.recovery.start(ctx)
+	return nil
 }
 
 func (s *server) refuseRuns(context.Context) error {

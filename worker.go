@@ -18,14 +18,13 @@ type worker struct {
 
 // start sets the worker to work until stop; the end of ctx is not waited for,
 // since the order of stopping matters.
-func (w *worker) start(ctx context.Context) error {
+func (w *worker) start(ctx context.Context) {
 	ctx, w.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	w.done = make(chan struct{})
 	go func() {
 		defer close(w.done)
 		w.err = guarded(ctx, w.run)
 	}()
-	return nil
 }
 
 // guarded turns a panic into an error: the worker then shows as not alive
