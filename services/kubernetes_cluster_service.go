@@ -86,7 +86,7 @@ func (s *KubernetesClusterService) Add(ctx context.Context, owner string, in mod
 
 func (s *KubernetesClusterService) fresh(owner string, in models.ClusterInput) (models.Cluster, error) {
 	cred := in.Credentials
-	now := s.now().UTC()
+	now := s.now().UTC().Truncate(time.Millisecond) // as the database keeps it
 	c := models.Cluster{
 		ID: models.NewID(), OwnerID: owner, Name: strings.TrimSpace(in.Name),
 		DisplayName: in.DisplayName, Description: in.Description, Server: strings.TrimSpace(in.Server),

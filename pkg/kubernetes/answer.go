@@ -1,0 +1,72 @@
+package kubernetes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+)
+
+// foreign refuses answers that no API server gives. Redirects would carry
+// the credentials elsewhere.
+func foreign(resp *http.Response, stream bool) error {
+	say := func(r Reason, format string, args ...any) error {
+		return &Error{Reason: r, Message: fmt.Sprintf(format, args...)}
+	}
+	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
+		return say(NotKubernetes, "the server redirects elsewhere (%d): this is not the address of a Kubernetes API server", resp.StatusCode)
+	}
+	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if kind != "text/html" || stream {
+		return nil
+	}
+	switch resp.StatusCode {
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return say(Busy, "a proxy in front of the cluster answered %d: the API server is not available", resp.StatusCode)
+	case http.StatusUnauthorized:
+		return say(Unauthorized, "the server does not accept the credentials")
+	}
+	return say(NotKubernetes, "the server answers with a web page: this is not the address of a Kubernetes API server")
+}
+
+// body ends its request when it is closed and stops reading at its limit.
+type body struct {
+	io.ReadCloser
+
+	ctx     context.Context //nolint:containedctx // of the one request the body belongs to
+	left    int64
+	endless bool
+	end     func()
+}
+
+// Read fails with TooLarge beyond the limit.
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = causeOf(b.ctx, err)
+	}
+	if b.endless {
+		return n, err
+	}
+	if b.left -= int64(n); b.left < 0 {
+		return 0, &Error{Reason: TooLarge, Message: "the cluster's answer is larger than this server reads"}
+	}
+	return n, err
+}
+
+// Write passes through to upgraded connections.
+func (b *body) Write(p []byte) (int, error) {
+	w, ok := b.ReadCloser.(io.Writer)
+	if !ok {
+		return 0, errors.ErrUnsupported
+	}
+	return w.Write(p)
+}
+
+// Close ends the request.
+func (b *body) Close() error {
+	defer b.end()
+	return b.ReadCloser.Close()
+}
