@@ -38,7 +38,7 @@ type Template struct{ t *texttemplate.Template }
 //	has M K         whether the map M holds a value other than nil at K
 //	quote V         the scalar V as text: 80 becomes "80"
 //	base64encode V  the scalar V in base64
-//	toYaml V        V itself, for readers who expect the call
+//	toYaml V        just V, for readers who expect the call
 func Parse(name, text string) (*Template, error) {
 	t, err := texttemplate.New(name).Funcs(functions()).Parse(text)
 	if err != nil {
@@ -46,7 +46,7 @@ func Parse(name, text string) (*Template, error) {
 	}
 	for _, one := range t.Templates() {
 		if one.Tree != nil {
-			escapeList(one.Tree, one.Tree.Root)
+			escapeList(one.Tree, one.Root)
 		}
 	}
 	return &Template{t}, nil

@@ -35,9 +35,9 @@ const testPlugins = `
 `
 
 // builtin lists the kinds under test: all that the server has.
-func builtin(t testing.TB, r renderer) []Kind {
-	t.Helper()
+func builtin(tb testing.TB, r renderer) []Kind {
+	tb.Helper()
 	var catalogue []models.Plugin
-	require.NoError(t, yaml.UnmarshalStrict([]byte(testPlugins), &catalogue))
+	require.NoError(tb, yaml.UnmarshalStrict([]byte(testPlugins), &catalogue))
 	return Builtin(r, catalogue)
 }

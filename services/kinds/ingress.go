@@ -61,7 +61,7 @@ func ingressRules(n *Node, f fields, host any) []ingressRule {
 		if p.path != "" && p.data.Has("host") {
 			own = p.text("host", validator.Host)
 		}
-		path, ok := ingressPath(n, p, joined[i])
+		path, ok := ingressPath(p, joined[i])
 		if !ok {
 			continue
 		}
@@ -119,7 +119,7 @@ func pathOf(peer Peer, paths []fields, joined []*Node) int {
 }
 
 // ingressPath lays one path out. ok is false when it leads to no service.
-func ingressPath(n *Node, f fields, joined *Node) (path map[string]any, ok bool) {
+func ingressPath(f fields, joined *Node) (path map[string]any, ok bool) {
 	typ := f.choice("pathType", "Prefix", "Exact", "ImplementationSpecific")
 	if typ == nil {
 		typ = "Prefix"

@@ -38,37 +38,37 @@ type fixture struct {
 }
 
 // fixtures reads all drawings below testdata.
-func fixtures(t testing.TB) []fixture {
-	t.Helper()
+func fixtures(tb testing.TB) []fixture {
+	tb.Helper()
 	files, err := filepath.Glob("testdata/*/*.in.yaml")
-	require.NoError(t, err)
-	require.NotEmpty(t, files)
+	require.NoError(tb, err)
+	require.NotEmpty(tb, files)
 	var all []fixture
 	for _, file := range files {
-		all = append(all, readFixture(t, file))
+		all = append(all, readFixture(tb, file))
 	}
 	return all
 }
 
-func readFixture(t testing.TB, file string) fixture {
-	t.Helper()
+func readFixture(tb testing.TB, file string) fixture {
+	tb.Helper()
 	text, err := os.ReadFile(file)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	fx := fixture{
 		Kind:     filepath.Base(filepath.Dir(file)),
 		Scenario: strings.TrimSuffix(filepath.Base(file), ".in.yaml"),
 	}
 	raw, err := yaml.YAMLToJSONStrict(text)
-	require.NoError(t, err, file)
+	require.NoError(tb, err, file)
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
-	require.NoError(t, dec.Decode(&fx), file)
+	require.NoError(tb, dec.Decode(&fx), file)
 	return fx
 }
 
 // subject draws fx and returns the node that it is about.
-func (fx fixture) subject(t testing.TB) *Node {
-	t.Helper()
+func (fx fixture) subject(tb testing.TB) *Node {
+	tb.Helper()
 	nodes := map[string]*Node{}
 	subject := fx.Node
 	for id, data := range fx.Nodes {
@@ -85,26 +85,26 @@ func (fx fixture) subject(t testing.TB) *Node {
 	for i, e := range fx.Edges {
 		from, to, ok := strings.Cut(e, " > ")
 		from, handle, _ := strings.Cut(from, ":")
-		require.True(t, ok && nodes[from] != nil && nodes[to] != nil, "edge %q", e)
+		require.True(tb, ok && nodes[from] != nil && nodes[to] != nil, "edge %q", e)
 		id := fmt.Sprintf("edge-%d", i+1)
 		nodes[from].Peers = append(nodes[from].Peers, Peer{Node: nodes[to], Handle: handle, Edge: id, Out: true})
 		nodes[to].Peers = append(nodes[to].Peers, Peer{Node: nodes[from], Handle: handle, Edge: id})
 	}
-	require.NotNil(t, nodes[subject], "no node of type %s", fx.Kind)
+	require.NotNil(tb, nodes[subject], "no node of type %s", fx.Kind)
 	return nodes[subject]
 }
 
-func shippedTemplates(t testing.TB) *template.Registry {
-	t.Helper()
+func shippedTemplates(tb testing.TB) *template.Registry {
+	tb.Helper()
 	reg, err := template.Load(templates.FS)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return reg
 }
 
-func allKinds(t testing.TB) *Registry {
-	t.Helper()
-	reg, err := NewRegistry(builtin(t, shippedTemplates(t))...)
-	require.NoError(t, err)
+func allKinds(tb testing.TB) *Registry {
+	tb.Helper()
+	reg, err := NewRegistry(builtin(tb, shippedTemplates(tb))...)
+	require.NoError(tb, err)
 	return reg
 }
 

@@ -10,7 +10,6 @@ import (
 
 	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/template"
-	"github.com/kubeorch/core/pkg/validator"
 )
 
 // renderer lays values out as objects; template.Registry does.
@@ -41,11 +40,9 @@ func (t templated) templateID(n *Node) string {
 	return id
 }
 
-// check reports what is wrong with what every templated node has.
-func (t templated) check(n *Node) models.Problems { return t.checkNamed(n, validator.Label) }
-
-// checkNamed is check for a kind with a name rule of its own.
-func (t templated) checkNamed(n *Node, name rule) models.Problems {
+// check reports what is wrong with what every templated node has. name is the
+// rule for the object's name.
+func (t templated) check(n *Node, name rule) models.Problems {
 	p := common(n, name)
 	f := read(n, &p)
 	f.exact("templateId")
@@ -81,7 +78,7 @@ type drawn struct {
 
 // Check reports everything wrong with n and with what is joined to it.
 func (d drawn) Check(n *Node) models.Problems {
-	p := d.checkNamed(n, d.name)
+	p := d.check(n, d.name)
 	d.values(n, read(n, &p))
 	return p
 }
