@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
@@ -17,6 +18,14 @@ import (
 
 // DefaultName is the database's name when the configuration gives none.
 const DefaultName = "kubeorch"
+
+const (
+	// selectionTime is how long a request waits for a server that is away,
+	// unless the URI says otherwise.
+	selectionTime = 10 * time.Second
+	// cleanupTime bounds closing after a failed Open.
+	cleanupTime = 5 * time.Second
+)
 
 // Config says which database to open.
 type Config struct {
@@ -54,16 +63,26 @@ func connect(ctx context.Context, o *options.ClientOptions, name string, store *
 	// objects; empty lists and maps are stored as such and not as null.
 	o.SetBSONOptions(&options.BSONOptions{DefaultDocumentM: true, NilSliceAsEmpty: true, NilMapAsEmpty: true})
 	o.SetAppName("kubeorch")
+	if o.ServerSelectionTimeout == nil {
+		o.SetServerSelectionTimeout(selectionTime)
+	}
 	d := &DB{store: store}
 	var err error
 	if d.client, err = mongo.Connect(o); err != nil {
-		return nil, errors.Join(fmt.Errorf("connect the database: %w", err), d.Close(ctx))
+		return nil, errors.Join(fmt.Errorf("connect the database: %w", err), d.abandon(ctx))
 	}
 	d.db = d.client.Database(name)
 	if err := d.Ping(ctx); err != nil {
-		return nil, errors.Join(err, d.Close(ctx))
+		return nil, errors.Join(err, d.abandon(ctx))
 	}
 	return d, nil
+}
+
+// abandon closes what could not be opened fully, perhaps because ctx has ended.
+func (d *DB) abandon(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+	defer cancel()
+	return d.Close(ctx)
 }
 
 // Database is where the collections are.
@@ -90,23 +109,4 @@ func (d *DB) Close(ctx context.Context) error {
 		errs = append(errs, d.store.Close(ctx))
 	}
 	return errors.Join(errs...)
-}
-
-// EnsureIndexes makes every index in the table that is missing. It may be
-// called again and again, and by several processes at once. An index that
-// exists with other options is dropped and made anew.
-func (d *DB) EnsureIndexes(ctx context.Context) error {
-	for _, ix := range indexes() {
-		view := d.db.Collection(ix.collection).Indexes()
-		_, err := view.CreateOne(ctx, ix.model())
-		if conflicts(err) {
-			if err = dropConflicting(ctx, view, ix); err == nil {
-				_, err = view.CreateOne(ctx, ix.model())
-			}
-		}
-		if err != nil {
-			return fmt.Errorf("index %v of %s: %w", ix.key, ix.collection, err)
-		}
-	}
-	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -15,6 +16,47 @@ const (
 	codeOptionsConflict = 85
 	codeKeySpecConflict = 86
 )
+
+// EnsureIndexes makes every index in the table that is missing. It may be
+// called again and again, and by several processes at once. An index that
+// exists with other options is dropped and made anew.
+func (d *DB) EnsureIndexes(ctx context.Context) error {
+	models := map[string][]mongo.IndexModel{}
+	for _, ix := range indexes() {
+		models[ix.collection] = append(models[ix.collection], ix.model())
+	}
+	for name, list := range models {
+		_, err := d.db.Collection(name).Indexes().CreateMany(ctx, list)
+		if conflicts(err) {
+			err = d.replaceIndexes(ctx, name)
+		}
+		if err != nil {
+			return fmt.Errorf("make the indexes of %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// replaceIndexes makes the indexes of one collection one by one and drops what
+// stands in the way of each.
+func (d *DB) replaceIndexes(ctx context.Context, collection string) error {
+	view := d.db.Collection(collection).Indexes()
+	for _, ix := range indexes() {
+		if ix.collection != collection {
+			continue
+		}
+		_, err := view.CreateOne(ctx, ix.model())
+		if conflicts(err) {
+			if err = dropConflicting(ctx, view, ix); err == nil {
+				_, err = view.CreateOne(ctx, ix.model())
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("index %s: %w", ix.title(), err)
+		}
+	}
+	return nil
+}
 
 func conflicts(err error) bool {
 	var cmd mongo.CommandError
@@ -28,12 +70,8 @@ func dropConflicting(ctx context.Context, view mongo.IndexView, ix index) error 
 	if err != nil {
 		return fmt.Errorf("list indexes: %w", err)
 	}
-	name := ix.name
-	if name == "" {
-		name = defaultName(ix.key)
-	}
 	for _, spec := range specs {
-		if spec.Name != name && !sameKey(spec.KeysDocument, ix.key) || ix.keeps(spec) {
+		if spec.Name != ix.title() && !sameKey(spec.KeysDocument, ix.key) || ix.spares(spec) {
 			continue
 		}
 		if err := view.DropOne(ctx, spec.Name); err != nil {
@@ -43,25 +81,26 @@ func dropConflicting(ctx context.Context, view mongo.IndexView, ix index) error 
 	return nil
 }
 
-// keeps reports whether another row of the table wants the existing index.
-func (ix index) keeps(spec mongo.IndexSpecification) bool {
+// spares reports whether another row of the table wants the existing index.
+func (ix index) spares(spec mongo.IndexSpecification) bool {
 	for _, other := range indexes() {
-		if other.collection == ix.collection && other.name != ix.name && other.name == spec.Name {
+		if other.collection == ix.collection && other.title() != ix.title() && other.title() == spec.Name {
 			return true
 		}
 	}
 	return false
 }
 
-func defaultName(key bson.D) string {
-	name := ""
-	for i, e := range key {
-		if i > 0 {
-			name += "_"
-		}
-		name += fmt.Sprintf("%s_%v", e.Key, e.Value)
+// title is the index's name, which MongoDB makes from the key if none is given.
+func (ix index) title() string {
+	if ix.name != "" {
+		return ix.name
 	}
-	return name
+	var parts []string
+	for _, e := range ix.key {
+		parts = append(parts, fmt.Sprintf("%s_%v", e.Key, e.Value))
+	}
+	return strings.Join(parts, "_")
 }
 
 func sameKey(have bson.Raw, want bson.D) bool {

@@ -47,6 +47,19 @@ func validate(doc []byte, depth int) error {
 	return nil
 }
 
+// Depth is how many documents and arrays lie inside each other in v: 0 for a
+// scalar.
+func Depth(v Value) int {
+	if !IsDoc(v) && !IsArray(v) {
+		return 0
+	}
+	deepest := 0
+	for _, inner := range Fields(v.Data) {
+		deepest = max(deepest, Depth(inner))
+	}
+	return deepest + 1
+}
+
 func validateValue(v Value, depth int) error {
 	switch v.Type {
 	case bsoncore.TypeEmbeddedDocument, bsoncore.TypeArray:

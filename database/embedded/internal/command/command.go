@@ -45,6 +45,9 @@ func New(store *storage.Store, now func() time.Time, log *slog.Logger) *Server {
 	return s
 }
 
+// maxOverhead is what surrounds an answer in its message.
+const maxOverhead = 1024
+
 // request is one command on its way.
 type request struct {
 	wire.Request
@@ -61,7 +64,11 @@ func (s *Server) Handle(ctx context.Context, q wire.Request, dst []byte) []byte 
 	idx, out := bsoncore.AppendDocumentStart(dst)
 	r.out = out
 	start := len(out)
-	if err := s.run(ctx, r); err != nil {
+	err := s.run(ctx, r)
+	if err == nil && len(r.out) > wire.MaxMessage-maxOverhead {
+		err = mongoerr.New(mongoerr.ObjectTooLarge, "the answer of %d bytes is too large", len(r.out))
+	}
+	if err != nil {
 		r.out = appendError(r.out[:start], s.explain(ctx, r, err))
 		return bsonval.End(r.out, idx)
 	}

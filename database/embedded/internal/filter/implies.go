@@ -23,17 +23,32 @@ func (l *Leaf) Implies(o *Leaf) bool {
 	}
 	switch p.Op {
 	case Eq:
-		return !bsonval.IsArray(p.Arg) && p.Arg.Type != bsoncore.TypeNull && q.match(p.Arg, true)
+		return q.holdsForAll(p.Arg)
 	case In:
-		return p.Exact() && !slices.ContainsFunc(p.Args, func(v bsonval.Value) bool {
-			return bsonval.IsArray(v) || v.Type == bsoncore.TypeNull || !q.match(v, true)
-		})
+		return p.Exact() && !slices.ContainsFunc(p.Args, func(v bsonval.Value) bool { return !q.holdsForAll(v) })
 	case Gt, Gte, Lt, Lte:
 		return p.rangeImplies(q)
 	case Type:
 		return q.Op == Type && !slices.ContainsFunc(p.types, func(t bsoncore.Type) bool { return !slices.Contains(q.types, t) })
 	}
 	return false
+}
+
+// holdsForAll reports whether everything that is equal to v satisfies q.
+func (q *Predicate) holdsForAll(v bsonval.Value) bool {
+	if bsonval.IsArray(v) || v.Type == bsoncore.TypeNull {
+		return false
+	}
+	if q.Op != Type {
+		return q.match(v, true)
+	}
+	// 1 is equal to 1.0, which is of another type.
+	for _, t := range bsonval.TypeNames() {
+		if bsonval.SameClass(t, v.Type) && !slices.Contains(q.types, t) {
+			return false
+		}
+	}
+	return true
 }
 
 func (p *Predicate) rangeImplies(q *Predicate) bool {

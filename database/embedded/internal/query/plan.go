@@ -19,25 +19,15 @@ type Plan struct {
 	reverse   bool
 	sorted    bool // comes in the order asked for
 	dedupe    bool // one document may come more than once
+	bounded   bool // the query narrows what is read
 	score     int
 }
 
-// Scans reports whether the plan reads the whole collection to find documents.
-func (p Plan) Scans() bool { return p.score == 0 }
+// Scans reports whether the plan looks at every document.
+func (p Plan) Scans() bool { return !p.bounded }
 
 // Sorted reports whether documents come in the order that was asked for.
 func (p Plan) Sorted() bool { return p.sorted }
-
-// IndexName tells which index is read, for logs.
-func (p Plan) IndexName() string {
-	switch {
-	case p.Scans():
-		return "none"
-	case p.index == nil:
-		return "_id_"
-	}
-	return p.index.Name
-}
 
 // What each thing a plan can do is worth. An index that answers by equality
 // beats one that sorts, which beats one that only narrows a range.
@@ -118,8 +108,10 @@ func (p *Plan) finish(fields []bsonval.IndexField, single []bool, bounded int, s
 	if unique && bounded == len(fields) && !slices.Contains(single, false) {
 		p.score += scoreUnique
 	}
+	p.bounded = p.score > 0
 	if p.index != nil && p.index.Partial != nil {
 		p.score += scorePartial
+		p.bounded = true
 	}
 	if len(sort) == 0 {
 		p.sorted = true
@@ -129,7 +121,7 @@ func (p *Plan) finish(fields []bsonval.IndexField, single []bool, bounded int, s
 		return
 	}
 	if p.reverse, p.sorted = sortsBy(fields, single, sort); p.sorted {
-		if p.score >= scoreRange {
+		if p.bounded {
 			p.score += scoreSorted
 		} else {
 			p.score += scoreOrder

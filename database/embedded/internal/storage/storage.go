@@ -70,39 +70,47 @@ func Open(dir string, log *slog.Logger) (*Store, error) {
 	return s, nil
 }
 
-// load makes the catalog if the file is new, and reads it.
+// load reads the catalog, which it makes if the file is new.
 func (s *Store) load(dir string) error {
+	read := func(tx *bolt.Tx) error {
+		cat, err := readCatalog(tx)
+		s.cat.Store(cat)
+		return err
+	}
+	if err := s.db.View(read); err != nil || s.cat.Load() != nil {
+		return errors.Join(err, syncDirs(dir))
+	}
 	err := s.db.Update(func(tx *bolt.Tx) error {
-		_, err := tx.CreateBucketIfNotExists([]byte(rootBucket))
+		_, err := tx.CreateBucket([]byte(rootBucket))
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("prepare the store in %s: %w", dir, err)
 	}
-	if err := syncDir(dir); err != nil {
-		return err
-	}
-	return s.db.View(func(tx *bolt.Tx) error {
-		cat, err := readCatalog(tx)
-		s.cat.Store(cat)
-		return err
-	})
+	return errors.Join(syncDirs(dir), s.db.View(read))
 }
 
-// syncDir makes the file's name survive a power loss.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("sync %s: %w", dir, err)
-	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
-		return fmt.Errorf("sync %s: %w", dir, err)
+// syncDirs makes the names of the file and of its directory survive a power
+// loss. An earlier process may have been killed before it came to that.
+func syncDirs(dir string) error {
+	for _, name := range []string{dir, filepath.Dir(dir)} {
+		d, err := os.Open(name)
+		if err != nil {
+			return fmt.Errorf("sync %s: %w", name, err)
+		}
+		if err := errors.Join(d.Sync(), d.Close()); err != nil {
+			return fmt.Errorf("sync %s: %w", name, err)
+		}
 	}
 	return nil
 }
 
+// readCatalog returns nil if the file has no catalog yet.
 func readCatalog(tx *bolt.Tx) (*catalog, error) {
 	b := tx.Bucket([]byte(rootBucket))
+	if b == nil {
+		return nil, nil
+	}
 	cat := &catalog{version: b.Sequence(), byNS: map[string]*Collection{}}
 	err := b.ForEach(func(k, v []byte) error {
 		c, err := decodeCollection(string(k), v)

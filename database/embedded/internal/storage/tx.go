@@ -20,10 +20,10 @@ const MaxDocument = 16 << 20
 // Tx is a view of the store, and inside Update and Alter the means to change
 // it. What it returns is valid until it ends.
 type Tx struct {
-	bolt     *bolt.Tx
-	cat      *catalog
-	writable bool
-	undo     []change
+	bolt   *bolt.Tx
+	cat    *catalog
+	undo   []change
+	broken error // a step back failed: nothing of this can be committed
 }
 
 // change remembers how to take one step back.

@@ -3,6 +3,7 @@ package storage
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"syscall"
 
@@ -76,10 +77,13 @@ func (s *Store) inTx(run func(*Tx)) error {
 	if err != nil {
 		return fmt.Errorf("begin a write: %w", err)
 	}
-	tx := &Tx{bolt: btx, cat: s.cat.Load(), writable: true}
+	tx := &Tx{bolt: btx, cat: s.cat.Load()}
 	base := tx.cat
 	err = protect(func() error {
 		run(tx)
+		if tx.broken != nil {
+			return tx.broken
+		}
 		if len(tx.undo) == 0 {
 			return btx.Rollback()
 		}
@@ -121,10 +125,23 @@ func (tx *Tx) attempt(fn func(*Tx) error) error {
 		return nil
 	}
 	if undoErr := tx.RollbackTo(mark); undoErr != nil {
-		// The group cannot be committed with half a write in it.
-		panic(undoErr)
+		// The group must not be committed with half a write in it.
+		tx.broken = errors.Join(tx.broken, undoErr)
 	}
 	return err
+}
+
+// panicError is a panic that was caught. The stack is for the log only.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("internal failure: %v", e.value) }
+
+// LogValue tells the log where it happened.
+func (e *panicError) LogValue() slog.Value {
+	return slog.StringValue(fmt.Sprintf("%v\n%s", e.value, e.stack))
 }
 
 // protect turns a panic into an error, so that one request cannot end the
@@ -132,7 +149,7 @@ func (tx *Tx) attempt(fn func(*Tx) error) error {
 func protect(fn func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("internal failure: %v\n%s", p, debug.Stack())
+			err = &panicError{value: p, stack: debug.Stack()}
 		}
 	}()
 	return fn()

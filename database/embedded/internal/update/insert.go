@@ -43,6 +43,9 @@ func (u *Update) Insert(query *filter.Filter, c Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if bsonval.Depth(bsonval.Doc(doc)) > bsonval.MaxDepth {
+		return nil, mongoerr.New(mongoerr.Overflow, "the document would exceed the maximum nesting of %d", bsonval.MaxDepth)
+	}
 	id, ok := bsonval.Lookup(doc, "_id")
 	if !ok {
 		id = bsonval.NewObjectID()

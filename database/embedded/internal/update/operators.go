@@ -63,6 +63,9 @@ func rename(root *node, from, to []string) error {
 		return nil
 	}
 	v := n.value()
+	if len(to)+bsonval.Depth(v) > bsonval.MaxDepth {
+		return mongoerr.New(mongoerr.Overflow, "renaming to '%s' would exceed the maximum nesting of %d", strings.Join(to, "."), bsonval.MaxDepth)
+	}
 	root.unset(from)
 	return root.setAt(to, v)
 }

@@ -95,6 +95,10 @@ func (u *Update) parseOperator(name string, fields bsonval.Value) error {
 		if err := u.checkPath(op.path); err != nil {
 			return err
 		}
+		// One level more, for operators that put the value into an array.
+		if len(op.path)+1+bsonval.Depth(arg) > bsonval.MaxDepth {
+			return mongoerr.New(mongoerr.Overflow, "the update of '%s' would exceed the maximum nesting of %d", key, bsonval.MaxDepth)
+		}
 		if name == "$rename" {
 			to, ok := arg.StringValueOK()
 			if !ok {
@@ -112,9 +116,6 @@ func (u *Update) parseOperator(name string, fields bsonval.Value) error {
 
 func (u *Update) checkPath(path []string) error {
 	name := strings.Join(path, ".")
-	if len(path) > bsonval.MaxDepth/2 {
-		return mongoerr.New(mongoerr.Overflow, "update path is too deep")
-	}
 	for i, part := range path {
 		switch {
 		case part == "":
