@@ -2,6 +2,7 @@ package repositories
 
 import (
 	"context"
+	"errors"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -62,7 +63,7 @@ func (r *Versions) last(ctx context.Context, workflowID string) (int, error) {
 	}
 	err := r.coll.FindOne(ctx, ofWorkflow(workflowID),
 		options.FindOne().SetSort(newestVersion()).SetProjection(fields("version"))).Decode(&doc)
-	if err == mongo.ErrNoDocuments { //nolint:errorlint // the driver returns it as it is
+	if errors.Is(err, mongo.ErrNoDocuments) {
 		return 0, nil
 	}
 	return doc.Number, err

@@ -129,7 +129,9 @@ func (e *WorkflowExecutor) await(ctx context.Context, s *runSession, atMost time
 	case <-s.done:
 	case <-timer.C:
 	case <-ctx.Done():
-		return models.Run{}, ctx.Err()
+		return models.Run{}, &models.Error{
+			Op: "services.WorkflowExecutor.await", Kind: models.Unavailable, Msg: "the run goes on; read its state later", Err: ctx.Err(),
+		}
 	}
 	return s.snapshot(), nil
 }

@@ -46,7 +46,7 @@ func (s *runSession) noteValues(w *nodeWork, change applier.Change, state applie
 		w.note(s, change)
 	}
 	if w.failure == "" {
-		w.failure = s.lostValues(w.step.NodeID, v, state)
+		w.failure = s.lostValues(w.step.NodeID, state)
 	}
 	if w.failure != "" {
 		return
@@ -97,7 +97,7 @@ func (s *runSession) dropUnlisted(nodeID string, v *kinds.Values) {
 
 // lostValues tells when values were typed for a run that another process had
 // to finish, and are neither known any more nor in the cluster.
-func (s *runSession) lostValues(nodeID string, v *kinds.Values, state applier.ValuesState) string {
+func (s *runSession) lostValues(nodeID string, state applier.ValuesState) string {
 	if s.recovered == nil || s.recovered[nodeID].Status == models.NodeCompleted {
 		return ""
 	}

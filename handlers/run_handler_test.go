@@ -1,0 +1,122 @@
+package handlers_test
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+	"github.com/stretchr/testify/require"
+
+	"github.com/kubeorch/core/handlers"
+	"github.com/kubeorch/core/models"
+)
+
+// fakeRuns answers a run with what run returns and notes what it was asked.
+type fakeRuns struct {
+	run   func(typed models.TriggerData) (models.Run, error)
+	limit int
+}
+
+func (f *fakeRuns) Run(_ context.Context, _, _ string, typed models.TriggerData) (models.Run, error) {
+	return f.run(typed)
+}
+
+func (f *fakeRuns) List(_ context.Context, _, _ string, limit int) ([]models.Run, error) {
+	f.limit = limit
+	return []models.Run{}, nil
+}
+
+func (f *fakeRuns) Get(_ context.Context, _, _, runID string) (models.Run, error) {
+	return models.Run{ID: runID}, nil
+}
+
+func (f *fakeRuns) Cancel(context.Context, string, string, string) error {
+	return &models.Error{Kind: models.Conflict, Msg: "the run has ended already"}
+}
+
+func serveRuns(f *fakeRuns) http.Handler {
+	h, e := handlers.NewRun(f), gin.New()
+	log := slog.New(slog.DiscardHandler)
+	e.POST("/run", handlers.Handle(log, h.Start))
+	e.GET("/runs", handlers.Handle(log, h.List))
+	e.GET("/runs/:runId", handlers.Handle(log, h.Get))
+	e.POST("/runs/:runId/cancel", handlers.Handle(log, h.Cancel))
+	return e
+}
+
+func ask(t *testing.T, h http.Handler, method, path, body string) (status int, answer map[string]any) {
+	t.Helper()
+	req := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
+	req.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, req)
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &answer), w.Body.String())
+	return w.Code, answer
+}
+
+func TestRunAnswers(t *testing.T) {
+	t.Parallel()
+	const body = `{"trigger_data":{"secrets":{"n1":{"password":"hunter22"}},"envVars":{"n2":{}}}}`
+	logs := []string{"[10:00:00] applied"}
+	for name, tc := range map[string]struct {
+		body   string
+		run    models.Run
+		status int
+		want   map[string]any
+	}{
+		"completed": {body, models.Run{ID: "r", Status: models.RunCompleted, Logs: logs}, 200,
+			map[string]any{"message": "workflow applied", "run_id": "r", "status": "completed", "logs": []any{logs[0]}}},
+		"still running": {body, models.Run{ID: "r", Status: models.RunRunning, Logs: []string{}}, 200,
+			map[string]any{"message": "workflow is being applied", "run_id": "r", "status": "running", "logs": []any{}}},
+		"cancelled": {body, models.Run{ID: "r", Status: models.RunCancelled, Logs: []string{}}, 200,
+			map[string]any{"message": "run cancelled", "run_id": "r", "status": "cancelled", "logs": []any{}}},
+		"failed": {body, models.Run{ID: "r", Status: models.RunFailed, Error: "no quota", Logs: logs}, 500,
+			map[string]any{"error": "no quota", "message": "no quota",
+				"details": map[string]any{"run_id": "r", "status": "failed", "logs": []any{logs[0]}}}},
+		"without a body": {"", models.Run{ID: "r", Status: models.RunCompleted, Logs: logs}, 200,
+			map[string]any{"message": "workflow applied", "run_id": "r", "status": "completed", "logs": []any{logs[0]}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := &fakeRuns{run: func(typed models.TriggerData) (models.Run, error) {
+				if tc.body != "" {
+					require.Equal(t, "hunter22", typed.Secrets["n1"]["password"].Reveal())
+				}
+				return tc.run, nil
+			}}
+			status, got := ask(t, serveRuns(f), "POST", "/run", tc.body)
+			require.Equal(t, tc.status, status)
+			require.Equal(t, tc.want, got)
+		})
+	}
+}
+
+func TestTypedValuesAreNotEchoed(t *testing.T) {
+	t.Parallel()
+	f := &fakeRuns{}
+	status, got := ask(t, serveRuns(f), "POST", "/run", `{"trigger_data":{"secrets":{"n1":{"password":{"hunter22":"hunter22"}}}}}`)
+	require.Equal(t, http.StatusBadRequest, status)
+	require.NotContains(t, got["error"], "hunter22")
+}
+
+func TestRunsAreListedAndCancelled(t *testing.T) {
+	t.Parallel()
+	f := &fakeRuns{}
+	h := serveRuns(f)
+	for query, want := range map[string]int{"": 10, "?limit=100": 100, "?limit=101": 10, "?limit=0": 10, "?limit=x": 10} {
+		status, got := ask(t, h, "GET", "/runs"+query, "")
+		require.Equal(t, http.StatusOK, status)
+		require.Equal(t, []any{}, got["runs"])
+		require.Equal(t, want, f.limit, query)
+	}
+	status, got := ask(t, h, "GET", "/runs/r7", "")
+	require.Equal(t, http.StatusOK, status)
+	require.Equal(t, "r7", got["id"])
+	status, _ = ask(t, h, "POST", "/runs/r7/cancel", "")
+	require.Equal(t, http.StatusConflict, status)
+}
