@@ -49,6 +49,12 @@ func ensureNodes(ctx context.Context, client kubernetes.Interface, n, kubeletPor
 	return nil
 }
 
+// releaseNodes frees the nodes from a kwok that was killed: the next one would
+// not touch them until its leases have run out.
+func releaseNodes(ctx context.Context, client kubernetes.Interface) error {
+	return client.CoordinationV1().Leases(corev1.NamespaceNodeLease).DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{})
+}
+
 // newNode is a machine large enough for any test; what exceeds it is
 // unschedulable.
 func newNode(name string) *corev1.Node {

@@ -149,6 +149,9 @@ func (c *cluster) populate(ctx context.Context) error {
 	if err := ensureNodes(ctx, c.client, c.opts.nodes, c.ports.Kubelet); err != nil {
 		return fmt.Errorf("nodes: %w", err)
 	}
+	if err := releaseNodes(ctx, c.client); err != nil {
+		return fmt.Errorf("node leases: %w", err)
+	}
 	return resetProbe(ctx, c.client)
 }
 

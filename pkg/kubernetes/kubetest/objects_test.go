@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -97,6 +98,26 @@ func TestLoadBalancersGetAnAddressOnRequest(t *testing.T) {
 	service, err := services.Get(t.Context(), "pending", metav1.GetOptions{})
 	require.NoError(t, err)
 	require.Empty(t, service.Status.LoadBalancer.Ingress)
+}
+
+func TestIngressesGetAnAddressOnRequest(t *testing.T) {
+	t.Parallel()
+	c := shared.Cluster(t)
+	ingresses := c.Client().NetworkingV1().Ingresses(c.Namespace(t))
+	_, err := ingresses.Create(t.Context(), &networkingv1.Ingress{
+		ObjectMeta: metav1.ObjectMeta{Name: "web", Annotations: map[string]string{"devcluster.kubeorch.io/ingress": "true"}},
+		Spec: networkingv1.IngressSpec{DefaultBackend: &networkingv1.IngressBackend{
+			Service: &networkingv1.IngressServiceBackend{Name: "web", Port: networkingv1.ServiceBackendPort{Number: 80}},
+		}},
+	}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	kubetest.Eventually(t, "an address", func(ctx context.Context) error {
+		ingress, err := ingresses.Get(ctx, "web", metav1.GetOptions{})
+		if err == nil && len(ingress.Status.LoadBalancer.Ingress) == 0 {
+			err = fmt.Errorf("no address")
+		}
+		return err
+	})
 }
 
 func TestGreetingsAreDelivered(t *testing.T) {

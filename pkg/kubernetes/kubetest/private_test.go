@@ -41,7 +41,9 @@ func TestDataAndAddressSurviveStopAndCrash(t *testing.T) {
 		_, err = c.Client().CoreV1().ConfigMaps("default").Get(t.Context(), "kept", metav1.GetOptions{})
 		require.NoError(t, err)
 	}
-	deploy(t, c.Cluster, c.Namespace(t), template(""), 1)
+	namespace := c.Namespace(t)
+	deploy(t, c.Cluster, namespace, template(""), 1)
+	kubetest.Eventually(t, "a ready deployment", deploymentReady(c.Cluster, namespace))
 }
 
 // processesOf lists the command lines that mention dir.
