@@ -41,7 +41,7 @@ func (u *up) start() error {
 	}
 	defer logs.Close()
 	args := append([]string{"up", "--stop-with-stdin", "--dir", u.dir}, u.args...)
-	u.cmd = exec.Command(binary, args...) //nolint:gosec // the binary of this repository, or what DEVCLUSTER_BIN says
+	u.cmd = exec.Command(binary, args...) //nolint:gosec,noctx // our own binary, or DEVCLUSTER_BIN; it ends by stop
 	u.cmd.Stderr = logs
 	if u.stdin, err = u.cmd.StdinPipe(); err != nil {
 		return err
