@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/applier"
 	"github.com/kubeorch/core/services/plan"
@@ -60,15 +62,17 @@ func (e *WorkflowExecutor) prepare(ctx context.Context, s *runSession) error {
 	if err != nil {
 		return err
 	}
-	start := models.RunStart{At: s.run.StartedAt, Version: v.Number, Inventory: union(before, planned(s))}
-	if err := e.deps.Workflows.StartRun(ctx, s.run.WorkflowID, start); err != nil {
-		return err
-	}
 	s.mu.Lock()
 	s.version = v.Number
 	s.mu.Unlock()
 	s.logf("applying version %d, %d nodes, to cluster %s", v.Number, len(graph.Nodes), s.run.Cluster)
-	return e.deps.Runs.Record(ctx, s.run.ID, e.lease, s.progress())
+	start := models.RunStart{At: s.run.StartedAt, Version: v.Number, Inventory: union(before, planned(s))}
+	// Both are to be on disk before anything is applied; at once, they share
+	// a commit.
+	var group errgroup.Group
+	group.Go(func() error { return e.deps.Workflows.StartRun(ctx, s.run.WorkflowID, start) })
+	group.Go(func() error { return e.deps.Runs.Record(ctx, s.run.ID, e.lease, s.progress()) })
+	return group.Wait()
 }
 
 func ensureNamespaces(ctx context.Context, s *runSession, t clusterTarget) error {

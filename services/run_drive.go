@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/kubeorch/core/models"
 )
 
@@ -158,16 +160,26 @@ func (e *WorkflowExecutor) finish(ctx context.Context, s *runSession, status, me
 		return
 	}
 	if s.run.Action == models.RunDeploy {
-		err := e.deps.Workflows.CountResult(ctx, s.run.WorkflowID, status == models.RunCompleted)
-		if version := s.snapshot().Version; version > 0 {
-			err = errors.Join(err, e.deps.Versions.SetRunStatus(ctx, s.run.WorkflowID, version, versionStatus(status)))
-		}
-		if err != nil {
+		if err := e.count(ctx, s, status); err != nil {
 			e.deps.Log.ErrorContext(ctx, "a run could not be counted", "run", s.run.ID, "err", err)
 		}
 	}
 	e.deps.Watch(s.run.WorkflowID)
 	e.deps.Log.InfoContext(ctx, "run ended", "run", s.run.ID, "workflow", s.run.WorkflowID, "status", status)
+}
+
+// count adds the result of a run to its workflow and to its version.
+func (e *WorkflowExecutor) count(ctx context.Context, s *runSession, status string) error {
+	var group errgroup.Group
+	group.Go(func() error {
+		return e.deps.Workflows.CountResult(ctx, s.run.WorkflowID, status == models.RunCompleted)
+	})
+	if version := s.snapshot().Version; version > 0 {
+		group.Go(func() error {
+			return e.deps.Versions.SetRunStatus(ctx, s.run.WorkflowID, version, versionStatus(status))
+		})
+	}
+	return group.Wait()
 }
 
 // versionStatus maps to the fewer states that a version can have.
