@@ -170,8 +170,8 @@ func (m *ResourceWatcherManager) decide(id string) {
 		m.mu.Unlock()
 		return
 	}
-	idle := m.keep - time.Since(in.last)
-	if in.holds == 0 && idle <= 0 {
+	held, idle := in.holds > 0, m.keep-time.Since(in.last)
+	if !held && idle <= 0 {
 		delete(m.interest, id)
 		m.mu.Unlock()
 		m.detach(id, in)
@@ -180,7 +180,7 @@ func (m *ResourceWatcherManager) decide(id string) {
 	stale := in.stale
 	in.stale = false
 	m.mu.Unlock()
-	if in.holds == 0 {
+	if !held {
 		m.queue.Add(id, idle)
 	}
 	if !stale {

@@ -93,7 +93,7 @@ func TestManagerEndsWatchesThatNobodyNeeds(t *testing.T) {
 	w.ResourceWatcherManager.mu.Unlock()
 
 	w.api.Set("configmaps", w.object("cm", nil))
-	w.Watch(w.wf.ID)
+	defer w.Hold(w.wf.ID)()
 	w.becomes("cm", "created")
 }
 

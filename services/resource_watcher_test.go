@@ -110,39 +110,49 @@ type watched struct {
 	*watchedStore
 	t   *testing.T
 	api *watchtest.API
+	in  string // the namespace of the nodes
 }
 
 // watchNodes starts a manager for a workflow with the given nodes: id, type,
 // and stored state, which may be empty.
 func watchNodes(t *testing.T, nodes ...[3]string) *watched {
 	t.Helper()
-	w := &watched{t: t, api: watchtest.New(t), watchedStore: &watchedStore{secrets: map[string]bool{}}}
+	w := &watched{t: t, api: watchtest.New(t), in: "shop"}
+	w.draw(nodes)
+	w.run(WatchThrough(func(_ context.Context, owner, cluster string) (*watchtest.API, error) {
+		if owner != "ann" || cluster != "c1" {
+			return nil, &models.Error{Kind: models.NotFound}
+		}
+		w.watchedStore.mu.Lock()
+		defer w.watchedStore.mu.Unlock()
+		return w.api, nil
+	}))
+	return w
+}
+
+func (w *watched) draw(nodes [][3]string) {
+	w.watchedStore = &watchedStore{secrets: map[string]bool{}}
 	w.wf = models.Workflow{ID: models.NewID(), OwnerID: "ann", ClusterID: "c1", Status: models.WorkflowPublished}
 	for _, n := range nodes {
-		data := models.Data{"name": n[0], "namespace": "shop"}
+		data := models.Data{"name": n[0], "namespace": w.in}
 		if n[2] != "" {
 			data[models.StatusKey] = map[string]any{"state": n[2]}
 		}
 		w.wf.Nodes = append(w.wf.Nodes, models.Node{ID: n[0], Type: n[1], Data: data})
 	}
+}
+
+func (w *watched) run(connect ConnectWatch) {
+	w.t.Helper()
 	w.ResourceWatcherManager = NewResourceWatcherManager(WatcherDeps{
-		Workflows: w.watchedStore, Events: w.watchedStore, Log: slog.New(slog.DiscardHandler),
-		Connect: WatchThrough(func(_ context.Context, owner, cluster string) (*watchtest.API, error) {
-			if owner != "ann" || cluster != "c1" {
-				return nil, &models.Error{Kind: models.NotFound}
-			}
-			w.watchedStore.mu.Lock()
-			defer w.watchedStore.mu.Unlock()
-			return w.api, nil
-		}),
+		Workflows: w.watchedStore, Events: w.watchedStore, Log: slog.New(slog.NewTextHandler(w.t.Output(), nil)), Connect: connect,
 	})
-	w.Start(t.Context())
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), watcherPatience)
+	w.Start(w.t.Context())
+	w.t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(w.t.Context()), watcherPatience)
 		defer cancel()
-		require.NoError(t, w.Stop(ctx))
+		require.NoError(w.t, w.Stop(ctx))
 	})
-	return w
 }
 
 // object returns an object of a node of the workflow with more fields.
@@ -150,7 +160,7 @@ func (w *watched) object(node string, more map[string]any) map[string]any {
 	o := map[string]any{
 		"apiVersion": "v1", "kind": "Any",
 		"metadata": map[string]any{
-			"name": node, "namespace": "shop", "generation": int64(1),
+			"name": node, "namespace": w.in, "generation": int64(1),
 			"labels": map[string]any{"managed-by": "kubeorch", plan.WorkflowLabel: w.wf.ID, plan.NodeIDLabel: node},
 		},
 	}
