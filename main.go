@@ -8,9 +8,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
+
+	"k8s.io/klog/v2"
 
 	"github.com/kubeorch/core/utils/config"
 	"github.com/kubeorch/core/utils/logging"
@@ -32,6 +35,9 @@ func main() {
 	// The first signal begins an orderly stop; a second one then ends the
 	// process in the usual way.
 	context.AfterFunc(ctx, stop)
+	// client-go logs by itself, in a format of its own. What matters of it
+	// reaches our log as the errors of its calls.
+	klog.SetSlogLogger(slog.New(slog.DiscardHandler))
 	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp):

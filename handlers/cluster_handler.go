@@ -42,7 +42,8 @@ type Cluster struct{ svc clusters }
 func NewCluster(svc clusters) *Cluster { return &Cluster{svc} }
 
 // Create answers POST /clusters. The cluster is stored even when its test
-// fails; status tells.
+// fails. The answer's status is the outcome of that test, connected or error,
+// and the cluster's own one tells what kind of failure it was.
 func (h *Cluster) Create(c *gin.Context) error {
 	var in models.ClusterInput
 	if err := decode(c, &in); err != nil {
@@ -52,11 +53,11 @@ func (h *Cluster) Create(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	msg := "cluster added and connected"
+	msg, status := "cluster added and connected", models.ClusterConnected
 	if cl.LastError != "" {
-		msg = "cluster added, but the connection failed: " + cl.LastError
+		msg, status = "cluster added, but the connection failed: "+cl.LastError, models.ClusterError
 	}
-	c.JSON(http.StatusCreated, gin.H{"message": msg, "cluster": cl, "status": cl.Status})
+	c.JSON(http.StatusCreated, gin.H{"message": msg, "cluster": cl, "status": status})
 	return nil
 }
 
