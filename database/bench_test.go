@@ -2,6 +2,8 @@ package database_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -25,6 +27,27 @@ func filled(b *testing.B) *mongo.Collection {
 		b.Fatal(err)
 	}
 	return coll
+}
+
+// BenchmarkFloor is what a commit cannot be faster than: the page and then its
+// root are written and synced.
+func BenchmarkFloor(b *testing.B) {
+	f, err := os.Create(filepath.Join(b.TempDir(), "floor"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	page := make([]byte, 4096)
+	for b.Loop() {
+		for at := range int64(2) {
+			if _, err := f.WriteAt(page, at*4096); err != nil {
+				b.Fatal(err)
+			}
+			if err := f.Sync(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
 }
 
 func BenchmarkInsert(b *testing.B) {

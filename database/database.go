@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"reflect"
 	"time"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
@@ -59,9 +61,13 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 }
 
 func connect(ctx context.Context, o *options.ClientOptions, name string, store *embedded.Store) (*DB, error) {
-	// Nested documents of unknown shape become maps, which encode as JSON
-	// objects; empty lists and maps are stored as such and not as null.
-	o.SetBSONOptions(&options.BSONOptions{DefaultDocumentM: true, NilSliceAsEmpty: true, NilMapAsEmpty: true})
+	// Documents and lists of unknown shape become map[string]any and []any,
+	// so that no type of the driver leaves the repositories; nil lists and maps
+	// are stored as empty and not as null.
+	types := bson.NewRegistry()
+	types.RegisterTypeMapEntry(bson.TypeArray, reflect.TypeFor[[]any]())
+	o.SetRegistry(types)
+	o.SetBSONOptions(&options.BSONOptions{DefaultDocumentMap: true, NilSliceAsEmpty: true, NilMapAsEmpty: true})
 	o.SetAppName("kubeorch")
 	if o.ServerSelectionTimeout == nil {
 		o.SetServerSelectionTimeout(selectionTime)

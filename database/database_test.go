@@ -34,7 +34,7 @@ func TestDatabaseServesTheDriver(t *testing.T) {
 	err = runs.FindOneAndUpdate(ctx, bson.M{"workflow_id": "w1", "status": "completed"}, bson.M{"$set": bson.M{"status": "done"}},
 		options.FindOneAndUpdate().SetReturnDocument(options.After)).Decode(&got)
 	require.NoError(t, err)
-	require.Equal(t, bson.M{"_id": "r1", "workflow_id": "w1", "status": "done", "n": int32(3), "a": bson.M{"b": "x"}}, got)
+	require.Equal(t, bson.M{"_id": "r1", "workflow_id": "w1", "status": "done", "n": int32(3), "a": map[string]any{"b": "x"}}, got)
 	n, err := runs.CountDocuments(ctx, bson.M{})
 	require.NoError(t, err)
 	require.EqualValues(t, 1, n)
@@ -138,7 +138,7 @@ func TestEncoding(t *testing.T) {
 	require.NoError(t, err)
 	var out node
 	require.NoError(t, coll.FindOne(t.Context(), bson.M{"_id": "n"}).Decode(&out))
-	require.Equal(t, bson.M{"a.b": bson.M{"$c": bson.A{bson.M{"d": "e"}}}}, out.Data)
+	require.Equal(t, in.Data, out.Data)
 	require.Equal(t, []string{}, out.List)
 	require.Equal(t, map[string]any{}, out.Map)
 }

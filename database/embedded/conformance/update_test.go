@@ -212,7 +212,7 @@ func TestUpserts(t *testing.T) {
 	require.EqualValues(t, 1, res.UpsertedID)
 	got := bson.M{}
 	require.NoError(t, coll.FindOne(t.Context(), bson.M{"_id": 1}).Decode(&got))
-	require.Equal(t, bson.M{"_id": int32(1), "k": bson.M{"l": "x"}, "e": true, "v": int32(1), "made": true, "c": int32(2)}, got)
+	require.Equal(t, bson.M{"_id": int32(1), "k": map[string]any{"l": "x"}, "e": true, "v": int32(1), "made": true, "c": int32(2)}, got)
 
 	res, err = coll.UpdateOne(t.Context(), bson.M{"_id": 1}, doc(t, `{"$setOnInsert": {"made": false}, "$inc": {"c": 2}}`), upsert)
 	require.NoError(t, err)

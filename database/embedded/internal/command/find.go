@@ -120,8 +120,8 @@ func (s *Server) open(ctx context.Context, tx *storage.Tx, c *cursor, q search) 
 	if q.limit > 0 {
 		keep = int(min(q.limit+q.skip, 1<<31))
 	}
-	docs, err := sorted(ctx, tx, scan, query.NewSorter(q.sort, keep))
-	c.src = &listSource{docs: docs}
+	docs, err := sorted(ctx, tx, scan, query.NewSorter(q.sort, keep, c.projection))
+	c.src, c.projection = &listSource{docs: docs}, nil
 	return err
 }
 

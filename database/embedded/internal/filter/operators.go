@@ -70,8 +70,16 @@ func parseRange(name string, arg bsonval.Value, leaf func(Predicate) node) (node
 	if arg.Type == bsoncore.TypeRegex {
 		return nil, mongoerr.New(mongoerr.BadValue, "Can't have RegEx as arg to predicate over field '%s'.", name)
 	}
-	ops := map[string]Op{"$gt": Gt, "$gte": Gte, "$lt": Lt, "$lte": Lte}
-	return leaf(Predicate{Op: ops[name], Arg: arg}), nil
+	p := Predicate{Op: Gt, Arg: arg}
+	switch name {
+	case "$gte":
+		p.Op = Gte
+	case "$lt":
+		p.Op = Lt
+	case "$lte":
+		p.Op = Lte
+	}
+	return leaf(p), nil
 }
 
 func parseIn(name string, arg bsonval.Value, leaf func(Predicate) node) (node, error) {

@@ -78,13 +78,13 @@ func TestCloseWakesSleepers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a, b := New()
-		errs := make(chan error, 3)
-		go func() { _, err := a.Read(make([]byte, 1)); errs <- err }()
-		go func() { _, err := b.Read(make([]byte, 1)); errs <- err }()
+		errA, errB := make(chan error, 1), make(chan error, 1)
+		go func() { _, err := a.Read(make([]byte, 1)); errA <- err }()
+		go func() { _, err := b.Read(make([]byte, 1)); errB <- err }()
 		synctest.Wait()
 		require.NoError(t, b.Close())
-		require.ErrorIs(t, <-errs, io.EOF)
-		require.ErrorIs(t, <-errs, io.ErrClosedPipe)
+		require.ErrorIs(t, <-errA, io.EOF)
+		require.ErrorIs(t, <-errB, io.ErrClosedPipe)
 	})
 }
 

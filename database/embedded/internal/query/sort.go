@@ -17,6 +17,7 @@ const maxSortBytes = 100 << 20
 type Sorter struct {
 	fields []bsonval.IndexField
 	limit  int // 0: none
+	show   *Projection
 	rows   rows
 	bytes  int
 	count  int
@@ -48,9 +49,11 @@ func compareRows(a, b row) int {
 	return a.seq - b.seq
 }
 
-// NewSorter returns a sorter by fields; limit 0 means all.
-func NewSorter(fields []bsonval.IndexField, limit int) *Sorter {
-	return &Sorter{fields: fields, limit: limit}
+// NewSorter returns a sorter by fields; limit 0 means all. It keeps of each
+// document what show leaves of it, since large documents in long lists are
+// mostly not asked for whole.
+func NewSorter(fields []bsonval.IndexField, limit int, show *Projection) *Sorter {
+	return &Sorter{fields: fields, limit: limit, show: show}
 }
 
 // Add takes a copy of doc.
@@ -64,7 +67,7 @@ func (s *Sorter) Add(doc []byte) error {
 		s.bytes -= len(s.rows[0].doc) + len(s.rows[0].key)
 		heap.Pop(&s.rows)
 	}
-	r.doc = bytes.Clone(doc)
+	r.doc = s.show.Append(nil, doc)
 	s.bytes += len(r.doc) + len(r.key)
 	if s.bytes > maxSortBytes {
 		return mongoerr.New(mongoerr.QueryMemoryExceeded, "Sort exceeded memory limit of %d bytes", maxSortBytes)

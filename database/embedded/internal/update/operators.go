@@ -23,12 +23,32 @@ type target struct {
 	c      Context
 }
 
-func operators() map[string]operator {
-	return map[string]operator{
-		"$set": set, "$setOnInsert": set, "$unset": nil,
-		"$inc": arithmetic, "$mul": arithmetic, "$min": minimum, "$max": maximum, "$currentDate": currentDate,
-		"$push": push, "$addToSet": addToSet, "$pull": pull, "$pullAll": pullAll, "$pop": pop,
+// operatorFor returns nil for names that are no operator, and for $unset and
+// $rename, which are not about the value.
+func operatorFor(name string) operator {
+	switch name {
+	case "$set", "$setOnInsert":
+		return set
+	case "$inc", "$mul":
+		return arithmetic
+	case "$min":
+		return minimum
+	case "$max":
+		return maximum
+	case "$currentDate":
+		return currentDate
+	case "$push":
+		return push
+	case "$addToSet":
+		return addToSet
+	case "$pull":
+		return pull
+	case "$pullAll":
+		return pullAll
+	case "$pop":
+		return pop
 	}
+	return nil
 }
 
 func applyAt(root *node, op operation, path []string, c Context) error {
@@ -43,7 +63,7 @@ func applyAt(root *node, op operation, path []string, c Context) error {
 	if n := root.find(path); n != nil {
 		t.cur, t.exists = n.value(), true
 	}
-	v, write, err := operators()[op.name](t)
+	v, write, err := operatorFor(op.name)(t)
 	if err != nil || !write {
 		return err
 	}

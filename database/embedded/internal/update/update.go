@@ -80,7 +80,7 @@ func (u *Update) parseReplacement(doc []byte, arrayFilters []bsonval.Value) erro
 }
 
 func (u *Update) parseOperator(name string, fields bsonval.Value) error {
-	if _, ok := operators()[name]; !ok && name != "$rename" {
+	if operatorFor(name) == nil && name != "$unset" && name != "$rename" {
 		if !strings.HasPrefix(name, "$") {
 			return mongoerr.New(mongoerr.FailedToParse, "update operators and fields cannot be mixed: '%s'", name)
 		}
