@@ -94,7 +94,7 @@ func Build(g models.Graph, reg *kinds.Registry, opt Options) (*Plan, models.Prob
 	waves, cycles := d.order()
 	problems = append(problems, cycles...)
 	if len(problems) > 0 {
-		return nil, tidy(problems)
+		return nil, tidy(append(problems, d.clashes(problems, reg, opt)...))
 	}
 	steps, problems := d.steps(waves, reg, opt)
 	problems = append(problems, doubles(steps)...)

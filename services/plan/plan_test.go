@@ -163,6 +163,20 @@ func TestTwoNodesMakingTheSameObject(t *testing.T) {
 		`node "c" field name: makes the Secret default/a-env, and so does node "b"`, problems.String())
 }
 
+func TestClashesBesideOtherFaults(t *testing.T) {
+	t.Parallel()
+	g := drawGraph("a:deployment b:deployment c:configmap d:configmap e:job")
+	g.Nodes[1].Data["name"], g.Nodes[1].Data["image"] = "a", ""
+	g.Nodes[3].Data["name"] = "c"
+	g.Nodes[4].Data["name"] = "a"
+	_, problems := Build(g, registry(t), Options{})
+	require.Equal(t, `node "a" field name: makes the deployment default/a, and so does node "b"; `+
+		`node "b" field image: is required; `+
+		`node "b" field name: makes the deployment default/a, and so does node "a"; `+
+		`node "c" field name: makes the ConfigMap default/c, and so does node "d"; `+
+		`node "d" field name: makes the ConfigMap default/c, and so does node "c"`, problems.String())
+}
+
 func TestEdgeIDs(t *testing.T) {
 	t.Parallel()
 	g := drawGraph("a:job b:job c:job a>b" + " a>b a>c")

@@ -113,6 +113,45 @@ func doubles(steps []Step) (p models.Problems) {
 	return p
 }
 
+// clashes reports, in a drawing with the given problems, the objects that two
+// nodes would make. What a faulty node makes cannot be rendered; it is told by
+// its type and name.
+func (d *drawing) clashes(found models.Problems, reg *kinds.Registry, opt Options) models.Problems {
+	faulty := make(map[string]bool)
+	for _, one := range found {
+		faulty[one.Node] = true
+	}
+	sound := slices.DeleteFunc(slices.Clone(d.ids), func(id string) bool { return faulty[id] })
+	steps, _ := d.steps([][]string{sound}, reg, opt)
+	return append(doubles(steps), d.namesakes(faulty)...)
+}
+
+// namesakes reports nodes of one type and name, at least one of them faulty.
+func (d *drawing) namesakes(faulty map[string]bool) (p models.Problems) {
+	first := make(map[[3]string]string)
+	for _, id := range d.ids {
+		n := d.nodes[id]
+		if n.Name == "" || n.Type == kinds.TypePlugin { // a plugin's kind is not in its type
+			continue
+		}
+		key := [3]string{n.Type, n.Namespace, n.Name}
+		other, taken := first[key]
+		if !taken {
+			first[key] = id
+			continue
+		}
+		if faulty[id] || faulty[other] {
+			p = append(p, namesake(id, n, other), namesake(other, n, id))
+		}
+	}
+	return p
+}
+
+func namesake(node string, n *kinds.Node, other string) models.Problem {
+	return models.Problem{Node: node, Field: "name",
+		Message: fmt.Sprintf("makes the %s %s/%s, and so does node %q", n.Type, n.Namespace, n.Name, other)}
+}
+
 func double(node, other string, o *unstructured.Unstructured) models.Problem {
 	return models.Problem{Node: node, Field: "name",
 		Message: fmt.Sprintf("makes the %s %s/%s, and so does node %q", o.GetKind(), o.GetNamespace(), o.GetName(), other)}
