@@ -156,7 +156,7 @@ func TestOverrides(t *testing.T) {
 func TestLargeValues(t *testing.T) {
 	t.Parallel()
 	r := mapRegistry(t, mapText)
-	for _, unit := range []string{"x", "\x00", "é", "😀"} {
+	for _, unit := range []string{"\x00", "😀"} {
 		big := strings.Repeat(unit, 1<<20/len(unit))
 		objs, err := r.Render("core/map", map[string]any{"name": "x", "key": "k", "value": big})
 		require.NoError(t, err)

@@ -58,6 +58,9 @@ func TestClusterTakesWhatCheckAllows(t *testing.T) {
 			n := fx.subject(t)
 			for _, s := range spots(n) {
 				for name, text := range hostileTexts() {
+					if len(text) > 1<<10 && fx.Kind != TypeConfigMap {
+						continue // slow, and the same everywhere
+					}
 					undo := s.put(text)
 					if utf8.ValidString(text) && len(kind.Check(n)) == 0 {
 						require.NoError(t, dryRun(t, cluster, namespace, kind, n), "%s in %s", name, strings.Join(s.path, "."))
