@@ -16,9 +16,20 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/kubeorch/core/pkg/kubernetes/kubetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// shared is the cluster of the tests that only add objects to one.
+var shared kubetest.Shared
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asServer) != "" {
+		beServer()
+		return
+	}
+	goleak.VerifyTestMain(shared.Main(m))
+}
 
 // logBuffer collects what the server logs while it runs.
 type logBuffer struct {
