@@ -17,7 +17,7 @@ import (
 	"github.com/kubeorch/core/services/status"
 )
 
-const watcherPatience = 20 * time.Second
+const watcherPatience = time.Minute
 
 // watchedStore keeps one workflow and what is stored of its nodes.
 type watchedStore struct {

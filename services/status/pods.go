@@ -14,6 +14,7 @@ type Pod struct {
 	Finished  bool // succeeded or failed for good
 	Deleting  bool
 	Problem   *Problem // why it is not ready, where something is wrong
+	Waits     string   // what it waits for, where nothing is wrong
 }
 
 // Problem is what keeps a pod from working, in words for the one who drew it.
@@ -42,9 +43,28 @@ func ExtractPod(u *unstructured.Unstructured) *Pod {
 		}
 	}
 	if !p.Ready && phase != "Succeeded" && !p.Deleting {
-		p.Problem = problemOf(o)
+		if p.Problem = problemOf(o); p.Problem == nil {
+			p.Waits = waitsFor(o)
+		}
 	}
 	return p
+}
+
+// waitsFor words what a healthy pod goes through before it is ready.
+func waitsFor(pod object) string {
+	st := pod.at("status")
+	if st.text("phase") == "Running" {
+		return "running, and the readiness probe has not succeeded yet"
+	}
+	for _, c := range st.list("containerStatuses") {
+		switch c.at("state", "waiting").text("reason") {
+		case "ContainerCreating":
+			return "containers are being created; they may wait for an image or a volume"
+		case "PodInitializing":
+			return "init containers are running"
+		}
+	}
+	return ""
 }
 
 // internLabels copies a pod's labels.

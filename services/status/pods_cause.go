@@ -64,3 +64,15 @@ func rank(p Problem) int {
 	}
 	return 2 // what is left of pods that were replaced
 }
+
+// waitIn returns what a pod waits for, the same one of several texts every
+// time, or nothing.
+func waitIn(pods []*Pod) string {
+	least := ""
+	for _, p := range pods {
+		if p.Waits != "" && (least == "" || p.Waits < least) {
+			least = p.Waits
+		}
+	}
+	return least
+}

@@ -108,6 +108,9 @@ func (w workload) judge(o *Object, pods []*Pod) (state, reason, message string) 
 	case w.ready >= w.desired && w.updated < w.desired:
 		return "partial", "", fmt.Sprintf("%d of %d pods run the new version", w.updated, w.desired)
 	}
+	if waits := waitIn(pods); waits != "" {
+		return "partial", "", w.count() + "; " + waits
+	}
 	return "partial", "", w.count()
 }
 
