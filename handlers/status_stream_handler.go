@@ -50,11 +50,7 @@ func (h *StatusStream) Stream(c *gin.Context) error {
 		return err
 	}
 	s := openStream(c)
-	if s.event(sub.Position(), models.EventMetadata, w) != nil { // the reader is gone
-		s.close()
-		sub.Close()
-		return nil
-	}
+	_ = s.event(sub.Position(), models.EventMetadata, w) // a reader that is gone is found out soon
 	s.serve(c.Request.Context(), func(ctx context.Context) {
 		defer sub.Close()
 		defer h.watching.Hold(id)()

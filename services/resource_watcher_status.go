@@ -3,8 +3,6 @@ package services
 import (
 	"time"
 
-	"k8s.io/apimachinery/pkg/runtime/schema"
-
 	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/services/status"
 )
@@ -153,19 +151,4 @@ func (w *ResourceWatcher) tell(workflowID string, n *trackedNode, next status.St
 		w.log.Error("a status could not be published", "workflow", workflowID, "node", n.id, "err", err)
 	}
 	return nil
-}
-
-// watchedKinds returns the resources that are watched now, for tests and
-// figures.
-func (w *ResourceWatcher) watchedKinds() []schema.GroupVersionResource {
-	w.mu.RLock()
-	defer w.mu.RUnlock()
-	list := make([]schema.GroupVersionResource, 0, len(w.kinds)+1)
-	for r := range w.kinds {
-		list = append(list, r)
-	}
-	if w.pods != nil {
-		list = append(list, pods())
-	}
-	return list
 }

@@ -28,7 +28,6 @@ import (
 // API is an API server that keeps objects of any kind in memory. Its methods
 // may be called from many goroutines.
 type API struct {
-	url  string
 	dyn  dynamic.Interface
 	meta metadata.Interface
 	done chan struct{}
