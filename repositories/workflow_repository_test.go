@@ -125,6 +125,23 @@ func TestSaveKeepsWhatTheServerOwns(t *testing.T) {
 	require.Greater(t, got.Seq, w.Seq)
 }
 
+func TestStatusesAreCleared(t *testing.T) {
+	t.Parallel()
+	claim := node("n2", nil)
+	claim.Type = "persistentvolumeclaim"
+	w := workflow(node("n1", nil), claim)
+	store := openWorkflows(t, w)
+	status := map[string]any{"state": "x"}
+	for _, id := range []string{"n1", "n2"} {
+		require.NoError(t, store.SetNodeStatus(t.Context(), w.ID, id, status, nil))
+	}
+	require.NoError(t, store.ClearStatuses(t.Context(), w.ID, claim.Type))
+	got, err := store.Get(t.Context(), owner, w.ID)
+	require.NoError(t, err)
+	require.Equal(t, models.Data{}, got.Nodes[0].Data)
+	require.Equal(t, models.Data{models.StatusKey: status}, got.Nodes[1].Data)
+}
+
 // Every status that was acknowledged must be there at the end, although saves
 // replace the nodes all the time.
 func TestNoStatusIsLostToASave(t *testing.T) {

@@ -38,6 +38,18 @@ func (r *Workflows) SetNodeStatus(
 	return translate("repositories.Workflows.SetNodeStatus", "workflow", err)
 }
 
+// ClearStatuses forgets the statuses of all nodes but those of the given
+// types, because their objects are gone. A workflow that is gone is no error.
+func (r *Workflows) ClearStatuses(ctx context.Context, workflowID string, exceptTypes ...string) error {
+	_, err := r.coll.UpdateOne(ctx, present(workflowID),
+		bson.D{
+			{Key: "$unset", Value: bson.D{{Key: "nodes.$[n].data." + models.StatusKey, Value: ""}}},
+			{Key: "$inc", Value: bson.D{{Key: "status_rev", Value: 1}, {Key: "seq", Value: 1}}},
+		},
+		options.UpdateOne().SetArrayFilters([]any{bson.D{{Key: "n.type", Value: bson.D{{Key: "$nin", Value: exceptTypes}}}}}))
+	return translate("repositories.Workflows.ClearStatuses", "workflow", err)
+}
+
 // keepStatuses replaces what the server owns in docs by what is stored for the
 // same node ids, and returns the state of the statuses that it read.
 func (r *Workflows) keepStatuses(ctx context.Context, owner, id string, docs []nodeDocument) (int64, error) {

@@ -64,11 +64,15 @@ func TestArchivingTearsDown(t *testing.T) {
 	svc, archived := r.service(), models.WorkflowArchived
 	w := r.draw("web:deployment svc:service data:persistentvolumeclaim pw:secret svc>web")
 	r.mustRun(w.ID, typedSecret("pw", "password", "abcdef"))
+	require.NoError(t, r.workflows.SetNodeStatus(t.Context(), w.ID, "web", map[string]any{"state": "healthy"}, nil))
 	got, warning, err := svc.Update(t.Context(), ann, w.ID, models.WorkflowPatch{Status: &archived})
 	require.NoError(t, err)
 	require.Equal(t, models.WorkflowArchived, got.Status)
 	require.Contains(t, warning, "PersistentVolumeClaim default/data")
 	require.Equal(t, "PersistentVolumeClaim data", r.cluster.names())
+	shown, err := r.workflows.Get(t.Context(), ann, w.ID)
+	require.NoError(t, err)
+	require.NotContains(t, shown.Nodes[0].Data, models.StatusKey, "what is gone has no status")
 	_, err = r.exec.Run(t.Context(), ann, w.ID, models.TriggerData{})
 	require.Equal(t, models.Invalid, models.KindOf(err))
 

@@ -67,6 +67,7 @@ func (e *WorkflowExecutor) beginTearDown(ctx context.Context, s *runSession) err
 // tearDown deletes what the workflow has in its cluster, in the reverse order
 // of applying.
 func (e *WorkflowExecutor) tearDown(ctx context.Context, s *runSession) error {
+	s.logf("removing the workflow's objects from cluster %s", s.run.Cluster)
 	t, err := e.target(ctx, s.run.OwnerID, s.run.Cluster, s.run.WorkflowID)
 	if err != nil {
 		return err
@@ -89,10 +90,10 @@ func (e *WorkflowExecutor) tearDown(ctx context.Context, s *runSession) error {
 	if serr := e.deps.Workflows.SetInventory(ctx, s.run.WorkflowID, now); serr != nil {
 		return errors.Join(err, serr)
 	}
-	if err == nil {
-		e.forgetSecrets(ctx, s)
+	if err != nil {
+		return err
 	}
-	return err
+	return e.forgetStatuses(ctx, s)
 }
 
 // present returns those of refs that are in the cluster.
@@ -124,12 +125,17 @@ func (s *runSession) keep(claims []applier.Ref, clusters []string) {
 	}
 }
 
-// forgetSecrets shows that the values of Secrets are gone with them.
-func (e *WorkflowExecutor) forgetSecrets(ctx context.Context, s *runSession) {
+// forgetStatuses shows that objects are gone, and the values of Secrets with
+// them.
+func (e *WorkflowExecutor) forgetStatuses(ctx context.Context, s *runSession) error {
+	if err := e.deps.Workflows.ClearStatuses(ctx, s.run.WorkflowID, kinds.TypeClaim); err != nil {
+		return err
+	}
 	created := false
 	for _, n := range s.workflow.Nodes {
 		if n.Type == kinds.TypeSecret {
 			e.show(ctx, s, n.ID, n.Type, map[string]any{"state": "pending", "message": "removed from the cluster"}, &created)
 		}
 	}
+	return nil
 }
