@@ -1,0 +1,36 @@
+package services
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/kubeorch/core/models"
+)
+
+// The decoy must really be compared; a malformed one would be refused at once
+// and tell by the time it takes which addresses exist.
+func TestUnknownAddressTakesAsLong(t *testing.T) {
+	t.Parallel()
+	p := NewPasswords(bcrypt.MinCost)
+	err := bcrypt.CompareHashAndPassword(p.decoy, []byte("secret1"))
+	require.ErrorIs(t, err, bcrypt.ErrMismatchedHashAndPassword)
+	cost, err := bcrypt.Cost(p.decoy)
+	require.NoError(t, err)
+	require.Equal(t, bcrypt.MinCost, cost)
+}
+
+func TestHashingIsBounded(t *testing.T) {
+	t.Parallel()
+	p := NewPasswords(bcrypt.MinCost)
+	for range hashersAtOnce {
+		_, err := p.enter(t.Context())
+		require.NoError(t, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := p.Hash(ctx, models.NewSecret("secret1"))
+	require.Equal(t, models.Unavailable, models.KindOf(err))
+}

@@ -1,0 +1,93 @@
+package services
+
+import (
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/kubeorch/core/models"
+)
+
+func TestTokensRefused(t *testing.T) {
+	t.Parallel()
+	h := openAccounts(t)
+	s, err := h.auth.Register(t.Context(), registration(0))
+	require.NoError(t, err)
+	now := time.Now()
+	good := func() jwt.MapClaims {
+		return jwt.MapClaims{
+			"user_id": s.User.ID, "role": "admin", "sid": "s", "iss": "kubeorch", "auth_time": now.Unix(),
+			"iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(time.Hour).Unix(),
+		}
+	}
+	sign := func(m jwt.SigningMethod, key any, change func(jwt.MapClaims)) string {
+		c := good()
+		if change != nil {
+			change(c)
+		}
+		token, err := jwt.NewWithClaims(m, c).SignedString(key)
+		require.NoError(t, err)
+		return token
+	}
+	key := []byte(testSecret)
+	_, err = h.auth.Authenticate(t.Context(), sign(jwt.SigningMethodHS256, key, nil))
+	require.NoError(t, err, "the form that the cases below spoil")
+
+	for name, token := range map[string]string{
+		"empty":             "",
+		"no token":          "abc",
+		"no algorithm":      sign(jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, nil),
+		"another algorithm": sign(jwt.SigningMethodHS512, key, nil),
+		"another secret":    sign(jwt.SigningMethodHS256, []byte("another secret of the same length, say"), nil),
+		"another issuer":    sign(jwt.SigningMethodHS256, key, func(c jwt.MapClaims) { c["iss"] = "other" }),
+		"no end":            sign(jwt.SigningMethodHS256, key, func(c jwt.MapClaims) { delete(c, "exp") }),
+		"no session":        sign(jwt.SigningMethodHS256, key, func(c jwt.MapClaims) { delete(c, "sid") }),
+		"no login time":     sign(jwt.SigningMethodHS256, key, func(c jwt.MapClaims) { delete(c, "auth_time") }),
+		"of tomorrow":       sign(jwt.SigningMethodHS256, key, func(c jwt.MapClaims) { c["iat"] = now.Add(24 * time.Hour).Unix() }),
+		"not yet":           sign(jwt.SigningMethodHS256, key, func(c jwt.MapClaims) { c["nbf"] = now.Add(time.Hour).Unix() }),
+		"nobody's":          sign(jwt.SigningMethodHS256, key, func(c jwt.MapClaims) { c["user_id"] = models.NewID() }),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := h.auth.Authenticate(t.Context(), token)
+			require.Equal(t, models.Unauthenticated, models.KindOf(err))
+			if name != "nobody's" && name != "not yet" {
+				_, err = h.auth.Refresh(t.Context(), token)
+				require.Equal(t, models.Unauthenticated, models.KindOf(err), "refresh")
+			}
+		})
+	}
+	expired := sign(jwt.SigningMethodHS256, key, func(c jwt.MapClaims) {
+		c["iat"], c["nbf"], c["exp"] = now.Add(-2*time.Hour).Unix(), now.Add(-2*time.Hour).Unix(), now.Add(-time.Hour).Unix()
+	})
+	_, err = h.auth.Authenticate(t.Context(), expired)
+	require.Equal(t, models.Unauthenticated, models.KindOf(err))
+	_, err = h.auth.Refresh(t.Context(), expired)
+	require.NoError(t, err)
+}
+
+func TestRefresh(t *testing.T) {
+	t.Parallel()
+	h := openAccounts(t)
+	s, err := h.auth.Register(t.Context(), registration(0))
+	require.NoError(t, err)
+	first, err := h.auth.Authenticate(t.Context(), s.Token)
+	require.NoError(t, err)
+
+	h.pass(3 * 24 * time.Hour)
+	_, err = h.auth.Authenticate(t.Context(), s.Token)
+	require.Equal(t, models.Unauthenticated, models.KindOf(err), "expired")
+	fresh, err := h.auth.Refresh(t.Context(), s.Token)
+	require.NoError(t, err)
+	require.Equal(t, s.User, fresh.User)
+	again, err := h.auth.Authenticate(t.Context(), fresh.Token)
+	require.NoError(t, err)
+	require.Equal(t, first.SessionID, again.SessionID, "the session goes on")
+
+	// The age counts from the login, so that refreshing cannot go on for ever.
+	h.pass(5 * 24 * time.Hour)
+	_, err = h.auth.Refresh(t.Context(), fresh.Token)
+	require.Equal(t, models.Unauthenticated, models.KindOf(err))
+}
