@@ -36,9 +36,6 @@ func Compare(a, b Value) int {
 // Equal reports whether MongoDB takes a and b for the same value.
 func Equal(a, b Value) bool { return Compare(a, b) == 0 }
 
-// Identical reports whether a and b are the same bytes of the same type.
-func Identical(a, b Value) bool { return a.Type == b.Type && bytes.Equal(a.Data, b.Data) }
-
 func compareFields(a, b []byte, named bool) int {
 	a, b = a[4:], b[4:]
 	for {

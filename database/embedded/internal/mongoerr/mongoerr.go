@@ -16,16 +16,14 @@ type Code int32
 const (
 	InternalError        Code = 1
 	BadValue             Code = 2
-	NoSuchKey            Code = 4
+	FailedToParse        Code = 9
 	Unauthorized         Code = 13
 	TypeMismatch         Code = 14
 	Overflow             Code = 15
 	InvalidLength        Code = 16
-	InvalidBSON          Code = 22
 	NamespaceNotFound    Code = 26
 	IndexNotFound        Code = 27
 	PathNotViable        Code = 28
-	CannotBackfillArray  Code = 23
 	ConflictingOperators Code = 40
 	CursorNotFound       Code = 43
 	NamespaceExists      Code = 48
@@ -45,16 +43,15 @@ const (
 	ParallelArrays       Code = 171
 	QueryPlanKilled      Code = 175
 	QueryMemoryExceeded  Code = 292
-	CommandNotSupported  Code = 115
-	FailedToParse        Code = 9
-	UnknownField         Code = 40415
-	KeyTooLong           Code = 17280
 	ObjectTooLarge       Code = 10334
 	DuplicateKey         Code = 11000
 	OutOfDiskSpace       Code = 14031
+	KeyTooLong           Code = 17280
+	UnknownField         Code = 40415
 )
 
-// Name is MongoDB's codeName for c.
+// Name is MongoDB's codeName for c. Codes without a name are called after their
+// number, as MongoDB does.
 func (c Code) Name() string {
 	if name, ok := names()[c]; ok {
 		return name
@@ -64,20 +61,18 @@ func (c Code) Name() string {
 
 func names() map[Code]string {
 	return map[Code]string{
-		InternalError: "InternalError", BadValue: "BadValue", NoSuchKey: "NoSuchKey", Unauthorized: "Unauthorized",
-		TypeMismatch: "TypeMismatch", Overflow: "Overflow", InvalidLength: "InvalidLength", InvalidBSON: "InvalidBSON",
+		InternalError: "InternalError", BadValue: "BadValue", FailedToParse: "FailedToParse", Unauthorized: "Unauthorized",
+		TypeMismatch: "TypeMismatch", Overflow: "Overflow", InvalidLength: "InvalidLength",
 		NamespaceNotFound: "NamespaceNotFound", IndexNotFound: "IndexNotFound", PathNotViable: "PathNotViable",
 		ConflictingOperators: "ConflictingUpdateOperators", CursorNotFound: "CursorNotFound",
 		NamespaceExists: "NamespaceExists", MaxTimeMSExpired: "MaxTimeMSExpired",
-		DollarPrefixedField: "DollarPrefixedFieldName", InvalidIDField: "InvalidIdField",
-		EmptyFieldName: "EmptyFieldName", CommandNotFound: "CommandNotFound", ImmutableField: "ImmutableField",
-		CannotCreateIndex: "CannotCreateIndex", InvalidOptions: "InvalidOptions", InvalidNamespace: "InvalidNamespace",
-		IndexOptionsConflict: "IndexOptionsConflict", IndexKeySpecConflict: "IndexKeySpecsConflict",
-		ShutdownInProgress: "ShutdownInProgress", OperationFailed: "OperationFailed",
-		ParallelArrays: "CannotIndexParallelArrays", QueryPlanKilled: "QueryPlanKilled",
-		QueryMemoryExceeded: "QueryExceededMemoryLimitNoDiskUseAllowed", CommandNotSupported: "CommandNotSupported",
-		FailedToParse: "FailedToParse", ObjectTooLarge: "BSONObjectTooLarge", DuplicateKey: "DuplicateKey",
-		OutOfDiskSpace: "OutOfDiskSpace", CannotBackfillArray: "CannotBackfillArray",
+		DollarPrefixedField: "DollarPrefixedFieldName", InvalidIDField: "InvalidIdField", EmptyFieldName: "EmptyFieldName",
+		CommandNotFound: "CommandNotFound", ImmutableField: "ImmutableField", CannotCreateIndex: "CannotCreateIndex",
+		InvalidOptions: "InvalidOptions", InvalidNamespace: "InvalidNamespace", IndexOptionsConflict: "IndexOptionsConflict",
+		IndexKeySpecConflict: "IndexKeySpecsConflict", ShutdownInProgress: "ShutdownInProgress",
+		OperationFailed: "OperationFailed", ParallelArrays: "CannotIndexParallelArrays", QueryPlanKilled: "QueryPlanKilled",
+		QueryMemoryExceeded: "QueryExceededMemoryLimitNoDiskUseAllowed", ObjectTooLarge: "BSONObjectTooLarge",
+		DuplicateKey: "DuplicateKey", OutOfDiskSpace: "OutOfDiskSpace",
 	}
 }
 

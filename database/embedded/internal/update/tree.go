@@ -103,7 +103,7 @@ func (n *node) add(name string, path []string) (int, error) {
 		return 0, mongoerr.New(mongoerr.PathNotViable, "Cannot create field '%s' in an array, at '%s'", name, strings.Join(path, "."))
 	}
 	if at > len(n.fields)+maxPadding {
-		return 0, mongoerr.New(mongoerr.CannotBackfillArray, "can't backfill more than %d elements at '%s'", maxPadding, strings.Join(path, "."))
+		return 0, mongoerr.New(mongoerr.BadValue, "can't backfill more than %d elements at '%s'", maxPadding, strings.Join(path, "."))
 	}
 	for len(n.fields) <= at {
 		n.fields = append(n.fields, field{node: &node{val: bsonval.Null()}})
