@@ -51,7 +51,7 @@ func (s *server) build(context.Context) error {
 	)
 	s.parts = &parts{
 		connector: connector, events: events, watchers: watchers, executor: executor,
-		recovery: worker{run: services.NewRunRecovery(executor, runs, documents).Run},
+		recovery: worker{run: services.NewRunRecovery(executor, runs, documents, s.db.Embedded()).Run},
 		monitor:  worker{run: services.NewClusterHealthMonitor(stored, clusters, services.DefaultMonitorOptions(), s.log).Run},
 	}
 	if err := s.registerMetrics(events); err != nil {

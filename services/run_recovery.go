@@ -26,11 +26,14 @@ type RunRecovery struct {
 	exec      *WorkflowExecutor
 	runs      abandonedRuns
 	workflows recoveredWorkflows
+	alone     bool
 }
 
-// NewRunRecovery returns a worker that finishes runs through exec.
-func NewRunRecovery(exec *WorkflowExecutor, runs abandonedRuns, workflows recoveredWorkflows) *RunRecovery {
-	return &RunRecovery{exec: exec, runs: runs, workflows: workflows}
+// NewRunRecovery returns a worker that finishes runs through exec. alone says
+// that no other process uses the database: whatever is running when Run begins
+// was then left by one that is dead, and its lease is not waited for.
+func NewRunRecovery(exec *WorkflowExecutor, runs abandonedRuns, workflows recoveredWorkflows, alone bool) *RunRecovery {
+	return &RunRecovery{exec: exec, runs: runs, workflows: workflows, alone: alone}
 }
 
 // Run looks for abandoned runs, at once and then again and again, until ctx
@@ -38,8 +41,12 @@ func NewRunRecovery(exec *WorkflowExecutor, runs abandonedRuns, workflows recove
 func (r *RunRecovery) Run(ctx context.Context) error {
 	tick := time.NewTicker(r.exec.opts.Lease / 3)
 	defer tick.Stop()
-	for {
-		if err := r.once(ctx); err != nil && ctx.Err() == nil {
+	until := r.exec.now()
+	if r.alone {
+		until = until.Add(r.exec.opts.Deadline) // later than any lease
+	}
+	for ; ; until = r.exec.now() {
+		if err := r.once(ctx, until); err != nil && ctx.Err() == nil {
 			r.exec.deps.Log.WarnContext(ctx, "looking for abandoned runs failed", "err", err)
 		}
 		select {
@@ -50,9 +57,9 @@ func (r *RunRecovery) Run(ctx context.Context) error {
 	}
 }
 
-// once takes over what is abandoned now.
-func (r *RunRecovery) once(ctx context.Context) error {
-	abandoned, err := r.runs.Abandoned(ctx, r.exec.now())
+// once takes over runs of other processes whose leases end before until.
+func (r *RunRecovery) once(ctx context.Context, until time.Time) error {
+	abandoned, err := r.runs.Abandoned(ctx, until)
 	if err != nil {
 		return err
 	}
@@ -60,6 +67,9 @@ func (r *RunRecovery) once(ctx context.Context) error {
 	for _, seen := range abandoned {
 		if r.exec.isStopping() {
 			break
+		}
+		if r.exec.session(seen.ID) != nil {
+			continue // ours, and alive
 		}
 		run, err := r.runs.TakeOver(ctx, seen, r.exec.lease, r.exec.now().Add(r.exec.opts.Lease))
 		if err == nil {

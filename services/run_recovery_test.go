@@ -48,7 +48,7 @@ func (r *rig) recover(exec *WorkflowExecutor) {
 	r.t.Helper()
 	ctx, cancel := context.WithCancel(r.t.Context())
 	done := make(chan error, 1)
-	go func() { done <- NewRunRecovery(exec, r.runs, r.workflows).Run(ctx) }()
+	go func() { done <- NewRunRecovery(exec, r.runs, r.workflows, false).Run(ctx) }()
 	r.t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
@@ -118,6 +118,25 @@ func TestRunThatNeverBeganIsFailed(t *testing.T) {
 	require.Equal(t, models.RunFailed, done.Status)
 	require.Contains(t, done.Error, "run again")
 	require.Empty(t, r.cluster.names())
+}
+
+func TestTheOnlyProcessWaitsForNoLease(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	w, own := r.draw("web:deployment"), r.draw("mine:deployment")
+	run := r.exec.newRun(w, models.RunDeploy)
+	run.Lease, run.LeaseUntil = "dead", timestamp().Add(10*time.Second)
+	require.NoError(t, r.runs.Begin(t.Context(), run))
+
+	goOn := make(chan struct{})
+	r.cluster.apply = func(context.Context, string) error { <-goOn; return nil }
+	ended := make(chan models.Run, 1)
+	go func() { ran, _ := r.exec.Run(t.Context(), ann, own.ID, models.TriggerData{}); ended <- ran }()
+	r.running(own.ID)
+	require.NoError(t, NewRunRecovery(r.exec, r.runs, r.workflows, true).once(t.Context(), timestamp().Add(time.Hour)))
+	require.Equal(t, models.RunFailed, r.eventually(w.ID, run.ID).Status)
+	close(goOn)
+	require.Equal(t, models.RunCompleted, (<-ended).Status, "a run of this process is none of its business")
 }
 
 func TestValuesThatDiedWithTheProcessAreAskedForAgain(t *testing.T) {
