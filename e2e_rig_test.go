@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -32,6 +33,7 @@ type person struct {
 // first makes the first account of a server, which is an administrator's.
 func (r *running) first(t *testing.T) *person {
 	t.Helper()
+	t.Cleanup(func() { require.NotContains(t, r.log.String(), "panic") })
 	return r.signedUp(t, "ann@example.org", "")
 }
 
@@ -208,4 +210,88 @@ func unusedNamespace(t *testing.T, c *kubetest.Cluster) string {
 		}
 	})
 	return name
+}
+
+// send is call for goroutines that are not the test's.
+func (p *person) send(ctx context.Context, method, path, body string) (status int, text string, err error) {
+	req, err := http.NewRequestWithContext(ctx, method, p.url+api+path, strings.NewReader(body))
+	if err != nil {
+		return 0, "", err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Authorization", "Bearer "+p.token)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	res, err := client.Do(req)
+	if err != nil {
+		return 0, "", err
+	}
+	defer func() { _ = res.Body.Close() }()
+	answer, err := io.ReadAll(res.Body)
+	return res.StatusCode, string(answer), err
+}
+
+// begin asks for a run without waiting for the answer, and returns what gives
+// the answer up. The server is not to mind.
+func (p *person) begin(t *testing.T, id string) (leave func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		_, _, _ = p.send(ctx, "POST", "/workflows/"+id+"/run", "")
+	}()
+	leave = func() { cancel(); <-answered }
+	t.Cleanup(leave)
+	return leave
+}
+
+// goingOn waits until a workflow has a run that goes on and returns its id.
+func (p *person) goingOn(t *testing.T, id string) (runID string) {
+	t.Helper()
+	kubetest.Eventually(t, "a run of "+id, func(context.Context) error {
+		for _, run := range p.runs(t, id) {
+			if run := run.(object); run["status"] == "running" {
+				runID, _ = run["id"].(string)
+				return nil
+			}
+		}
+		return fmt.Errorf("there is none")
+	})
+	return runID
+}
+
+// manyConfigMaps is a drawing that takes a cluster a moment.
+func manyConfigMaps(namespace string, count int) (nodes []object) {
+	for i := range count {
+		name := fmt.Sprintf("conf-%03d", i)
+		nodes = append(nodes, node(name, "configmap", namespace, name, "data", object{"number": fmt.Sprint(i)}))
+	}
+	return nodes
+}
+
+// nextObject returns a channel that tells when a further ConfigMap of a
+// workflow is in the cluster.
+func nextObject(t *testing.T, c *kubetest.Cluster, workflow string) <-chan struct{} {
+	t.Helper()
+	ours := metav1.ListOptions{LabelSelector: "kubeorch.io/workflow=" + workflow}
+	list, err := c.Client().CoreV1().ConfigMaps("").List(t.Context(), ours)
+	require.NoError(t, err)
+	ours.ResourceVersion = list.ResourceVersion
+	w, err := c.Client().CoreV1().ConfigMaps("").Watch(t.Context(), ours)
+	require.NoError(t, err)
+	t.Cleanup(w.Stop)
+	seen := make(chan struct{})
+	go func() {
+		defer close(seen)
+		<-w.ResultChan()
+	}()
+	return seen
+}
+
+// configMaps counts the ConfigMaps of a workflow.
+func configMaps(t *testing.T, c *kubetest.Cluster, workflow string) int {
+	t.Helper()
+	list, err := c.Client().CoreV1().ConfigMaps("").List(t.Context(), metav1.ListOptions{LabelSelector: "kubeorch.io/workflow=" + workflow})
+	require.NoError(t, err)
+	return len(list.Items)
 }

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/kubeorch/core/pkg/kubernetes/kubetest"
+)
+
+// on returns the same person at another process of the server.
+func (p *person) on(r *running) *person {
+	q := *p
+	q.running = r
+	return &q
+}
+
+// The run of a server that is killed goes on in the next one.
+func TestKilledServer(t *testing.T) {
+	t.Parallel()
+	const count = 200
+	cluster, dir := shared.Cluster(t), t.TempDir()
+	namespace := cluster.Namespace(t)
+	server := spawn(t, dir)
+	ann := server.first(t)
+	ann.add(t, cluster)
+	nodes := append(manyConfigMaps(namespace, count),
+		node("web", "deployment", namespace, "web", "image", "nginx", "replicas", 0))
+	id := ann.draw(t, nodes, edges())
+
+	there := nextObject(t, cluster, id)
+	ann.begin(t, id)
+	<-there
+	server.kill(t)
+	t.Logf("killed when %d of %d ConfigMaps were there", configMaps(t, cluster, id), count)
+
+	again := spawn(t, dir)
+	ann = ann.on(again.running)
+	first := ann.runs(t, id)[0].(object)
+	run := ann.ended(t, id, first["id"].(string))
+	require.Equal(t, "completed", run["status"], run["error"])
+	require.Len(t, run["node_states"], len(nodes))
+	require.Equal(t, count, configMaps(t, cluster, id))
+	kubetest.Eventually(t, "the counters", func(context.Context) error {
+		if w := ann.ask(t, 200, "GET", "/workflows/"+id, nil); w["run_count"] != 1.0 || w["success_count"] != 1.0 {
+			return fmt.Errorf("%v runs, %v of them good", w["run_count"], w["success_count"])
+		}
+		return nil
+	})
+	ann.run(t, id, nil)
+	require.Len(t, ann.runs(t, id), 2, "the lock is free")
+	again.terminate(t)
+}
+
+// A server that is asked to stop finishes its runs or hands them over.
+func TestStoppedServer(t *testing.T) {
+	t.Parallel()
+	const count = 300
+	cluster, dir := shared.Cluster(t), t.TempDir()
+	namespace := cluster.Namespace(t)
+	server := spawn(t, dir)
+	ann := server.first(t)
+	ann.add(t, cluster)
+	id := ann.draw(t, manyConfigMaps(namespace, count), edges())
+	watched := ann.follow(t, id)
+
+	there := nextObject(t, cluster, id)
+	ann.begin(t, id)
+	<-there
+	took := server.terminate(t)
+	<-watched.done
+	names := watched.names()
+	require.Equal(t, "complete", names[len(names)-1], "the stream ends cleanly")
+	t.Logf("stopped in %d ms with %d of %d ConfigMaps", took.Milliseconds(), configMaps(t, cluster, id), count)
+
+	again := spawn(t, dir)
+	ann = ann.on(again.running)
+	run := ann.ended(t, id, ann.runs(t, id)[0].(object)["id"].(string))
+	require.Equal(t, "completed", run["status"], run["error"])
+	require.Equal(t, count, configMaps(t, cluster, id))
+	again.terminate(t)
+}
+
+// A run that hangs is handed over by a server that stops, and finished by the
+// next one once the cluster answers again.
+func TestHangingCluster(t *testing.T) {
+	t.Parallel()
+	cluster, dir := kubetest.NewPrivate(t), t.TempDir()
+	server := spawn(t, dir)
+	ann := server.first(t)
+	ann.add(t, cluster.Cluster)
+	id := ann.draw(t, []object{node("conf", "configmap", "hangs", "conf", "data", object{"a": "b"})}, edges())
+	cluster.Pause(t)
+	ann.begin(t, id)
+	runID := ann.goingOn(t, id)
+	require.Equal(t, 409, ann.call(t, "POST", api+"/workflows/"+id+"/run", ann.token, "").StatusCode)
+	status := ann.call(t, "POST", api+"/clusters/dev/test", ann.token, "")
+	require.Equal(t, 503, status.StatusCode, status.text)
+	require.Equal(t, "disconnected", ann.ask(t, 200, "GET", "/clusters/dev/status", nil)["status"])
+	t.Logf("stopped in %d ms", server.terminate(t).Milliseconds())
+
+	cluster.Resume(t)
+	again := spawn(t, dir)
+	ann = ann.on(again.running)
+	require.Equal(t, "completed", ann.ended(t, id, runID)["status"])
+	require.Equal(t, 1, configMaps(t, cluster.Cluster, id))
+	again.terminate(t)
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Nobody has to wait for an answer to have a workflow deployed.
+func TestClientLeaves(t *testing.T) {
+	t.Parallel()
+	const count = 100
+	cluster := shared.Cluster(t)
+	namespace := cluster.Namespace(t)
+	ann := start(t, t.TempDir()).first(t)
+	ann.add(t, cluster)
+	id := ann.draw(t, manyConfigMaps(namespace, count), edges())
+	there := nextObject(t, cluster, id)
+	leave := ann.begin(t, id)
+	<-there
+	leave()
+	run := ann.ended(t, id, ann.runs(t, id)[0].(object)["id"].(string))
+	require.Equal(t, "completed", run["status"], run["error"])
+	require.Equal(t, count, configMaps(t, cluster, id))
+}
+
+func TestManyRunsAtOnce(t *testing.T) {
+	t.Parallel()
+	const people, each = 3, 10
+	cluster := shared.Cluster(t)
+	namespace := cluster.Namespace(t)
+	ann := start(t, t.TempDir()).first(t)
+	ann.add(t, cluster)
+	all := []*person{ann}
+	for i := 1; i < people; i++ {
+		p := ann.invite(t, fmt.Sprintf("p%d@example.org", i))
+		p.add(t, cluster)
+		all = append(all, p)
+	}
+	type job struct {
+		person *person
+		id     string
+	}
+	var jobs []job
+	for i, p := range all {
+		for k := range each {
+			name := fmt.Sprintf("app-%d-%d", i, k)
+			jobs = append(jobs, job{p, p.draw(t, []object{
+				node("conf", "configmap", namespace, name, "data", object{"who": name}),
+				node("web", "deployment", namespace, name, "image", "nginx", "replicas", 0, "port", 80),
+				node("svc", "service", namespace, name, "port", 80),
+			}, edges("conf>web", "svc>web"))})
+		}
+	}
+	answers := make(chan string, len(jobs))
+	for _, j := range jobs {
+		go func() {
+			status, text, err := j.person.send(t.Context(), "POST", "/workflows/"+j.id+"/run", "")
+			answers <- fmt.Sprint(status, " ", err, " ", text)
+		}()
+	}
+	for range jobs {
+		require.Contains(t, <-answers, "200 <nil> ")
+	}
+	for _, j := range jobs {
+		runs := j.person.runs(t, j.id)
+		require.Len(t, runs, 1)
+		require.Equal(t, "completed", j.person.ended(t, j.id, runs[0].(object)["id"].(string))["status"])
+		require.Len(t, objects(t, cluster, namespace, j.id), 3)
+	}
+}
+
+func TestOneRunAtATime(t *testing.T) {
+	t.Parallel()
+	const tries = 4
+	cluster := shared.Cluster(t)
+	namespace := cluster.Namespace(t)
+	ann := start(t, t.TempDir()).first(t)
+	ann.add(t, cluster)
+	id := ann.draw(t, manyConfigMaps(namespace, 150), edges())
+	answers := make(chan int, tries)
+	for range tries {
+		go func() {
+			status, _, _ := ann.send(t.Context(), "POST", "/workflows/"+id+"/run", "")
+			answers <- status
+		}()
+	}
+	var got []int
+	for range tries {
+		got = append(got, <-answers)
+	}
+	slices.Sort(got)
+	require.Equal(t, []int{200, 409, 409, 409}, got)
+	require.Len(t, ann.runs(t, id), 1)
+	ann.ended(t, id, ann.runs(t, id)[0].(object)["id"].(string))
+	ann.run(t, id, nil)
+}
