@@ -82,7 +82,7 @@ func (s *Server) run(ctx context.Context, r *request) error {
 		return mongoerr.New(mongoerr.CommandNotFound, "no such command: '%s'", r.name)
 	}
 	if v, ok := bsonval.Lookup(r.Body, "startTransaction"); ok && bsonval.Truthy(v) {
-		return mongoerr.New(20, "transactions are not supported")
+		return mongoerr.New(mongoerr.IllegalOperation, "transactions are not supported")
 	}
 	if v, ok := bsonval.Lookup(r.Body, "maxTimeMS"); ok {
 		ms, ok := bsonval.Integer(v)

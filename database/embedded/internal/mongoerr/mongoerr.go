@@ -27,6 +27,7 @@ const (
 	ConflictingOperators Code = 40
 	CursorNotFound       Code = 43
 	NamespaceExists      Code = 48
+	IllegalOperation     Code = 20
 	MaxTimeMSExpired     Code = 50
 	DollarPrefixedField  Code = 52
 	InvalidIDField       Code = 53
@@ -61,7 +62,7 @@ func (c Code) Name() string {
 
 func names() map[Code]string {
 	return map[Code]string{
-		InternalError: "InternalError", BadValue: "BadValue", FailedToParse: "FailedToParse", Unauthorized: "Unauthorized",
+		InternalError: "InternalError", BadValue: "BadValue", IllegalOperation: "IllegalOperation", FailedToParse: "FailedToParse", Unauthorized: "Unauthorized",
 		TypeMismatch: "TypeMismatch", Overflow: "Overflow", InvalidLength: "InvalidLength",
 		NamespaceNotFound: "NamespaceNotFound", IndexNotFound: "IndexNotFound", PathNotViable: "PathNotViable",
 		ConflictingOperators: "ConflictingUpdateOperators", CursorNotFound: "CursorNotFound",

@@ -39,6 +39,7 @@ const (
 	scoreOrder   = 5 // sorted, but all of the index is read
 	scorePartial = 3
 	scoreUnique  = 100
+	scoreID      = 200
 )
 
 // Choose returns the best plan for a query on c.
@@ -104,16 +105,21 @@ func whole(prefixes [][]byte) []interval {
 
 // finish adds what does not follow from bounds alone.
 func (p *Plan) finish(fields []bsonval.IndexField, single []bool, bounded int, sort []bsonval.IndexField) {
-	unique := p.index == nil || p.index.Unique
-	if unique && bounded == len(fields) && !slices.Contains(single, false) {
+	exact := bounded == len(fields) && !slices.Contains(single, false)
+	switch {
+	case exact && p.index == nil:
+		p.score += scoreID
+	case exact && p.index.Unique:
 		p.score += scoreUnique
+	default:
+		exact = false
 	}
 	p.bounded = p.score > 0
 	if p.index != nil && p.index.Partial != nil {
 		p.score += scorePartial
 		p.bounded = true
 	}
-	if len(sort) == 0 {
+	if exact || len(sort) == 0 { // one document is always in order
 		p.sorted = true
 		return
 	}

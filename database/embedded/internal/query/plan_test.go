@@ -1,0 +1,101 @@
+package query
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/kubeorch/core/database/embedded/internal/bsonval"
+	"github.com/kubeorch/core/database/embedded/internal/filter"
+	"github.com/kubeorch/core/database/embedded/internal/storage"
+)
+
+func raw(t *testing.T, text string) []byte {
+	t.Helper()
+	var d bson.D
+	require.NoError(t, bson.UnmarshalExtJSON([]byte(text), false, &d), "in %s", text)
+	out, err := bson.Marshal(d)
+	require.NoError(t, err)
+	return out
+}
+
+// collection has one index for each specification; their names are numbers.
+func collection(t *testing.T, specs ...string) *storage.Collection {
+	t.Helper()
+	c := &storage.Collection{Name: "db.c"}
+	for i, spec := range specs {
+		ix, err := storage.NewIndex(raw(t, strings.Replace(spec, "{", fmt.Sprintf(`{"name": "%d", `, i), 1)))
+		require.NoError(t, err)
+		ix.Multikey = strings.Contains(spec, "tags")
+		c.Indexes = append(c.Indexes, ix)
+	}
+	return c
+}
+
+// say describes a plan: index, how many intervals, backwards, sorted.
+func say(p Plan) string {
+	words := []string{"_id"}
+	if p.index != nil {
+		words[0] = p.index.Name
+	}
+	if !p.bounded {
+		words = append(words, "all")
+	} else if n := len(p.intervals); n > 1 {
+		words = append(words, fmt.Sprint(n))
+	}
+	if p.reverse {
+		words = append(words, "backwards")
+	}
+	if p.sorted {
+		words = append(words, "sorted")
+	}
+	return strings.Join(words, " ")
+}
+
+func TestChoose(t *testing.T) {
+	t.Parallel()
+	c := collection(t,
+		`{"key": {"owner": 1, "at": -1}}`,
+		`{"key": {"owner": 1, "name": 1}, "unique": true}`,
+		`{"key": {"lease": 1}, "partialFilterExpression": {"status": "running"}}`,
+		`{"key": {"tags": 1, "at": 1}}`,
+		`{"key": {"opt": 1}, "sparse": true}`,
+	)
+	for name, tc := range map[string]struct{ query, sort, want string }{
+		"everything":                       {`{}`, `{}`, "_id all sorted"},
+		"by _id":                           {`{"_id": "x", "owner": "o", "name": "n"}`, `{}`, "_id sorted"},
+		"several _id":                      {`{"_id": {"$in": ["x", "y"]}}`, `{}`, "_id 2 sorted"},
+		"unique key":                       {`{"owner": "o", "name": "n"}`, `{"at": -1}`, "1 sorted"},
+		"newest of an owner":               {`{"owner": "o"}`, `{"at": -1}`, "0 sorted"},
+		"oldest of an owner":               {`{"owner": "o"}`, `{"at": 1}`, "0 backwards sorted"},
+		"by name of an owner":              {`{"owner": "o", "x": 1}`, `{"name": 1}`, "1 sorted"},
+		"owner in the sort":                {`{"owner": "o"}`, `{"owner": -1, "at": -1}`, "0 sorted"},
+		"range and its order":              {`{"owner": "o", "at": {"$lt": 5, "$gte": 1}}`, `{"at": -1}`, "0 sorted"},
+		"order of all":                     {`{}`, `{"owner": 1, "name": 1}`, "1 all sorted"},
+		"order that no index has":          {`{}`, `{"owner": 1, "name": -1}`, "_id all"},
+		"order behind several values":      {`{"owner": {"$in": ["o", "p"]}}`, `{"at": -1}`, "0 2"},
+		"order of several values":          {`{"owner": {"$in": ["o", "p"]}}`, `{"owner": 1, "at": -1}`, "0 2 sorted"},
+		"null is two keys":                 {`{"owner": null}`, `{"at": -1}`, "0 2"},
+		"partial":                          {`{"status": "running", "lease": {"$lt": 5}}`, `{"lease": 1}`, "2 sorted"},
+		"all of a partial index":           {`{"status": "running"}`, `{}`, "2 sorted"},
+		"partial that does not cover":      {`{"status": {"$in": ["running", "done"]}, "lease": 1}`, `{}`, "_id all sorted"},
+		"lists do not give an order":       {`{"tags": "x"}`, `{"at": 1}`, "3"},
+		"sparse with a value":              {`{"opt": {"$gt": 1}}`, `{"opt": 1}`, "4 sorted"},
+		"sparse without a value":           {`{"opt": null}`, `{}`, "_id all sorted"},
+		"sparse gives no order of all":     {`{}`, `{"opt": 1}`, "_id all"},
+		"bounds beat the order":            {`{"owner": "o"}`, `{"_id": 1}`, "0"},
+		"conditions that cannot be bounds": {`{"owner": {"$ne": "o"}, "name": {"$regex": "x"}}`, `{}`, "_id all sorted"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f, err := filter.Parse(raw(t, tc.query))
+			require.NoError(t, err)
+			sort, err := bsonval.ParseSort(raw(t, tc.sort))
+			require.NoError(t, err)
+			require.Equal(t, tc.want, say(Choose(c, f, sort)))
+		})
+	}
+}
