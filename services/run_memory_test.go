@@ -17,7 +17,8 @@ import (
 // memoryCluster holds objects in memory. apply, unless nil, is asked before
 // each object and may block or fail.
 type memoryCluster struct {
-	apply func(ctx context.Context, name string) error
+	apply  func(ctx context.Context, name string) error
+	remove func(ctx context.Context) // asked before objects are deleted
 
 	mu      sync.Mutex
 	objects map[place]*memoryObject
@@ -124,7 +125,10 @@ func (t *memoryTarget) ApplyValues(ctx context.Context, req applier.ValuesReques
 	return t.put(ref, "", keys), state
 }
 
-func (t *memoryTarget) Delete(_ context.Context, refs []applier.Ref, _ applier.DeleteOptions) []applier.Change {
+func (t *memoryTarget) Delete(ctx context.Context, refs []applier.Ref, _ applier.DeleteOptions) []applier.Change {
+	if t.remove != nil {
+		t.remove(ctx)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	changes := make([]applier.Change, len(refs))

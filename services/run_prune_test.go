@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -100,6 +101,24 @@ func TestArchivingEndsARunFirst(t *testing.T) {
 	require.Equal(t, models.RunCancelled, (<-started).Status)
 	require.Empty(t, r.cluster.names())
 	require.NoError(t, r.service().Delete(t.Context(), ann, w.ID))
+}
+
+func TestSlowTearDownGoesOnInTheBackground(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(o *ExecutorOptions) { o.AnswerAfter = 500 * time.Millisecond })
+	w := r.draw("web:deployment")
+	r.mustRun(w.ID, models.TriggerData{})
+	goOn := make(chan struct{})
+	r.cluster.remove = func(context.Context) { <-goOn }
+	require.Contains(t, r.exec.TearDown(t.Context(), w), "still being removed")
+	require.Contains(t, r.exec.TearDown(t.Context(), w), "being removed already")
+	running, err := r.runs.Running(t.Context(), w.ID)
+	require.NoError(t, err)
+	_, err = r.exec.Run(t.Context(), ann, w.ID, models.TriggerData{})
+	require.Equal(t, models.Conflict, models.KindOf(err), "nothing is applied that would be removed at once")
+	close(goOn)
+	require.Equal(t, models.RunCompleted, r.eventually(w.ID, running.ID).Status)
+	require.Empty(t, r.cluster.names())
 }
 
 func TestArchivingSaysWhatWentWrong(t *testing.T) {

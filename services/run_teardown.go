@@ -28,7 +28,7 @@ func (e *WorkflowExecutor) TearDown(ctx context.Context, w models.Workflow) (war
 	s := newRunSession(run, nil, models.TriggerData{}, e.now)
 	s.workflow = w
 	if err := e.beginTearDown(ctx, s); err != nil {
-		return "the objects in the cluster were not removed: " + messageOf(err) + "; archive the workflow again"
+		return "the objects in the cluster were not removed: " + messageOf(err)
 	}
 	done, err := e.await(ctx, s, e.opts.AnswerAfter)
 	switch {
@@ -51,7 +51,7 @@ func (e *WorkflowExecutor) beginTearDown(ctx context.Context, s *runSession) err
 		}
 		running, rerr := e.deps.Runs.Running(ctx, s.run.WorkflowID)
 		if rerr == nil && running.Action == models.RunTearDown {
-			return errors.New("they are being removed already")
+			return runError("they are being removed already")
 		}
 		if rerr == nil {
 			_ = e.cancel(ctx, s.run.WorkflowID, running.ID) // it may have ended in between
