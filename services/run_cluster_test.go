@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/applier"
@@ -152,6 +153,34 @@ func podAnnotations(t *testing.T, c *kubetest.Cluster, namespace string) map[str
 	d, err := c.Client().AppsV1().Deployments(namespace).Get(t.Context(), "web", metav1.GetOptions{})
 	require.NoError(t, err)
 	return d.Spec.Template.Annotations
+}
+
+func TestCustomResourceComesAndGoes(t *testing.T) {
+	t.Parallel()
+	r, cluster, namespace := onDevCluster(t)
+	greetings := cluster.Dynamic().Resource(schema.GroupVersionResource{
+		Group: "example.kubeorch.io", Version: "v1", Resource: "greetings",
+	}).Namespace(namespace)
+	names := func() (out []string) {
+		list, err := greetings.List(t.Context(), metav1.ListOptions{})
+		require.NoError(t, err)
+		for _, o := range list.Items {
+			out = append(out, o.GetName())
+		}
+		return out
+	}
+	w := r.drawIn(namespace, "hi:plugin conf:configmap")
+	run := r.mustRun(w.ID, models.TriggerData{})
+	require.Equal(t, models.RunCompleted, run.Status, run.Error)
+	require.Equal(t, []string{"hi"}, names())
+	run = r.mustRun(w.ID, models.TriggerData{})
+	require.Equal(t, "unchanged", run.NodeStates["hi"].Result[0].Action)
+
+	r.saveIn(namespace, w.ID, "hi=hello:plugin conf:configmap")
+	r.mustRun(w.ID, models.TriggerData{})
+	require.Equal(t, []string{"hello"}, names())
+	require.Empty(t, r.exec.TearDown(t.Context(), w))
+	require.Empty(t, names())
 }
 
 func TestValuesReachTheClusterOnly(t *testing.T) {

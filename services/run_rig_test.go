@@ -41,7 +41,11 @@ func newRig(t testing.TB, options ...func(*ExecutorOptions)) *rig {
 	db := dbtest.Open(t).Database()
 	engine, err := template.Load(templates.FS)
 	require.NoError(t, err)
-	registry, err := kinds.NewRegistry(kinds.Builtin(engine, nil)...)
+	registry, err := kinds.NewRegistry(kinds.Builtin(engine, []models.Plugin{{
+		ID: "greeter", CRDGroup: "example.kubeorch.io", NodeTypes: []models.PluginNodeType{{
+			Name: "greeting", Kind: "Greeting", Fields: []models.PluginField{{ID: "message", Type: models.FieldText}},
+		}},
+	}})...)
 	require.NoError(t, err)
 	r := &rig{
 		t: t, db: db, workflows: repositories.NewWorkflows(db), runs: repositories.NewRuns(db),
@@ -152,6 +156,8 @@ func nodeData(name, typ string) models.Data {
 		d["storage"], d["accessModes"] = "1Gi", []any{"ReadWriteOnce"}
 	case kinds.TypeIngress:
 		d["paths"] = []any{map[string]any{"id": "p1", "path": "/", "pathType": "Prefix", "serviceName": "svc", "servicePort": int64(80)}}
+	case kinds.TypePlugin:
+		d["templateId"], d["message"] = "greeting", "hello"
 	case kinds.TypeHPA:
 		d["maxReplicas"], d["targetCPUUtilization"], d["scaleTargetName"] = int64(3), int64(80), "web"
 	case kinds.TypeSecret:
