@@ -53,14 +53,14 @@ type runSession struct {
 	result   *models.RunResult // how it ended
 	touched  []applier.Ref     // objects that are in the cluster because of the drawing
 	note     string            // what whoever waits should know of a success
-	conceal  *strings.Replacer // hides typed values in texts of the cluster
+	conceal  []string          // typed values, the longest first; hidden in texts of the cluster
 }
 
 func newRunSession(run models.Run, p *plan.Plan, typed models.TriggerData, now func() time.Time) *runSession {
 	s := &runSession{
 		run: run, plan: p, typed: typed, now: now, done: make(chan struct{}),
 		version: run.Version, states: map[string]models.NodeState{}, logs: slices.Clone(run.Logs),
-		conceal: concealer(typed), revisions: map[string]string{},
+		conceal: concealed(typed), revisions: map[string]string{},
 	}
 	if p != nil {
 		s.setPlan(p)
@@ -76,26 +76,32 @@ func (s *runSession) setPlan(p *plan.Plan) {
 	}
 }
 
-// concealer hides what was typed. Very short values are left: hiding "1" or
-// "on" would make texts unreadable and tell what it hides.
-func concealer(typed models.TriggerData) *strings.Replacer {
+// concealed returns the typed values that no text may hold, the longest first
+// because one may be part of another. Very short values are left out: hiding
+// "1" or "on" would make texts unreadable and tell what it hides.
+func concealed(typed models.TriggerData) []string {
 	const shortest = 4
-	var pairs []string
+	var list []string
 	for _, all := range []map[string]map[string]models.Secret{typed.Secrets, typed.EnvVars} {
 		for _, values := range all {
 			for _, v := range values {
 				if len(v.Reveal()) >= shortest {
-					pairs = append(pairs, v.Reveal(), v.String())
+					list = append(list, v.Reveal())
 				}
 			}
 		}
 	}
-	return strings.NewReplacer(pairs...)
+	slices.SortFunc(list, func(a, b string) int { return len(b) - len(a) })
+	return list
 }
 
 // clean makes text fit to be stored and shown.
 func (s *runSession) clean(text string) string {
-	text = strings.ToValidUTF8(s.conceal.Replace(text), "�")
+	// Not a strings.Replacer: preparing one for a megabyte takes minutes.
+	for _, value := range s.conceal {
+		text = strings.ReplaceAll(text, value, models.Secret{}.String())
+	}
+	text = strings.ToValidUTF8(text, "�")
 	if r := []rune(text); len(r) > maxErrorText {
 		text = string(r[:maxErrorText]) + "…"
 	}
