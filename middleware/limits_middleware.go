@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -15,12 +16,25 @@ import (
 func BodyLimit(n int64, fail Fail) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if c.Request.ContentLength > n {
-			// The rest of the body is not read, so the connection is of no further use.
+			// The rest of the body may not be read, so the connection is of no further use.
 			c.Header("Connection", "close")
 			fail(c, refuse(models.TooLarge, fmt.Sprintf("the body is larger than %d bytes", n)))
+			drain(c, n)
 			return
 		}
 		c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, n)
+	}
+}
+
+// drain sends the answer and then takes in some of a body larger than n. A
+// client that is cut off while it still sends would never read the answer; one
+// that asked first sends nothing.
+func drain(c *gin.Context, n int64) {
+	const times, atMost = 4, 5 * time.Second
+	c.Writer.Flush()
+	if c.GetHeader("Expect") == "" {
+		_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Now().Add(atMost))
+		_, _ = io.CopyN(io.Discard, c.Request.Body, times*n)
 	}
 }
 
