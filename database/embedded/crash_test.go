@@ -3,6 +3,7 @@ package embedded_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -89,7 +90,7 @@ func writeForEver(ctx context.Context, dir string, out io.Writer) error {
 	}
 	var last struct{ Batch int64 }
 	newest := options.FindOne().SetSort(bson.D{{Key: "batch", Value: -1}, {Key: "part", Value: 1}})
-	if err := coll.FindOne(ctx, bson.M{}, newest).Decode(&last); err != nil && err != mongo.ErrNoDocuments {
+	if err := coll.FindOne(ctx, bson.M{}, newest).Decode(&last); err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
 		return err
 	}
 	var next atomic.Int64

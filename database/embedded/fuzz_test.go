@@ -32,10 +32,10 @@ func encode(t testing.TB, d bson.D) []byte {
 // message writes an OP_MSG.
 func message(t testing.TB, flags uint32, sections ...section) []byte {
 	t.Helper()
-	m := make([]byte, 16)
-	binary.LittleEndian.PutUint32(m[4:], 7)
-	binary.LittleEndian.PutUint32(m[12:], 2013)
-	m = binary.LittleEndian.AppendUint32(m, flags)
+	var m []byte
+	for _, field := range []uint32{0, 7, 0, 2013, flags} { // length, request id, response to, OP_MSG
+		m = binary.LittleEndian.AppendUint32(m, field)
+	}
 	for _, s := range sections {
 		if s.name == "" {
 			m = append(append(m, 0), encode(t, s.docs[0])...)

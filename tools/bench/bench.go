@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -169,16 +168,3 @@ func rss(pid int) (int64, error) {
 }
 
 func mb(n int64) string { return fmt.Sprintf("%.0f MB", float64(n)/(1<<20)) }
-
-// clone copies a drawing so that it can be changed.
-func clone(g api.Graph) api.Graph {
-	var out api.Graph
-	b, err := json.Marshal(g)
-	if err == nil {
-		err = json.Unmarshal(b, &out)
-	}
-	if err != nil {
-		panic(err) // a value that was just read from JSON
-	}
-	return out
-}

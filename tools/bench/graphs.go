@@ -7,7 +7,7 @@ import (
 )
 
 // deployments draws n Deployments with a realistic amount of data each.
-func deployments(name, namespace, image string, n, replicas int) api.Graph {
+func deployments(name, namespace string, n, replicas int) api.Graph {
 	g := api.Graph{Name: name, Edges: []map[string]any{}}
 	for i := range n {
 		id := fmt.Sprintf("node-%d", i+1)

@@ -32,7 +32,7 @@ func measureGet(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer srv.Stop()
-	g := deployments("get", "default", image, 50, 1)
+	g := deployments("get", "default", 50, 1)
 	id, err := c.Workflow(ctx, g, "none")
 	if err != nil {
 		return err
@@ -163,7 +163,7 @@ func measureList(ctx context.Context, b *bench) error {
 	}
 	times := map[int]time.Duration{}
 	for _, nodes := range []int{5, 50} {
-		g := deployments("list", "default", image, nodes, 1)
+		g := deployments("list", "default", nodes, 1)
 		for _, id := range ids {
 			body := map[string]any{"nodes": g.Nodes, "edges": g.Edges}
 			if err := c.Do(ctx, http.MethodPost, "/workflows/"+id+"/save", body, nil); err != nil {

@@ -47,7 +47,7 @@ func measureFirstRun(ctx context.Context, b *bench, c *api.Client, f *floor) err
 		if err := f.namespaces(ctx, ns, ns+"-plain", ns+"-kubectl"); err != nil {
 			return err
 		}
-		id, d, err := timedRun(ctx, c, deployments(ns, ns, image, 50, 1))
+		id, d, err := timedRun(ctx, c, deployments(ns, ns, 50, 1))
 		if err != nil {
 			return err
 		}
@@ -104,7 +104,7 @@ func measureChangedRun(ctx context.Context, b *bench, c *api.Client, f *floor) e
 	if err := f.namespaces(ctx, ns, ns+"-plain"); err != nil {
 		return err
 	}
-	g := deployments(ns, ns, image, 100, 0)
+	g := deployments(ns, ns, 100, 0)
 	id, _, err := timedRun(ctx, c, g)
 	if err != nil {
 		return err

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/kubeorch/core/tools/internal/api"
@@ -24,8 +23,14 @@ const (
 // errQuiet is why the wait ended when nothing changed any more.
 var errQuiet = errors.New("nothing changes any more")
 
-// final lists the states in which a node needs no more watching.
-var final = []string{"healthy", "created", "Bound", "completed", "active", "suspended", "stable", "limited"}
+// settled reports whether a node of that state needs no more watching.
+func settled(state string) bool {
+	switch state {
+	case "healthy", "created", "Bound", "completed", "active", "suspended", "stable", "limited":
+		return true
+	}
+	return false
+}
 
 // board is what is known of each node.
 type board struct {
@@ -114,7 +119,7 @@ func (b *board) waiting() int {
 	}
 	n := 0
 	for id := range b.names {
-		if !slices.Contains(final, b.state[id]) {
+		if !settled(b.state[id]) {
 			n++
 		}
 	}

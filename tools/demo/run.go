@@ -37,24 +37,24 @@ func run(ctx context.Context, o options) error {
 	begin := time.Now()
 	kubeconfig, stopCluster, err := cluster(ctx, o)
 	if err != nil {
-		return orNil(ctx, err)
+		return unlessStopped(ctx, err)
 	}
 	defer stopCluster()
 	srv, err := server(ctx, o)
 	if err != nil {
-		return orNil(ctx, err)
+		return unlessStopped(ctx, err)
 	}
 	defer srv.Stop()
 	c := api.New(srv.URL)
 	id, err := deploy(ctx, c, o, kubeconfig)
 	if err != nil {
-		return orNil(ctx, err)
+		return unlessStopped(ctx, err)
 	}
-	settled, err := follow(ctx, c, id)
+	outcome, err := follow(ctx, c, id)
 	if err != nil {
-		return orNil(ctx, err)
+		return unlessStopped(ctx, err)
 	}
-	say("%s after %.1f s in all", settled, time.Since(begin).Seconds())
+	say("%s after %.1f s in all", outcome, time.Since(begin).Seconds())
 	if o.exit {
 		return nil
 	}
@@ -68,12 +68,12 @@ func run(ctx context.Context, o options) error {
 	}
 }
 
-// orNil turns the consequences of a Ctrl-C into a normal end.
-func orNil(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
+// unlessStopped turns the consequences of a Ctrl-C into a normal end.
+func unlessStopped(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
 	}
-	return err
+	return nil
 }
 
 // cluster returns a kubeconfig with embedded data, and what stops the control

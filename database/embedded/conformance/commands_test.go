@@ -258,7 +258,7 @@ func TestTimeLimit(t *testing.T) {
 	_, err = coll.InsertOne(ctx, bson.M{"_id": -1})
 	require.Error(t, err)
 	require.Empty(t, ids(t, coll, bson.M{"_id": -1}))
-	require.Equal(t, 5000, len(ids(t, coll, bson.M{})))
+	require.Len(t, ids(t, coll, bson.M{}), 5000)
 }
 
 func TestUnacknowledgedWrites(t *testing.T) {

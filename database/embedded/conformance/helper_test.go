@@ -1,7 +1,6 @@
 package conformance
 
 import (
-	"errors"
 	"os"
 	"testing"
 
@@ -84,6 +83,6 @@ func ids(t *testing.T, coll *mongo.Collection, filter any, o ...options.Lister[o
 func requireCode(t *testing.T, code int, err error) {
 	t.Helper()
 	var se mongo.ServerError
-	require.True(t, errors.As(err, &se), "want a server error with code %d, got %v", code, err)
+	require.ErrorAs(t, err, &se, "want a server error with code %d", code)
 	require.True(t, se.HasErrorCode(code), "want code %d, got %v", code, err)
 }

@@ -220,7 +220,7 @@ func TestUpserts(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 1, res.ModifiedCount)
 	require.Zero(t, res.UpsertedCount)
-	require.Equal(t, 1, len(ids(t, coll, bson.M{"made": true, "c": 4})))
+	require.Len(t, ids(t, coll, bson.M{"made": true, "c": 4}), 1)
 
 	res, err = coll.UpdateOne(t.Context(), bson.M{"name": "new"}, doc(t, `{"$set": {"v": 1}}`), upsert)
 	require.NoError(t, err)

@@ -141,7 +141,7 @@ func (cs *cursors) keep(c *cursor, now time.Time) (int64, error) {
 		return 0, mongoerr.New(mongoerr.OperationFailed, "there are %d open cursors already", maxCursors)
 	}
 	for c.id == 0 || cs.byID[c.id] != nil && cs.byID[c.id] != c {
-		c.id = rand.Int64()
+		c.id = rand.Int64() //nolint:gosec // an id, not a secret: only this process's own driver can ask for it
 	}
 	c.used = now
 	cs.byID[c.id] = c

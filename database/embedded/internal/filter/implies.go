@@ -35,16 +35,16 @@ func (l *Leaf) Implies(o *Leaf) bool {
 }
 
 // holdsForAll reports whether everything that is equal to v satisfies q.
-func (q *Predicate) holdsForAll(v bsonval.Value) bool {
+func (p *Predicate) holdsForAll(v bsonval.Value) bool {
 	if bsonval.IsArray(v) || v.Type == bsoncore.TypeNull {
 		return false
 	}
-	if q.Op != Type {
-		return q.match(v, true)
+	if p.Op != Type {
+		return p.match(v, true)
 	}
 	// 1 is equal to 1.0, which is of another type.
 	for _, t := range bsonval.TypeNames() {
-		if bsonval.SameClass(t, v.Type) && !slices.Contains(q.types, t) {
+		if bsonval.SameClass(t, v.Type) && !slices.Contains(p.types, t) {
 			return false
 		}
 	}

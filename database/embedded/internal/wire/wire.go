@@ -126,7 +126,8 @@ func (q *Request) parseMsg(msg []byte) error {
 	if err := q.parseSections(body); err != nil {
 		return fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	db, ok := bsonval.Lookup(q.Body, "$db")
+	db, _ := bsonval.Lookup(q.Body, "$db") // nothing is no string either
+	var ok bool
 	if q.Database, ok = db.StringValueOK(); !ok {
 		return fmt.Errorf("%w: $db is missing", ErrMalformed)
 	}
