@@ -16,6 +16,7 @@ import (
 
 const usage = `usage: devcluster up --dir DIR [--nodes N] [--oidc-issuer-url URL --oidc-client-id ID [--oidc-ca-file FILE]]
        devcluster etcd | kube-apiserver | kube-controller-manager | kube-scheduler | kwok [flags of that component]
+       devcluster kubectl ARGS
 `
 
 func main() {
@@ -25,7 +26,7 @@ func main() {
 	}
 	name, args := os.Args[1], os.Args[2:]
 	if run, ok := subcommands()[name]; ok {
-		// The components read os.Args themselves.
+		// They read os.Args themselves.
 		os.Args = append([]string{"devcluster " + name}, args...)
 		os.Exit(run())
 	}

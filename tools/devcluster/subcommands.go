@@ -17,8 +17,9 @@ import (
 	"sigs.k8s.io/kwok/pkg/utils/signals"
 )
 
-// subcommands are the components by the name of their subcommand. Each runs
-// until it is signalled and returns its exit code.
+// subcommands are the programs that devcluster carries, by the name of their
+// subcommand. Each returns its exit code; the components run until they are
+// signalled.
 func subcommands() map[string]func() int {
 	return map[string]func() int{
 		"etcd":                    runEtcd,
@@ -26,6 +27,7 @@ func subcommands() map[string]func() int {
 		"kube-controller-manager": func() int { return cli.Run(controllermanager.NewControllerManagerCommand()) },
 		"kube-scheduler":          func() int { return cli.Run(scheduler.NewSchedulerCommand()) },
 		"kwok":                    runKwok,
+		"kubectl":                 runKubectl,
 	}
 }
 
