@@ -31,6 +31,10 @@ func applyManifests(ctx context.Context, client dynamic.Interface) error {
 	if err != nil {
 		return err
 	}
+	return applyObjects(ctx, client, objects)
+}
+
+func applyObjects(ctx context.Context, client dynamic.Interface, objects []*unstructured.Unstructured) error {
 	for _, obj := range objects {
 		resource, _ := meta.UnsafeGuessKindToResource(obj.GroupVersionKind())
 		_, err := client.Resource(resource).Namespace(obj.GetNamespace()).

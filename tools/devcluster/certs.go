@@ -29,6 +29,7 @@ type leaf struct {
 	user   string // common name: the user whom Kubernetes sees
 	group  string // organisation: the group whom Kubernetes sees; may be empty
 	server bool   // also good for serving on loopback
+	host   string // a further name to serve under; may be empty
 }
 
 const certLifetime = 10 * 365 * 24 * time.Hour
@@ -49,6 +50,8 @@ func makeCertificates(h home) error {
 		{file: h.pki("kube-controller-manager"), user: "system:kube-controller-manager"},
 		{file: h.pki("kube-scheduler"), user: "system:kube-scheduler"},
 		{file: h.pki("kwok"), user: "kwok", group: "system:masters"},
+		{file: h.pki("front-proxy"), user: frontProxyUser},
+		{file: h.pki("metrics"), user: "devcluster-metrics", server: true, host: metricsHost},
 	}
 	for _, l := range leaves {
 		if err := ca.ensure(l); err != nil {
@@ -104,6 +107,9 @@ func (a *authority) ensure(l leaf) error {
 		template.ExtKeyUsage = append(template.ExtKeyUsage, x509.ExtKeyUsageServerAuth)
 		template.DNSNames = []string{"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"}
 		template.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback, net.ParseIP(firstServiceIP)}
+		if l.host != "" {
+			template.DNSNames = append(template.DNSNames, l.host)
+		}
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -66,6 +66,13 @@ func apiserverComponent(h home, p ports, oidc oidcOptions) (component, error) {
 		"--kubelet-client-key=" + h.pki("apiserver-client.key"),
 		"--kubelet-preferred-address-types=InternalIP",
 		"--profiling=false",
+		"--proxy-client-cert-file=" + h.pki("front-proxy.crt"),
+		"--proxy-client-key-file=" + h.pki("front-proxy.key"),
+		"--requestheader-client-ca-file=" + h.path("ca.crt"),
+		"--requestheader-allowed-names=" + frontProxyUser,
+		"--requestheader-username-headers=X-Remote-User",
+		"--requestheader-group-headers=X-Remote-Group",
+		"--requestheader-extra-headers-prefix=X-Remote-Extra-",
 		// Endpoints must not be loopback, and no pod could reach it anyway.
 		"--endpoint-reconciler-type=none",
 		"--advertise-address=192.0.2.1",
@@ -86,7 +93,11 @@ func controllerManagerComponent(h home) component {
 		"--profiling=false",
 		"--kube-api-qps=500",
 		"--kube-api-burst=1000",
-		"--horizontal-pod-autoscaler-sync-period=5s",
+		// Pods are ready at once and their usage is constant, so there is
+		// nothing to wait for.
+		"--horizontal-pod-autoscaler-sync-period=2s",
+		"--horizontal-pod-autoscaler-cpu-initialization-period=0s",
+		"--horizontal-pod-autoscaler-initial-readiness-delay=0s",
 	}}
 }
 

@@ -28,10 +28,10 @@ type controllers struct {
 type reconcile func(ctx context.Context, key string) error
 
 // startControllers returns at once; call close to end them.
-func startControllers(ctx context.Context, client kubernetes.Interface, log *slog.Logger) (*controllers, error) {
+// They start factory, and end it too.
+func startControllers(ctx context.Context, client kubernetes.Interface, factory informers.SharedInformerFactory, log *slog.Logger) (*controllers, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	c := &controllers{stop: cancel, log: log}
-	factory := informers.NewSharedInformerFactory(client, 0)
 	claims := factory.Core().V1().PersistentVolumeClaims()
 	volumes := factory.Core().V1().PersistentVolumes()
 	services := factory.Core().V1().Services()

@@ -17,6 +17,7 @@ type ports struct {
 	EtcdPeer  int `json:"etcdPeer"`
 	Kubelet   int `json:"kubelet"`
 	Kwok      int `json:"kwok"`
+	Metrics   int `json:"metrics"`
 }
 
 // firstPort is where the range begins that ports are taken from. It ends
@@ -30,14 +31,14 @@ const firstPort = 20000
 func choosePorts(h home, wait time.Duration) (ports, error) {
 	var p ports
 	readJSON(h.path("ports.json"), &p)
-	held := make([]net.Listener, 0, 5)
+	held := make([]net.Listener, 0, 6)
 	defer func() {
 		for _, ln := range held {
 			_ = ln.Close()
 		}
 	}()
 	deadline := time.Now().Add(wait)
-	for _, port := range []*int{&p.APIServer, &p.Etcd, &p.EtcdPeer, &p.Kubelet, &p.Kwok} {
+	for _, port := range []*int{&p.APIServer, &p.Etcd, &p.EtcdPeer, &p.Kubelet, &p.Kwok, &p.Metrics} {
 		ln, err := listenAgain(*port, deadline)
 		if err != nil {
 			ln, err = listenAnew()

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -28,7 +29,7 @@ const (
 
 // up runs a cluster in opts.dir until ctx ends or a component dies. When it
 // returns no process of the cluster is left.
-func up(ctx context.Context, opts options, stdout, stderr io.Writer) error {
+func up(ctx context.Context, opts options, stdout, stderr io.Writer) (err error) {
 	// The kernel ends the components together with this very thread.
 	runtime.LockOSThread()
 	log := slog.New(slog.NewTextHandler(stderr, nil))
@@ -46,6 +47,16 @@ func up(ctx context.Context, opts options, stdout, stderr io.Writer) error {
 	}
 	c := &cluster{home: h, opts: opts, log: log, ps: newProcesses(h, exe, log)}
 	defer c.ps.stop(stopPatience)
+	if err := c.prepare(); err != nil {
+		return err
+	}
+	// The API server asks for metrics as soon as it runs, and again only
+	// after seconds when there was no answer.
+	metrics, err := startMetrics(c.home, c.ports.Metrics, c.authority(), c.informers, log)
+	if err != nil {
+		return fmt.Errorf("metrics: %w", err)
+	}
+	defer func() { err = errors.Join(err, metrics.close()) }()
 
 	starting, cancel := context.WithTimeoutCause(ctx, startPatience, errors.New("it takes too long"))
 	defer cancel()
@@ -69,13 +80,12 @@ type cluster struct {
 	ports  ports
 	config *rest.Config
 	client kubernetes.Interface
+
+	informers informers.SharedInformerFactory // run with the controllers
 }
 
-// start returns when the cluster can be used.
+// start returns when the components can be used.
 func (c *cluster) start(ctx context.Context) error {
-	if err := c.prepare(); err != nil {
-		return err
-	}
 	if err := c.startAPI(ctx); err != nil {
 		return err
 	}
@@ -119,8 +129,11 @@ func (c *cluster) prepare() (err error) {
 		return err
 	}
 	c.config.QPS = -1 // the API server limits by itself
-	c.client, err = kubernetes.NewForConfig(c.config)
-	return err
+	if c.client, err = kubernetes.NewForConfig(c.config); err != nil {
+		return err
+	}
+	c.informers = informers.NewSharedInformerFactory(c.client, 0)
+	return nil
 }
 
 func (c *cluster) startAPI(ctx context.Context) error {
@@ -145,6 +158,9 @@ func (c *cluster) populate(ctx context.Context) error {
 	}
 	if err := applyManifests(ctx, dynamicClient); err != nil {
 		return fmt.Errorf("manifests: %w", err)
+	}
+	if err := applyObjects(ctx, dynamicClient, metricsObjects(c.ports.Metrics, c.config.CAData)); err != nil {
+		return fmt.Errorf("metrics: %w", err)
 	}
 	if err := ensureNodes(ctx, c.client, c.opts.nodes, c.ports.Kubelet); err != nil {
 		return fmt.Errorf("nodes: %w", err)
@@ -184,7 +200,7 @@ func (c *cluster) authority() *x509.CertPool {
 func (c *cluster) serve(ctx context.Context, ready func()) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	controllers, err := startControllers(ctx, c.client, c.log)
+	controllers, err := startControllers(ctx, c.client, c.informers, c.log)
 	if err != nil {
 		return err
 	}
@@ -200,7 +216,13 @@ func (c *cluster) serve(ctx context.Context, ready func()) (err error) {
 	}
 	logging := make(chan error, 1)
 	go func() { logging <- pods.run(ctx) }()
-	ready()
+	switch err := c.awaitMetrics(ctx); {
+	case err == nil:
+		ready()
+	case ctx.Err() == nil:
+		cancel()
+		return errors.Join(err, <-logging)
+	}
 	select {
 	case <-ctx.Done():
 		c.log.Info("stopping")
