@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
@@ -45,7 +46,7 @@ func TestClaimsAreBoundAndGrow(t *testing.T) {
 	t.Parallel()
 	c := shared.Cluster(t)
 	claims := c.Client().CoreV1().PersistentVolumeClaims(c.Namespace(t))
-	claim, err := claims.Create(t.Context(), &corev1.PersistentVolumeClaim{
+	_, err := claims.Create(t.Context(), &corev1.PersistentVolumeClaim{
 		ObjectMeta: metav1.ObjectMeta{Name: "data"},
 		Spec: corev1.PersistentVolumeClaimSpec{
 			AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
@@ -54,8 +55,9 @@ func TestClaimsAreBoundAndGrow(t *testing.T) {
 	}, metav1.CreateOptions{})
 	require.NoError(t, err)
 	has := func(size string) func(context.Context) error {
-		return func(ctx context.Context) (err error) {
-			if claim, err = claims.Get(ctx, "data", metav1.GetOptions{}); err != nil {
+		return func(ctx context.Context) error {
+			claim, err := claims.Get(ctx, "data", metav1.GetOptions{})
+			if err != nil {
 				return err
 			}
 			if claim.Status.Phase != corev1.ClaimBound || !claim.Status.Capacity.Storage().Equal(resource.MustParse(size)) {
@@ -65,8 +67,9 @@ func TestClaimsAreBoundAndGrow(t *testing.T) {
 		}
 	}
 	kubetest.Eventually(t, "a volume", has("1Gi"))
-	claim.Spec.Resources.Requests = storage("2Gi")
-	_, err = claims.Update(t.Context(), claim, metav1.UpdateOptions{})
+	// A patch, since the controllers may still be writing to the claim.
+	larger := []byte(`{"spec":{"resources":{"requests":{"storage":"2Gi"}}}}`)
+	_, err = claims.Patch(t.Context(), "data", types.MergePatchType, larger, metav1.PatchOptions{})
 	require.NoError(t, err)
 	kubetest.Eventually(t, "a larger volume", has("2Gi"))
 }
