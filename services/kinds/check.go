@@ -165,11 +165,20 @@ func (f fields) objects(key string) []fields {
 	return found
 }
 
-// list returns the list at key.
+// maxEntries bounds every list that is read entry by entry. It is far beyond
+// what a cluster takes of any of them, and keeps what compares entries with
+// each other from being costly.
+const maxEntries = 1000
+
+// list returns the list at key, and nil when it is too long.
 func (f fields) list(key string) []any {
 	l, ok := f.data[key].([]any)
 	if !ok && f.data[key] != nil {
 		f.addf(key, "must be a list")
+	}
+	if len(l) > maxEntries {
+		f.addf(key, "must not have more than %d entries, there are %d", maxEntries, len(l))
+		return nil
 	}
 	return l
 }

@@ -68,7 +68,7 @@ func environment(n *Node, f fields) []any {
 	typed := envKeys(f)
 	var vars []any
 	for _, v := range envVars(f, "env") {
-		if !slices.Contains(typed, fmt.Sprint(v["name"])) {
+		if name, _ := v["name"].(string); !slices.Contains(typed, name) {
 			vars = append(vars, v)
 		}
 	}

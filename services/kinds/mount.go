@@ -24,6 +24,7 @@ type mounts struct {
 	nodes  map[*Node]bool    // what is mounted of the drawing
 	byKey  map[string]string // a volume's source → its name
 	names  map[string]bool   // volume names in use
+	tried  map[string]int    // a volume's base name → numbers that are in use
 	atPath map[string]mount  // mount path → what is there
 	subs   []*Node           // ConfigMaps of which a single path is mounted
 }
@@ -42,7 +43,10 @@ type mount struct {
 // newMounts resolves what the drawing mounts into n. Volume names in reserved
 // are left to others.
 func newMounts(n *Node, f fields, reserved ...string) *mounts {
-	m := &mounts{f: f, nodes: map[*Node]bool{}, byKey: map[string]string{}, names: map[string]bool{}, atPath: map[string]mount{}}
+	m := &mounts{
+		f: f, nodes: map[*Node]bool{}, byKey: map[string]string{}, names: map[string]bool{}, tried: map[string]int{},
+		atPath: map[string]mount{},
+	}
 	for _, name := range reserved {
 		m.names[name] = true
 	}
@@ -141,8 +145,9 @@ func (m *mounts) volume(typ, name string, source map[string]any) string {
 func (m *mounts) free(name string) string {
 	const suffix, longest = "-volume", 63
 	base := strings.ReplaceAll(name, ".", "-")
-	for i := 1; ; i++ {
-		end := suffix
+	for {
+		m.tried[base]++
+		i, end := m.tried[base], suffix
 		if i > 1 {
 			end = fmt.Sprintf("%s-%d", suffix, i)
 		}
@@ -179,21 +184,25 @@ func (m *mounts) add(at mount) {
 // keeps the name and id that a renamed or renumbered node once had.
 func matchMounts(n *Node, entries []fields) []*Node {
 	found := make([]*Node, len(entries))
+	byType := make(map[string][]*Node)
+	for _, typ := range []string{TypeConfigMap, TypeSecret, TypeClaim} {
+		byType[typ] = joined(n, typ)
+	}
 	for i, e := range entries {
-		peers := joined(n, strings.ToLower(e.data.String("type")))
+		peers := byType[strings.ToLower(e.data.String("type"))]
 		found[i] = only(peers, func(p *Node) bool { return p.ID == e.data.String("nodeId") })
 		if found[i] == nil {
 			found[i] = only(peers, func(p *Node) bool { return p.Name == e.data.String("name") })
 		}
 	}
-	for _, typ := range []string{TypeConfigMap, TypeSecret, TypeClaim} {
+	for typ, peers := range byType {
 		var left []int
 		for i, e := range entries {
 			if found[i] == nil && strings.ToLower(e.data.String("type")) == typ && e.data.String("nodeId") != "" {
 				left = append(left, i)
 			}
 		}
-		peer := only(joined(n, typ), func(p *Node) bool { return !slices.Contains(found, p) })
+		peer := only(peers, func(p *Node) bool { return !slices.Contains(found, p) })
 		if len(left) == 1 {
 			found[left[0]] = peer
 		}

@@ -1,6 +1,7 @@
 package kinds
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,15 +24,35 @@ func TestEmptyAmountsAreUnset(t *testing.T) {
 func TestVolumeNamesAreFreeLabels(t *testing.T) {
 	t.Parallel()
 	long := "a-very-long-name-of-a-claim-that-leaves-no-room-for-a-suffix-x"
-	m := &mounts{byKey: map[string]string{}, names: map[string]bool{"data-volume": true}}
+	m := &mounts{byKey: map[string]string{}, names: map[string]bool{"data-volume": true}, tried: map[string]int{}}
 	for name, want := range map[string]string{
 		"data":     "data-volume-2", // reserved by a claim template
 		"a.b.c":    "a-b-c-volume",
 		long:       "a-very-long-name-of-a-claim-that-leaves-no-room-for-a-su-volume",
 		"settings": "settings-volume",
 	} {
-		require.Equal(t, want, m.free(name))
-		require.LessOrEqual(t, len(m.free(name)), 63)
+		got := m.free(name)
+		require.Equal(t, want, got)
+		require.LessOrEqual(t, len(got), 63)
+	}
+	require.Equal(t, "settings-volume-2", m.free("settings"), "another source of the same name")
+}
+
+func TestListsAreBounded(t *testing.T) {
+	t.Parallel()
+	for key, entry := range map[string]any{
+		"envKeys": "A", "imagePullSecrets": "a", "ports": int64(1), "command": "a", "volumeMounts": map[string]any{}, "containers": map[string]any{},
+	} {
+		t.Run(key, func(t *testing.T) {
+			t.Parallel()
+			var p models.Problems
+			n := &Node{Name: "web", Namespace: "default", Data: models.Data{
+				"image": "nginx", key: slices.Repeat([]any{entry}, maxEntries+1),
+			}}
+			f := read(n, &p)
+			newPod(n, f, newMounts(n, f))
+			require.Contains(t, p, models.Problem{Field: key, Message: "must not have more than 1000 entries, there are 1001"})
+		})
 	}
 }
 
