@@ -53,7 +53,7 @@ func (plugin) Type() string { return TypePlugin }
 func (k plugin) Check(n *Node) models.Problems {
 	var p models.Problems
 	f := read(n, &p)
-	f.check("name", f.required("name"), optional(validator.Label))
+	f.check("name", f.required("name"), orEmpty(validator.Label))
 	f.exact("namespace")
 	f.check("namespace", n.Namespace, validator.Label)
 	def, ok := k.definition(f)
@@ -177,14 +177,4 @@ func put(m map[string]any, path []string, v any) {
 		m = next
 	}
 	m[path[len(path)-1]] = v
-}
-
-// optional makes a rule pass empty text.
-func optional(r rule) rule {
-	return func(s string) string {
-		if s == "" {
-			return ""
-		}
-		return r(s)
-	}
 }
