@@ -39,7 +39,7 @@ func badBodies() map[string]string {
 // server failed.
 func TestBadBodiesEverywhere(t *testing.T) {
 	t.Parallel()
-	ann := start(t, t.TempDir()).first(t)
+	ann := start(t, house(t)).annIn(t)
 	id := ann.ask(t, http.StatusCreated, "POST", "/workflows", object{"name": "w", "cluster_id": dev})["id"].(string)
 	ann.ask(t, http.StatusCreated, "POST", "/workflows/"+id+"/versions", object{})
 	fill := strings.NewReplacer(":id", id, ":name", dev, ":runId", id, ":version", "1")
@@ -61,7 +61,7 @@ func TestBadBodiesEverywhere(t *testing.T) {
 
 func TestSavedBodies(t *testing.T) {
 	t.Parallel()
-	ann := start(t, t.TempDir()).first(t)
+	ann := start(t, house(t)).annIn(t)
 	id := ann.ask(t, http.StatusCreated, "POST", "/workflows", object{"name": "w", "cluster_id": dev})["id"].(string)
 	ann.save(t, id, []object{node("n1", "configmap", "default", "conf", "unknown", object{"key": []any{1, nil, "x"}})}, edges())
 	before := ann.ask(t, http.StatusOK, "GET", "/workflows/"+id, nil)
@@ -105,7 +105,7 @@ func TestOwnedByTheServer(t *testing.T) {
 	t.Parallel()
 	cluster := shared.Cluster(t)
 	namespace := cluster.Namespace(t)
-	ann := start(t, t.TempDir()).first(t)
+	ann := start(t, house(t)).annIn(t)
 	ann.add(t, cluster)
 	secret := node("n1", "secret", namespace, "s", "keys", []object{{"id": "k", "name": "PASS"}},
 		"_secretCreated", true, "_status", object{"state": "created"})

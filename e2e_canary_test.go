@@ -46,10 +46,10 @@ func (c canary) in(data []byte) bool {
 
 func TestSecretsStayWhereTheyBelong(t *testing.T) {
 	t.Parallel()
-	cluster, dir := shared.Cluster(t), t.TempDir()
+	cluster, dir := shared.Cluster(t), house(t)
 	namespace := cluster.Namespace(t)
 	r := start(t, dir)
-	ann := r.first(t)
+	ann := r.annIn(t)
 	var said strings.Builder // all answers
 	tell := func(method, path, body string, header ...string) answer {
 		res := r.call(t, method, api+path, ann.token, body, header...)

@@ -16,7 +16,7 @@ func TestClusterGoesAndReturns(t *testing.T) {
 	t.Parallel()
 	const count = 400
 	cluster := kubetest.NewPrivate(t)
-	ann := start(t, t.TempDir()).first(t)
+	ann := start(t, house(t)).annIn(t)
 	ann.add(t, cluster.Cluster)
 	web := node("web", "deployment", "shop", "web", "image", "nginx", "replicas", 2)
 	id := ann.draw(t, []object{web, node("conf", "configmap", "shop", "conf", "data", object{"a": "b"})}, edges("conf>web"))
@@ -82,7 +82,7 @@ func unreachable(t *testing.T, c *kubetest.Private) {
 func TestRefusedCredentials(t *testing.T) {
 	t.Parallel()
 	cluster := shared.Cluster(t)
-	ann := start(t, t.TempDir()).first(t)
+	ann := start(t, house(t)).annIn(t)
 	in := clusterInput(dev, cluster)
 	in["credentials"].(object)["token"] = "not-the-token-of-this-cluster"
 	added := ann.ask(t, 201, "POST", "/clusters", in)

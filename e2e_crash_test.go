@@ -21,10 +21,10 @@ func (p *person) on(r *running) *person {
 func TestKilledServer(t *testing.T) {
 	t.Parallel()
 	const count = 200
-	cluster, dir := shared.Cluster(t), t.TempDir()
+	cluster, dir := shared.Cluster(t), house(t)
 	namespace := cluster.Namespace(t)
 	server := spawn(t, dir)
-	ann := server.first(t)
+	ann := server.annIn(t)
 	ann.add(t, cluster)
 	nodes := append(manyConfigMaps(namespace, count),
 		node("web", "deployment", namespace, "web", "image", "nginx", "replicas", 0))
@@ -58,10 +58,10 @@ func TestKilledServer(t *testing.T) {
 func TestStoppedServer(t *testing.T) {
 	t.Parallel()
 	const count = 300
-	cluster, dir := shared.Cluster(t), t.TempDir()
+	cluster, dir := shared.Cluster(t), house(t)
 	namespace := cluster.Namespace(t)
 	server := spawn(t, dir)
-	ann := server.first(t)
+	ann := server.annIn(t)
 	ann.add(t, cluster)
 	id := ann.draw(t, manyConfigMaps(namespace, count), edges())
 	watched := ann.follow(t, id)
@@ -87,9 +87,9 @@ func TestStoppedServer(t *testing.T) {
 // next one once the cluster answers again.
 func TestHangingCluster(t *testing.T) {
 	t.Parallel()
-	cluster, dir := kubetest.NewPrivate(t), t.TempDir()
+	cluster, dir := kubetest.NewPrivate(t), house(t)
 	server := spawn(t, dir)
-	ann := server.first(t)
+	ann := server.annIn(t)
 	ann.add(t, cluster.Cluster)
 	id := ann.draw(t, []object{node("conf", "configmap", "hangs", "conf", "data", object{"a": "b"})}, edges())
 	cluster.Pause(t)

@@ -40,7 +40,7 @@ func TestHostileValuesThroughHTTP(t *testing.T) {
 	t.Parallel()
 	cluster := shared.Cluster(t)
 	namespace := cluster.Namespace(t)
-	ann := start(t, t.TempDir()).first(t)
+	ann := start(t, house(t)).annIn(t)
 	ann.add(t, cluster)
 	nodes := hostileNodes(namespace)
 	id := ann.draw(t, nodes, edges())
@@ -109,7 +109,7 @@ func TestHostileKeysThroughHTTP(t *testing.T) {
 	t.Parallel()
 	cluster := shared.Cluster(t)
 	namespace := cluster.Namespace(t)
-	ann := start(t, t.TempDir()).first(t)
+	ann := start(t, house(t)).annIn(t)
 	ann.add(t, cluster)
 	good := map[string]any{}
 	for _, key := range []string{"true", "null", "0x10", "1e3", "0777", "2001-01-01", "---", "-", "yes", "a.b", ".x"} {
@@ -148,7 +148,7 @@ func TestHugeValuesThroughHTTP(t *testing.T) {
 	t.Parallel()
 	cluster := shared.Cluster(t)
 	namespace := cluster.Namespace(t)
-	ann := start(t, t.TempDir()).first(t)
+	ann := start(t, house(t)).annIn(t)
 	ann.add(t, cluster)
 	huge := strings.Repeat("a: {{b}}\n", (1<<20-2048)/9)
 	secret := node("n2", "secret", namespace, "s", "keys", []object{{"name": "V"}})
@@ -176,7 +176,7 @@ func TestHostileTypedValues(t *testing.T) {
 	t.Parallel()
 	cluster := shared.Cluster(t)
 	namespace := cluster.Namespace(t)
-	ann := start(t, t.TempDir()).first(t)
+	ann := start(t, house(t)).annIn(t)
 	ann.add(t, cluster)
 	var keys []object
 	typed := object{}

@@ -48,7 +48,7 @@ func TestWrongDrawing(t *testing.T) {
 	t.Parallel()
 	cluster := shared.Cluster(t)
 	namespace := unusedNamespace(t, cluster)
-	ann := start(t, t.TempDir()).first(t)
+	ann := start(t, house(t)).annIn(t)
 	ann.add(t, cluster)
 	web := func(id, name string, pairs ...any) object {
 		return node(id, "deployment", namespace, name, append([]any{"image", "nginx"}, pairs...)...)

@@ -47,7 +47,7 @@ func TestUnhappyPods(t *testing.T) {
 	t.Parallel()
 	cluster := shared.Cluster(t)
 	namespace := cluster.Namespace(t)
-	ann := start(t, t.TempDir()).first(t)
+	ann := start(t, house(t)).annIn(t)
 	ann.add(t, cluster)
 	nodes := []object{
 		node("pull", "deployment", namespace, "pull", "image", "nginx:none", "podAnnotations", failingPods("image-pull")),
@@ -94,7 +94,7 @@ func TestWaitingPods(t *testing.T) {
 	t.Parallel()
 	cluster := shared.Cluster(t)
 	namespace := cluster.Namespace(t)
-	ann := start(t, t.TempDir()).first(t)
+	ann := start(t, house(t)).annIn(t)
 	ann.add(t, cluster)
 	id := ann.draw(t, []object{
 		node("n1", "deployment", namespace, "slow", "image", "nginx", "replicas", 2, "podAnnotations", failingPods("pending")),

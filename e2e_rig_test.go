@@ -27,32 +27,6 @@ const (
 type person struct {
 	*running
 	token string
-	id    string
-}
-
-// first makes the first account of a server, which is an administrator's.
-func (r *running) first(t *testing.T) *person {
-	t.Helper()
-	t.Cleanup(func() { require.NotContains(t, r.log.String(), "panic") })
-	return r.signedUp(t, "ann@example.org", "")
-}
-
-// invite makes a further account.
-func (p *person) invite(t *testing.T, email string) *person {
-	t.Helper()
-	code, _ := p.ask(t, http.StatusOK, "GET", "/settings/invite-code", nil)["inviteCode"].(string)
-	return p.signedUp(t, email, code)
-}
-
-func (r *running) signedUp(t *testing.T, email, code string) *person {
-	t.Helper()
-	created := r.register(t, email, code)
-	require.Equal(t, http.StatusCreated, created.StatusCode, created.text)
-	p := &person{running: r}
-	p.token, _ = created.json(t)["token"].(string)
-	user, _ := created.json(t)["user"].(map[string]any)
-	p.id, _ = user["id"].(string)
-	return p
 }
 
 // ask calls a path below the base of the API with body, which is JSON already

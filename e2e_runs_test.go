@@ -14,7 +14,7 @@ func TestClientLeaves(t *testing.T) {
 	const count = 100
 	cluster := shared.Cluster(t)
 	namespace := cluster.Namespace(t)
-	ann := start(t, t.TempDir()).first(t)
+	ann := start(t, house(t)).annIn(t)
 	ann.add(t, cluster)
 	id := ann.draw(t, manyConfigMaps(namespace, count), edges())
 	there := nextObject(t, cluster, id)
@@ -28,23 +28,18 @@ func TestClientLeaves(t *testing.T) {
 
 func TestManyRunsAtOnce(t *testing.T) {
 	t.Parallel()
-	const people, each = 3, 10
+	const each = 15
 	cluster := shared.Cluster(t)
 	namespace := cluster.Namespace(t)
-	ann := start(t, t.TempDir()).first(t)
-	ann.add(t, cluster)
-	all := []*person{ann}
-	for i := 1; i < people; i++ {
-		p := ann.invite(t, fmt.Sprintf("p%d@example.org", i))
-		p.add(t, cluster)
-		all = append(all, p)
-	}
+	ann := start(t, house(t)).annIn(t)
+	bob := ann.bob()
 	type job struct {
 		person *person
 		id     string
 	}
 	var jobs []job
-	for i, p := range all {
+	for i, p := range []*person{ann, bob} {
+		p.add(t, cluster)
 		for k := range each {
 			name := fmt.Sprintf("app-%d-%d", i, k)
 			jobs = append(jobs, job{p, p.draw(t, []object{
@@ -77,7 +72,7 @@ func TestOneRunAtATime(t *testing.T) {
 	const tries = 4
 	cluster := shared.Cluster(t)
 	namespace := cluster.Namespace(t)
-	ann := start(t, t.TempDir()).first(t)
+	ann := start(t, house(t)).annIn(t)
 	ann.add(t, cluster)
 	id := ann.draw(t, manyConfigMaps(namespace, 150), edges())
 	answers := make(chan int, tries)

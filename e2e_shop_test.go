@@ -87,7 +87,7 @@ func TestSampleApplication(t *testing.T) {
 	t.Parallel()
 	cluster := shared.Cluster(t)
 	namespace := unusedNamespace(t, cluster)
-	ann := start(t, t.TempDir()).first(t)
+	ann := start(t, house(t)).annIn(t)
 	ann.add(t, cluster)
 	nodes, edges := shop(t, namespace)
 	id := ann.draw(t, nodes, edges)
