@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// The largest drawing that is stored.
+// The largest drawing that is stored, and that is planned.
 const (
 	MaxNodes = 1000
 	MaxEdges = 5000

@@ -40,8 +40,8 @@ func (p *Problems) Addf(field, format string, args ...any) {
 // maxProblemText bounds the joined text of a huge drawing's faults.
 const maxProblemText = 4000
 
-// String joins all problems with "; ", cut to about 4,000 characters. The
-// complete list is in the error body's details.
+// String joins all problems with "; ", cut to about 4,000 characters; an
+// error's body holds the complete list besides.
 func (p Problems) String() string {
 	var b strings.Builder
 	for i, one := range p {

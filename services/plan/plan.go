@@ -12,12 +12,6 @@ import (
 	"github.com/kubeorch/core/services/kinds"
 )
 
-// The size of a drawing that is still planned.
-const (
-	MaxNodes = 1000
-	MaxEdges = 5000
-)
-
 // Options are the facts about a plan that the graph does not hold.
 type Options struct {
 	WorkflowID string // marks every object as this workflow's
@@ -108,11 +102,11 @@ func tooLarge(g models.Graph) (p models.Problems) {
 	if len(g.Nodes) == 0 {
 		p.Addf("nodes", "must hold at least one node")
 	}
-	if len(g.Nodes) > MaxNodes {
-		p.Addf("nodes", "must hold at most %d nodes, there are %d", MaxNodes, len(g.Nodes))
+	if len(g.Nodes) > models.MaxNodes {
+		p.Addf("nodes", "must hold at most %d nodes, there are %d", models.MaxNodes, len(g.Nodes))
 	}
-	if len(g.Edges) > MaxEdges {
-		p.Addf("edges", "must hold at most %d edges, there are %d", MaxEdges, len(g.Edges))
+	if len(g.Edges) > models.MaxEdges {
+		p.Addf("edges", "must hold at most %d edges, there are %d", models.MaxEdges, len(g.Edges))
 	}
 	return p
 }

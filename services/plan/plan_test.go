@@ -192,7 +192,7 @@ func TestEdgeIDs(t *testing.T) {
 
 func TestGraphLimits(t *testing.T) {
 	t.Parallel()
-	g := models.Graph{Nodes: make([]models.Node, MaxNodes+1), Edges: make([]models.Edge, MaxEdges+1)}
+	g := models.Graph{Nodes: make([]models.Node, models.MaxNodes+1), Edges: make([]models.Edge, models.MaxEdges+1)}
 	_, problems := Build(g, registry(t), Options{})
 	require.Len(t, problems, 2)
 }
