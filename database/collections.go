@@ -13,6 +13,7 @@ const (
 	Workflows = "workflows"
 	Versions  = "versions"
 	Runs      = "runs"
+	Settings  = "settings"
 )
 
 // RunsOneRunning is the index that lets a workflow have one running run only:
@@ -44,7 +45,6 @@ func indexes() []index {
 			partial: bson.D{{Key: "default", Value: true}}},
 
 		{collection: Workflows, key: newest("updated_at", "owner_id")},
-		{collection: Workflows, key: asc("cluster_owner_id", "cluster_id")},
 
 		{collection: Versions, key: newest("version", "workflow_id"), unique: true},
 

@@ -8,6 +8,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/kubeorch/core/database"
 	"github.com/kubeorch/core/models"
 )
 
@@ -17,7 +18,7 @@ import (
 type Clusters struct{ coll *mongo.Collection }
 
 // NewClusters returns the clusters of db.
-func NewClusters(db *mongo.Database) *Clusters { return &Clusters{db.Collection("clusters")} }
+func NewClusters(db *mongo.Database) *Clusters { return &Clusters{db.Collection(database.Clusters)} }
 
 // Insert stores c. It becomes its owner's default when there is none yet,
 // which the returned cluster tells. A name that its owner has used already is
@@ -98,17 +99,14 @@ func (r *Clusters) SetDefault(ctx context.Context, owner, name string) error {
 	}
 	for {
 		others := bson.D{{Key: "owner_id", Value: owner}, {Key: "default", Value: true}, {Key: "name", Value: bson.D{{Key: "$ne", Value: name}}}}
-		if _, err := r.coll.UpdateMany(ctx, others, setting(bson.D{{Key: "default", Value: false}})); err != nil {
+		if _, err := r.coll.UpdateMany(ctx, others, set(bson.D{{Key: "default", Value: false}})); err != nil {
 			return translate(op, "cluster", err)
 		}
-		res, err := r.coll.UpdateOne(ctx, named(owner, name), setting(bson.D{{Key: "default", Value: true}}))
+		res, err := r.coll.UpdateOne(ctx, named(owner, name), set(bson.D{{Key: "default", Value: true}}))
 		if mongo.IsDuplicateKeyError(err) { // another one became the default just now
 			continue
 		}
-		if err == nil && res.MatchedCount == 0 {
-			err = mongo.ErrNoDocuments
-		}
-		return translate(op, "cluster", err)
+		return matched(op, "cluster", res, err)
 	}
 }
 
@@ -124,13 +122,13 @@ func (r *Clusters) SetHealth(ctx context.Context, id string, h models.ClusterHea
 			bson.D{{Key: "last_check", Value: bson.D{{Key: "$lte", Value: h.At}}}},
 		}},
 	}
-	set := bson.D{
+	changed := bson.D{
 		{Key: "status", Value: h.Status}, {Key: "last_error", Value: h.Error}, {Key: "last_check", Value: h.At},
 	}
 	if h.Metadata != nil {
-		set = append(set, bson.E{Key: "metadata", Value: *h.Metadata})
+		changed = append(changed, bson.E{Key: "metadata", Value: *h.Metadata})
 	}
-	_, err := r.coll.UpdateOne(ctx, filter, setting(set))
+	_, err := r.coll.UpdateOne(ctx, filter, set(changed))
 	return translate("repositories.Clusters.SetHealth", "cluster", err)
 }
 
@@ -164,5 +162,3 @@ func (r *Clusters) Replace(ctx context.Context, c models.Cluster, at time.Time) 
 func named(owner, name string) bson.D {
 	return bson.D{{Key: "owner_id", Value: owner}, {Key: "name", Value: name}}
 }
-
-func setting(fields bson.D) bson.D { return bson.D{{Key: "$set", Value: fields}} }

@@ -131,5 +131,3 @@ func (r *Runs) RequestCancel(ctx context.Context, workflowID, id string) error {
 	}
 	return &models.Error{Op: op, Kind: models.Conflict, Msg: "the run has ended already"}
 }
-
-func set(fields bson.D) bson.D { return bson.D{{Key: "$set", Value: fields}} }

@@ -8,6 +8,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/kubeorch/core/database"
 	"github.com/kubeorch/core/models"
 )
 
@@ -18,7 +19,7 @@ const invitesID = "invites"
 type Settings struct{ coll *mongo.Collection }
 
 // NewSettings returns the settings of db.
-func NewSettings(db *mongo.Database) *Settings { return &Settings{db.Collection("settings")} }
+func NewSettings(db *mongo.Database) *Settings { return &Settings{db.Collection(database.Settings)} }
 
 // EnsureInvites returns the invite settings, and stores initial first where
 // there are none.
@@ -51,7 +52,7 @@ func (r *Settings) SetInviteCode(ctx context.Context, code string) error {
 // same from, one swaps.
 func (r *Settings) SwapInviteCode(ctx context.Context, from, to string) (swapped bool, err error) {
 	filter := bson.D{{Key: "_id", Value: invitesID}, {Key: "invite_code", Value: from}}
-	res, err := r.coll.UpdateOne(ctx, filter, bson.D{{Key: "$set", Value: bson.D{{Key: "invite_code", Value: to}}}})
+	res, err := r.coll.UpdateOne(ctx, filter, set(bson.D{{Key: "invite_code", Value: to}}))
 	if err != nil {
 		return false, translate("repositories.Settings.SwapInviteCode", "setting", err)
 	}
@@ -59,6 +60,6 @@ func (r *Settings) SwapInviteCode(ctx context.Context, from, to string) (swapped
 }
 
 func (r *Settings) set(ctx context.Context, op, field string, value any) error {
-	_, err := r.coll.UpdateOne(ctx, byID(invitesID), bson.D{{Key: "$set", Value: bson.D{{Key: field, Value: value}}}})
+	_, err := r.coll.UpdateOne(ctx, byID(invitesID), set(bson.D{{Key: field, Value: value}}))
 	return translate(op, "setting", err)
 }

@@ -9,6 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/kubeorch/core/database"
 	"github.com/kubeorch/core/models"
 )
 
@@ -16,7 +17,7 @@ import (
 type Users struct{ coll *mongo.Collection }
 
 // NewUsers returns the users of db.
-func NewUsers(db *mongo.Database) *Users { return &Users{db.Collection("users")} }
+func NewUsers(db *mongo.Database) *Users { return &Users{db.Collection(database.Users)} }
 
 // userDocument is a user as it is stored. Only the first account has an
 // AdminSlot, and a unique index lets one document have it.
@@ -65,21 +66,17 @@ func (r *Users) ByID(ctx context.Context, id string) (models.User, error) {
 // SetName changes the name and returns the account as it then is.
 func (r *Users) SetName(ctx context.Context, id, name string, at time.Time) (models.User, error) {
 	const op = "repositories.Users.SetName"
-	set := bson.D{{Key: "$set", Value: bson.D{{Key: "name", Value: name}, {Key: "updated_at", Value: at}}}}
+	change := set(bson.D{{Key: "name", Value: name}, {Key: "updated_at", Value: at}})
 	var u models.User
-	err := r.coll.FindOneAndUpdate(ctx, byID(id), set, options.FindOneAndUpdate().SetReturnDocument(options.After)).Decode(&u)
+	err := r.coll.FindOneAndUpdate(ctx, byID(id), change, options.FindOneAndUpdate().SetReturnDocument(options.After)).Decode(&u)
 	return u, translate(op, "user", err)
 }
 
 // SetPasswordHash replaces the password's hash, or is NotFound.
 func (r *Users) SetPasswordHash(ctx context.Context, id, hash string, at time.Time) error {
 	const op = "repositories.Users.SetPasswordHash"
-	set := bson.D{{Key: "$set", Value: bson.D{{Key: "password_hash", Value: hash}, {Key: "updated_at", Value: at}}}}
-	res, err := r.coll.UpdateOne(ctx, byID(id), set)
-	if err == nil && res.MatchedCount == 0 {
-		err = mongo.ErrNoDocuments
-	}
-	return translate(op, "user", err)
+	res, err := r.coll.UpdateOne(ctx, byID(id), set(bson.D{{Key: "password_hash", Value: hash}, {Key: "updated_at", Value: at}}))
+	return matched(op, "user", res, err)
 }
 
 func (r *Users) find(ctx context.Context, op string, filter bson.D) (models.User, error) {
@@ -87,5 +84,3 @@ func (r *Users) find(ctx context.Context, op string, filter bson.D) (models.User
 	err := r.coll.FindOne(ctx, filter).Decode(&u)
 	return u, translate(op, "user", err)
 }
-
-func byID(id string) bson.D { return bson.D{{Key: "_id", Value: id}} }

@@ -103,14 +103,6 @@ func (r *Workflows) Delete(ctx context.Context, owner, id string, at time.Time) 
 	return matched(op, "workflow", res, err)
 }
 
-// matched turns an update that found no document into NotFound.
-func matched(op, what string, res *mongo.UpdateResult, err error) error {
-	if err == nil && res.MatchedCount == 0 {
-		err = mongo.ErrNoDocuments
-	}
-	return translate(op, what, err)
-}
-
 func present(id string) bson.D {
 	return bson.D{{Key: "_id", Value: id}, notDeleted()}
 }
@@ -121,14 +113,6 @@ func owned(owner, id string) bson.D {
 
 // notDeleted also holds for documents without the field.
 func notDeleted() bson.E { return bson.E{Key: "deleted_at", Value: nil} }
-
-func fields(names ...string) bson.D {
-	d := make(bson.D, len(names))
-	for i, n := range names {
-		d[i] = bson.E{Key: n, Value: 1}
-	}
-	return d
-}
 
 func summaryFields() bson.D {
 	return fields("name", "description", "cluster_id", "status", "tags", "node_count", "version_seq", "owner_id",
