@@ -120,3 +120,55 @@ func TestBodyLimitWhileReading(t *testing.T) {
 	body := io.MultiReader(strings.NewReader(strings.Repeat("a", 800)), strings.NewReader(strings.Repeat("b", 800)))
 	require.Equal(t, http.StatusTeapot, send(t, "POST", srv.URL+"/x", body).StatusCode)
 }
+
+// timed is a writer that remembers until when the request may be read.
+type timed struct {
+	*httptest.ResponseRecorder
+
+	readBy []time.Time
+}
+
+func (w *timed) SetReadDeadline(t time.Time) error {
+	w.readBy = append(w.readBy, t)
+	return nil
+}
+
+func (w *timed) SetWriteDeadline(time.Time) error { return nil }
+
+// Nobody may keep a connection by announcing a body and never sending it,
+// least of all a caller who is refused.
+func TestEveryRequestHasADeadline(t *testing.T) {
+	t.Parallel()
+	done := func(*gin.Context) error { return nil }
+	e, err := setup(deps(), []Route{
+		{Method: "POST", Path: "/x", Access: SignedIn, Handle: done},
+		{Method: "GET", Path: "/stream", Access: SignedIn, Handle: done, Stream: true},
+	})
+	require.NoError(t, err)
+	for name, tc := range map[string]struct {
+		method, path  string
+		header, value string
+		endless       bool
+	}{
+		"a route":               {method: "POST", path: "/x", header: "Authorization", value: "Bearer u1"},
+		"no path of ours":       {method: "POST", path: "/nothing"},
+		"another method":        {method: "DELETE", path: "/x"},
+		"nobody":                {method: "POST", path: "/x"},
+		"a foreign origin":      {method: "POST", path: "/x", header: "Origin", value: "https://evil.example"},
+		"a stream":              {method: "GET", path: "/stream", header: "Authorization", value: "Bearer u1", endless: true},
+		"a stream, for nobody":  {method: "GET", path: "/stream"},
+		"a stream, at its path": {method: "PUT", path: "/stream"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := &timed{ResponseRecorder: httptest.NewRecorder()}
+			r := httptest.NewRequestWithContext(t.Context(), tc.method, tc.path, strings.NewReader("{}"))
+			if tc.header != "" {
+				r.Header.Set(tc.header, tc.value)
+			}
+			e.ServeHTTP(w, r)
+			require.NotEmpty(t, w.readBy)
+			require.Equal(t, tc.endless, w.readBy[len(w.readBy)-1].IsZero())
+		})
+	}
+}

@@ -15,8 +15,9 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// answerTimeout bounds reading a request and writing its answer, streams
-// aside. The slowest answer, that of a run, comes within 20 seconds.
+// answerTimeout bounds reading a request and writing its answer, whatever it
+// asks for; streams are released from it when they begin. The slowest answer,
+// that of a run, comes within 20 seconds.
 const answerTimeout = time.Minute
 
 // accounts knows whose token it is.
@@ -57,7 +58,7 @@ func setup(d Deps, table []Route) (*gin.Engine, error) {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
 	e.Use(middleware.RequestID(), middleware.AccessLog(d.Log), metrics.Count, middleware.Recovery(d.Log, fail),
-		middleware.SecurityHeaders(), crossOrigin, middleware.BodyLimit(d.MaxBody, fail))
+		middleware.Deadline(answerTimeout), middleware.SecurityHeaders(), crossOrigin, middleware.BodyLimit(d.MaxBody, fail))
 	e.NoRoute(func(c *gin.Context) { fail(c, missing("there is no such path")) })
 	e.NoMethod(func(c *gin.Context) { handlers.MethodNotAllowed(c) })
 	for _, r := range table {
@@ -71,11 +72,7 @@ func setup(d Deps, table []Route) (*gin.Engine, error) {
 // mount adds one row to e. The access check comes from the row itself, so a
 // route cannot be served without one.
 func mount(e *gin.Engine, r Route, d Deps, fail middleware.Fail) error {
-	timeout := answerTimeout
-	if r.Stream {
-		timeout = 0
-	}
-	chain := []gin.HandlerFunc{middleware.Deadline(timeout)}
+	var chain []gin.HandlerFunc
 	switch r.Access {
 	case Public:
 	case SignedIn:
@@ -84,6 +81,9 @@ func mount(e *gin.Engine, r Route, d Deps, fail middleware.Fail) error {
 		chain = append(chain, middleware.SignedIn(d.Accounts, fail), middleware.Admin(fail))
 	default:
 		return fmt.Errorf("route %s %s: %s", r.Method, r.Path, r.Access)
+	}
+	if r.Stream {
+		chain = append(chain, middleware.Deadline(0))
 	}
 	e.Handle(r.Method, r.Path, append(chain, handlers.Handle(d.Log, r.Handle))...)
 	return nil
