@@ -65,7 +65,7 @@ func (s *server) build(context.Context) error {
 		Workflow: handlers.NewWorkflow(workflows),
 		Version:  handlers.NewWorkflowVersion(services.NewWorkflowVersions(documents, versions)),
 		Run:      handlers.NewRun(executor),
-		Status:   handlers.NewStatusStream(workflows, handlers.Subscribing(events.Subscribe), watchers),
+		Status:   handlers.NewStatusStream(workflows, handlers.Subscribing(events.Subscribe), watchers, s.log),
 	}
 	s.engine, err = routes.SetupRouter(routes.Deps{
 		Log: s.log, Accounts: s.buildPeople(&h), Metrics: s.metrics, Handlers: h,

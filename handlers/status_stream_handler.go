@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -25,12 +26,13 @@ type StatusStream struct {
 	workflows statusWorkflows
 	subscribe Subscribe
 	watching  watching
+	log       *slog.Logger
 }
 
 // NewStatusStream returns a handler that reads the first state from w and what
-// follows from the streams of subscribe.
-func NewStatusStream(w statusWorkflows, subscribe Subscribe, watch watching) *StatusStream {
-	return &StatusStream{workflows: w, subscribe: subscribe, watching: watch}
+// follows from the streams of subscribe. A stream that panics is logged to log.
+func NewStatusStream(w statusWorkflows, subscribe Subscribe, watch watching, log *slog.Logger) *StatusStream {
+	return &StatusStream{workflows: w, subscribe: subscribe, watching: watch, log: log}
 }
 
 // Stream answers GET /workflows/:id/status/stream: the workflow first, then
@@ -49,7 +51,7 @@ func (h *StatusStream) Stream(c *gin.Context) error {
 		sub.Close()
 		return err
 	}
-	s := openStream(c)
+	s := openStream(c, h.log)
 	_ = s.event(sub.Position(), models.EventMetadata, w) // a reader that is gone is found out soon
 	s.serve(c.Request.Context(), func(ctx context.Context) {
 		defer sub.Close()

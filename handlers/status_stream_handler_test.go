@@ -90,7 +90,7 @@ func statusStream(get fakeWorkflows, watch watching, sub *fakeSubscription) http
 	h := NewStatusStream(get, Subscribing(func(_, last string) (*fakeSubscription, error) {
 		sub.behind.Store(&last)
 		return sub, nil
-	}), watch)
+	}), watch, slog.New(slog.DiscardHandler))
 	e := gin.New()
 	e.GET("/workflows/:id/status/stream", func(c *gin.Context) {
 		ctx := models.WithIdentity(c.Request.Context(), models.Identity{UserID: c.GetHeader("User")})

@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -55,13 +56,13 @@ type eventStream struct{ transport }
 
 // openStream answers with the headers of an event stream. From here on,
 // failures can only end the stream. The caller must call serve or close.
-func openStream(c *gin.Context) *eventStream {
+func openStream(c *gin.Context, log *slog.Logger) *eventStream {
 	h := c.Writer.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-cache")
 	h.Set("Connection", "keep-alive")
 	h.Set("X-Accel-Buffering", "no")
-	return &eventStream{openTransport(c)}
+	return &eventStream{openTransport(c, log)}
 }
 
 // event sends one event with data as JSON.

@@ -35,10 +35,10 @@ type transport interface {
 // server holds for a request that is being answered, several buffers and a
 // second goroutine, is four times as much as a stream needs, and there may be
 // thousands that mostly wait.
-func openTransport(c *gin.Context) transport {
+func openTransport(c *gin.Context, log *slog.Logger) transport {
 	if c.Request.ProtoMajor == 1 && c.Request.ProtoMinor == 1 && canHijack(c.Writer) {
 		if conn, _, err := c.Writer.Hijack(); err == nil {
-			t := &connTransport{conn: conn}
+			t := &connTransport{conn: conn, log: log}
 			t.begin(c.Writer.Header())
 			return t
 		}
@@ -90,6 +90,7 @@ func (t *responseTransport) close() {}
 // failure is kept: nothing may follow a chunk that was cut off.
 type connTransport struct {
 	conn   net.Conn
+	log    *slog.Logger
 	failed error
 }
 
@@ -142,7 +143,7 @@ func (t *connTransport) serve(ctx context.Context, f func(context.Context)) {
 		defer t.close()
 		defer func() { // the server's own recovery ended with the request
 			if p := recover(); p != nil {
-				slog.Default().ErrorContext(ctx, "a stream panicked", "panic", p, "stack", string(debug.Stack()))
+				t.log.ErrorContext(ctx, "a stream panicked", "panic", p, "stack", string(debug.Stack()))
 			}
 		}()
 		f(ctx)

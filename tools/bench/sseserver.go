@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"sync"
 	"time"
@@ -19,7 +20,7 @@ import (
 func serveStreams(ctx context.Context) error {
 	events := services.NewSSEBroadcaster()
 	defer events.Close()
-	h := handlers.NewStatusStream(emptyWorkflows{}, handlers.Subscribing(events.Subscribe), nothingWatched{})
+	h := handlers.NewStatusStream(emptyWorkflows{}, handlers.Subscribing(events.Subscribe), nothingWatched{}, slog.New(slog.DiscardHandler))
 	gin.SetMode(gin.ReleaseMode)
 	e := gin.New()
 	e.GET("/stream/:id", func(c *gin.Context) {

@@ -1,0 +1,25 @@
+package handlers
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The request has ended when a stream runs, and the server's recovery with it.
+func TestAPanicEndsItsStreamOnly(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	server, client := net.Pipe()
+	s := &connTransport{conn: server, log: slog.New(slog.NewTextHandler(&log, nil))}
+	s.serve(t.Context(), func(context.Context) { panic("what nobody thought of") })
+	_, err := io.ReadAll(client) // the end of the answer comes after the log
+	require.NoError(t, err)
+	require.Contains(t, log.String(), "what nobody thought of")
+	require.Contains(t, log.String(), "stream_transport_test.go")
+}
