@@ -40,20 +40,29 @@ func (s *KubernetesClusterService) Refresh(ctx context.Context, owner, name stri
 }
 
 // CheckHealth tests c for background work and stores the outcome, reading its
-// metadata again when that is old. A failed test is no error.
+// metadata again when that is old. A failed test is no error. When ctx ends
+// first, nothing has been found out and nothing is stored.
 func (s *KubernetesClusterService) CheckHealth(ctx context.Context, c models.Cluster) error {
-	_, err := s.check(ctx, c, s.now().Sub(c.Metadata.LastUpdated) > clusterFactsAge)
+	_, err := s.examine(ctx, c, s.now().Sub(c.Metadata.LastUpdated) > clusterFactsAge)
 	return err
 }
 
-// check tests c, reads its metadata when asked to, stores the outcome and
-// returns c with it. It outlives a caller who goes away.
+// check is examine for a person, who may go away without ending it.
 func (s *KubernetesClusterService) check(ctx context.Context, c models.Cluster, describe bool) (models.Cluster, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), clusterTestTime)
-	defer cancel()
+	return s.examine(context.WithoutCancel(ctx), c, describe)
+}
+
+// examine tests c, reads its metadata when asked to, stores the outcome and
+// returns c with it.
+func (s *KubernetesClusterService) examine(ctx context.Context, c models.Cluster, describe bool) (models.Cluster, error) {
 	h := models.ClusterHealth{CredentialVersion: c.CredentialVersion}
+	probing, cancel := context.WithTimeout(ctx, clusterTestTime)
+	defer cancel()
 	var err error
-	h.Metadata, err = s.probe(ctx, c, describe)
+	h.Metadata, err = s.probe(probing, c, describe)
+	if ctx.Err() != nil {
+		return c, ctx.Err()
+	}
 	h.At = s.now().UTC()
 	h.Status, h.Error = healthOf(err)
 	if h.Error != c.LastError {
@@ -63,7 +72,7 @@ func (s *KubernetesClusterService) check(ctx context.Context, c models.Cluster, 
 	if h.Metadata != nil {
 		c.Metadata = *h.Metadata
 	}
-	// The probe may have used up ctx; what it found is stored all the same.
+	// What was found is stored, also when the server begins to stop.
 	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), clusterTestTime)
 	defer done()
 	return c, s.store.SetHealth(ctx, c.ID, h)
