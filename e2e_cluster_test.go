@@ -41,7 +41,7 @@ func TestClusterGoesAndReturns(t *testing.T) {
 	web["data"].(object)["replicas"] = 3
 	many := append([]object{web, node("conf", "configmap", "shop", "conf", "data", object{"a": "b"})}, manyConfigMaps("shop", count)...)
 	ann.save(t, id, many, edges("conf>web"))
-	there := nextObject(t, cluster.Cluster, id)
+	there := further(t, cluster.Cluster, id, 20)
 	ann.begin(t, id)
 	<-there
 	runID := ann.goingOn(t, id)

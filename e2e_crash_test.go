@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubeorch/core/pkg/kubernetes/kubetest"
 )
@@ -30,7 +31,7 @@ func TestKilledServer(t *testing.T) {
 		node("web", "deployment", namespace, "web", "image", "nginx", "replicas", 0))
 	id := ann.draw(t, nodes, edges())
 
-	there := nextObject(t, cluster, id)
+	there := further(t, cluster, id, 1)
 	ann.begin(t, id)
 	<-there
 	server.kill(t)
@@ -66,7 +67,7 @@ func TestStoppedServer(t *testing.T) {
 	id := ann.draw(t, manyConfigMaps(namespace, count), edges())
 	watched := ann.follow(t, id)
 
-	there := nextObject(t, cluster, id)
+	there := further(t, cluster, id, 1)
 	ann.begin(t, id)
 	<-there
 	took := server.terminate(t)
@@ -83,8 +84,9 @@ func TestStoppedServer(t *testing.T) {
 	again.terminate(t)
 }
 
-// A run that hangs is handed over by a server that stops, and finished by the
-// next one once the cluster answers again.
+// A cluster that hangs fails the run, naming the cause. A server that stops
+// meanwhile hands the run over, and the next one finishes it once the cluster
+// answers again.
 func TestHangingCluster(t *testing.T) {
 	t.Parallel()
 	cluster, dir := kubetest.NewPrivate(t), house(t)
@@ -92,19 +94,32 @@ func TestHangingCluster(t *testing.T) {
 	ann := server.annIn(t)
 	ann.add(t, cluster.Cluster)
 	id := ann.draw(t, []object{node("conf", "configmap", "hangs", "conf", "data", object{"a": "b"})}, edges())
+
 	cluster.Pause(t)
 	ann.begin(t, id)
 	runID := ann.goingOn(t, id)
 	require.Equal(t, 409, ann.call(t, "POST", api+"/workflows/"+id+"/run", ann.token, "").StatusCode)
-	status := ann.call(t, "POST", api+"/clusters/dev/test", ann.token, "")
-	require.Equal(t, 503, status.StatusCode, status.text)
+	tested := ann.call(t, "POST", api+"/clusters/dev/test", ann.token, "")
+	require.Equal(t, 503, tested.StatusCode, tested.text)
 	require.Equal(t, "disconnected", ann.ask(t, 200, "GET", "/clusters/dev/status", nil)["status"])
-	t.Logf("stopped in %d ms", server.terminate(t).Milliseconds())
+	run := ann.ended(t, id, runID)
+	require.Equal(t, "failed", run["status"])
+	require.Contains(t, run["error"], "did not answer in time")
+	t.Logf("the run failed after %v ms", run["duration"])
+	cluster.Resume(t)
+	ann.run(t, id, nil)
 
+	ann.save(t, id, []object{node("conf", "configmap", "hangs", "conf", "data", object{"a": "c"})}, edges())
+	cluster.Pause(t)
+	ann.begin(t, id)
+	runID = ann.goingOn(t, id)
+	t.Logf("stopped in %d ms", server.terminate(t).Milliseconds())
 	cluster.Resume(t)
 	again := spawn(t, dir)
 	ann = ann.on(again.running)
 	require.Equal(t, "completed", ann.ended(t, id, runID)["status"])
-	require.Equal(t, 1, configMaps(t, cluster.Cluster, id))
+	made, err := cluster.Client().CoreV1().ConfigMaps("hangs").Get(t.Context(), "conf", metav1.GetOptions{})
+	require.NoError(t, err)
+	require.Equal(t, "c", made.Data["a"])
 	again.terminate(t)
 }

@@ -243,9 +243,9 @@ func manyConfigMaps(namespace string, count int) (nodes []object) {
 	return nodes
 }
 
-// nextObject returns a channel that tells when a further ConfigMap of a
-// workflow is in the cluster.
-func nextObject(t *testing.T, c *kubetest.Cluster, workflow string) <-chan struct{} {
+// further returns a channel that tells when so many further ConfigMaps of a
+// workflow are in the cluster.
+func further(t *testing.T, c *kubetest.Cluster, workflow string, count int) <-chan struct{} {
 	t.Helper()
 	ours := metav1.ListOptions{LabelSelector: "kubeorch.io/workflow=" + workflow}
 	list, err := c.Client().CoreV1().ConfigMaps("").List(t.Context(), ours)
@@ -257,7 +257,9 @@ func nextObject(t *testing.T, c *kubetest.Cluster, workflow string) <-chan struc
 	seen := make(chan struct{})
 	go func() {
 		defer close(seen)
-		<-w.ResultChan()
+		for range count {
+			<-w.ResultChan()
+		}
 	}()
 	return seen
 }

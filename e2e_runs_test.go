@@ -17,7 +17,7 @@ func TestClientLeaves(t *testing.T) {
 	ann := start(t, house(t)).annIn(t)
 	ann.add(t, cluster)
 	id := ann.draw(t, manyConfigMaps(namespace, count), edges())
-	there := nextObject(t, cluster, id)
+	there := further(t, cluster, id, 1)
 	leave := ann.begin(t, id)
 	<-there
 	leave()
@@ -74,7 +74,7 @@ func TestOneRunAtATime(t *testing.T) {
 	namespace := cluster.Namespace(t)
 	ann := start(t, house(t)).annIn(t)
 	ann.add(t, cluster)
-	id := ann.draw(t, manyConfigMaps(namespace, 150), edges())
+	id := ann.draw(t, manyConfigMaps(namespace, 300), edges())
 	answers := make(chan int, tries)
 	for range tries {
 		go func() {
