@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -89,7 +90,7 @@ func (m *ClusterHealthMonitor) round(ctx context.Context) {
 func (m *ClusterHealthMonitor) check(ctx context.Context, c models.Cluster) {
 	defer func() {
 		if p := recover(); p != nil {
-			m.log.ErrorContext(ctx, "panic in a cluster check", "cluster", c.ID, "panic", p)
+			m.log.ErrorContext(ctx, "panic in a cluster check", "cluster", c.ID, "panic", p, "stack", string(debug.Stack()))
 		}
 	}()
 	ctx, cancel := context.WithTimeout(ctx, m.opts.Deadline)

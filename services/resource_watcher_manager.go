@@ -2,7 +2,9 @@ package services
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -186,11 +188,22 @@ func (m *ResourceWatcherManager) decide(id string) {
 	if !stale {
 		return
 	}
-	ctx, cancel := context.WithTimeout(m.ctx, watchAttempt)
-	defer cancel()
-	if err := m.attach(ctx, id, in); err != nil && m.ctx.Err() == nil {
+	if err := m.try(id, in); err != nil && m.ctx.Err() == nil {
 		m.retry(id, in, err)
 	}
+}
+
+// try attaches a workflow. A panic is a failure like others: one drawing must
+// not end the watching of all.
+func (m *ResourceWatcherManager) try(id string, in *interest) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	ctx, cancel := context.WithTimeout(m.ctx, watchAttempt)
+	defer cancel()
+	return m.attach(ctx, id, in)
 }
 
 func (m *ResourceWatcherManager) retry(id string, in *interest, err error) {

@@ -1,6 +1,8 @@
 package services
 
 import (
+	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -127,6 +129,22 @@ func TestManagerWaitsForACluster(t *testing.T) {
 		return w.interest[w.wf.ID].failures > 0
 	}, watcherPatience, time.Millisecond)
 	w.edit(func(wf *models.Workflow) { wf.ClusterID = "c1" })
+	w.becomes("cm", "created")
+}
+
+func TestManagerSurvivesAPanic(t *testing.T) {
+	t.Parallel()
+	w := &watched{t: t, api: watchtest.New(t), in: "shop"}
+	w.draw([][3]string{{"cm", "configmap", ""}})
+	var attempts atomic.Int32
+	w.run(func(context.Context, string, string) (watchedCluster, error) {
+		if attempts.Add(1) == 1 {
+			panic("what nobody thought of")
+		}
+		return w.api, nil
+	})
+	w.api.Set("configmaps", w.object("cm", nil))
+	defer w.Hold(w.wf.ID)()
 	w.becomes("cm", "created")
 }
 

@@ -1,6 +1,7 @@
 package services
 
 import (
+	"runtime/debug"
 	"time"
 
 	"github.com/kubeorch/core/models"
@@ -11,7 +12,7 @@ import (
 func (w *ResourceWatcher) look(ref nodeRef) {
 	defer func() {
 		if p := recover(); p != nil {
-			w.log.Error("a status could not be made", "workflow", ref.workflow, "node", ref.node, "panic", p)
+			w.log.Error("a status could not be made", "workflow", ref.workflow, "node", ref.node, "panic", p, "stack", string(debug.Stack()))
 		}
 	}()
 	w.mu.RLock()
