@@ -20,6 +20,10 @@ type sample struct {
 	Nested struct{ A []string } `json:"nested"`
 	Any    any                  `json:"any"`
 	Secret models.Secret        `json:"secret"`
+	Node   models.Node          `json:"node"`
+	Typed  struct {
+		Values map[string]models.Secret `json:"values"`
+	} `json:"typed"`
 }
 
 func request(body, contentType string) *gin.Context {
@@ -60,7 +64,9 @@ func TestDecode(t *testing.T) {
 		"wrong type names the field":   {body: `{"name":7}`, want: "field name must not be of type number"},
 		"wrong type, nested":           {body: `{"nested":{"A":"x"}}`, want: "field nested.A must not be of type string"},
 		"fraction for a whole number":  {body: `{"count":1.5}`, want: "field count must not be of type number"},
-		"wrong type of a secret":       {body: `{"secret":7}`, want: "must be a string"},
+		"wrong type of a secret":       {body: `{"secret":7}`, want: "field secret must not be of type number"},
+		"wrong type among secrets":     {body: `{"typed":{"values":{"PASSWORD":[7]}}}`, want: "field typed.values must not be of type array"},
+		"wrong type of data":           {body: `{"node":{"data":[]}}`, want: "field node.data must not be of type array"},
 		"depth at the limit":           {body: `{"any":` + nest(maxDepth-1) + `}`},
 		"depth above the limit":        {body: `{"any":` + nest(maxDepth) + `}`, want: "nested deeper than 64"},
 		"absurd depth":                 {body: `{"any":` + nest(deep) + `}`, want: "nested deeper than 64"},
@@ -84,6 +90,22 @@ func TestDecode(t *testing.T) {
 			require.Equal(t, models.Invalid, models.KindOf(err))
 			require.Contains(t, models.MessageOf(err), tc.want)
 		})
+	}
+}
+
+// What does not fit may be a secret that was sent in the wrong place.
+func TestDecodeNeverRepeatsValues(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{
+		`{"secret":7000123}`,
+		`{"secret":["x7000123"]}`,
+		`{"typed":{"values":{"PASSWORD":{"x":"7000123"}}}}`,
+		`{"typed":{"values":"7000123"}}`,
+		`{"node":{"data":"7000123"}}`,
+	} {
+		err := decode(request(body, "application/json"), &sample{})
+		require.Equal(t, models.Invalid, models.KindOf(err), body)
+		require.NotContains(t, err.Error(), "7000123", body)
 	}
 }
 

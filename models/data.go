@@ -3,7 +3,6 @@ package models
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"maps"
 	"math"
 	"slices"
@@ -23,7 +22,7 @@ func (d *Data) UnmarshalJSON(b []byte) error {
 	dec.UseNumber()
 	var m map[string]any
 	if err := dec.Decode(&m); err != nil {
-		return errors.New("the data of a node must be an object") // what was decoded so far is valid JSON
+		return misfit(err, "must be an object") // a fault of the whole: what is inside is not typed
 	}
 	for k, v := range m {
 		m[k] = plain(v)
