@@ -146,6 +146,9 @@ func (c *Connection) retire() {
 	c.transport.CloseIdleConnections()
 }
 
+// idle reports whether nothing is open that cut would have to end.
+func (c *Connection) idle() bool { return c.conns.none() }
+
 // cut ends everything at once.
 func (c *Connection) cut() {
 	c.transport.CloseIdleConnections()

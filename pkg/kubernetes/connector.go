@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -81,7 +82,7 @@ func (c *Connector) Get(id string, version int64, load func() (Config, error)) (
 	}
 	if ok {
 		have.conn.retire()
-		c.old[id] = append(c.old[id], have.conn)
+		c.old[id] = append(slices.DeleteFunc(c.old[id], (*Connection).idle), have.conn)
 	}
 	c.byID[id] = held{version, fresh}
 	return fresh, nil

@@ -50,6 +50,12 @@ func (c *conns) ended() bool {
 	return c.closed
 }
 
+func (c *conns) none() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.open) == 0
+}
+
 // close ends every connection; later dials fail.
 func (c *conns) close() {
 	c.mu.Lock()
