@@ -244,13 +244,36 @@ func TestForgetEndsRequests(t *testing.T) {
 	defer srv.Close()
 	connector := NewConnector(Options{})
 	defer connector.Close()
-	conn, err := connector.Get("c1", 1, func() (Config, error) {
+	load := func() (Config, error) {
 		return Config{Server: srv.URL, AuthType: AuthToken, Token: hostileToken, Insecure: true}, nil
-	})
+	}
+	conn, err := connector.Get("c1", 1, load)
 	require.NoError(t, err)
 	ended := make(chan error, 1)
 	go func() { ended <- conn.Test(t.Context()) }()
 	<-began
+	for version := range int64(20) {
+		_, err := connector.Get("c1", 2+version, load)
+		require.NoError(t, err)
+	}
+	require.Len(t, connector.old["c1"], 2, "of those that were replaced: the one in use, and the last")
 	connector.Forget("c1")
 	require.Error(t, <-ended)
+}
+
+func TestWhatStreams(t *testing.T) {
+	t.Parallel()
+	for target, want := range map[string]bool{
+		"/api/v1/namespaces/shop/pods/web/log":                  true,
+		"/k8s/clusters/c1/api/v1/namespaces/shop/pods/web/log":  true,
+		"/api/v1/pods?watch=true":                               true,
+		"/apis/apps/v1/namespaces/shop/deployments/log":         false,
+		"/api/v1/namespaces/pods/configmaps/log":                false,
+		"/api/v1/namespaces/log":                                false,
+		"/api/v1/namespaces/shop/pods/log":                      false,
+		"/apis/apps/v1/namespaces/shop/deployments/watch/scale": false,
+	} {
+		_, stream := streams(httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, nil))
+		require.Equal(t, want, stream, target)
+	}
 }

@@ -68,6 +68,11 @@ func (g *guarded) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(r.Context())
 	timer := g.deadline(cancel, watch, stream)
 	resp, err := g.next.RoundTrip(r.WithContext(ctx))
+	if err == nil && ctx.Err() != nil {
+		// What a server answers because it was given up on is no answer.
+		_ = resp.Body.Close()
+		err = ctx.Err()
+	}
 	if err != nil {
 		timer.stop()
 		cancel(nil)
@@ -122,5 +127,13 @@ func streams(r *http.Request) (watch, stream bool) {
 		return true, true
 	}
 	upgrade := strings.EqualFold(r.Header.Get("Connection"), "upgrade")
-	return false, upgrade || q.Get("follow") == "true" || strings.HasSuffix(r.URL.Path, "/log")
+	return false, upgrade || q.Get("follow") == "true" || isLog(r.URL.Path)
+}
+
+// isLog knows …/namespaces/<namespace>/pods/<name>/log from objects that are
+// called log.
+func isLog(path string) bool {
+	parts := strings.Split(path, "/")
+	n := len(parts)
+	return n >= 5 && parts[n-1] == "log" && parts[n-3] == "pods" && parts[n-5] == "namespaces"
 }
