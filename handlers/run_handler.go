@@ -32,6 +32,9 @@ func (h *Run) Start(c *gin.Context) error {
 	if err := decodeOptional(c, &in); err != nil {
 		return err
 	}
+	if err := in.TriggerData.Check().Err("handlers.Run.Start"); err != nil {
+		return err
+	}
 	run, err := h.svc.Run(c.Request.Context(), caller(c).UserID, c.Param("id"), in.TriggerData)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -102,6 +103,27 @@ func TestTypedValuesAreNotEchoed(t *testing.T) {
 	status, got := ask(t, serveRuns(f), "POST", "/run", `{"trigger_data":{"secrets":{"n1":{"password":{"hunter22":"hunter22"}}}}}`)
 	require.Equal(t, http.StatusBadRequest, status)
 	require.NotContains(t, got["error"], "hunter22")
+}
+
+// Each text of a run is searched for each of its values.
+func TestTypedValuesAreBounded(t *testing.T) {
+	t.Parallel()
+	ran := 0
+	f := &fakeRuns{run: func(models.TriggerData) (models.Run, error) {
+		ran++
+		return models.Run{Status: models.RunCompleted}, nil
+	}}
+	for n, want := range map[int]int{5000: http.StatusOK, 5001: http.StatusBadRequest} {
+		values := map[string]string{}
+		for i := range n {
+			values[strconv.Itoa(i)] = "hunter22"
+		}
+		body, err := json.Marshal(gin.H{"trigger_data": gin.H{"envVars": gin.H{"n1": values}}})
+		require.NoError(t, err)
+		status, _ := ask(t, serveRuns(f), "POST", "/run", string(body))
+		require.Equal(t, want, status)
+	}
+	require.Equal(t, 1, ran)
 }
 
 func TestRunsAreListedAndCancelled(t *testing.T) {

@@ -126,3 +126,22 @@ type TriggerData struct {
 	Secrets map[string]map[string]Secret `json:"secrets"`
 	EnvVars map[string]map[string]Secret `json:"envVars"`
 }
+
+// maxTyped is how many values one run may bring along. Every text of the run
+// is searched for each of them.
+const maxTyped = 5000
+
+// Check reports what is wrong with the form of d. It says nothing about
+// whether the drawing has a place for the values.
+func (d TriggerData) Check() (p Problems) {
+	total := 0
+	for _, all := range []map[string]map[string]Secret{d.Secrets, d.EnvVars} {
+		for _, values := range all {
+			total += len(values)
+		}
+	}
+	if total > maxTyped {
+		p.Addf("trigger_data", "holds %d values; at most %d are allowed", total, maxTyped)
+	}
+	return p
+}
