@@ -116,12 +116,16 @@ func carrierGrade(ip netip.Addr) bool {
 	return ip.Is4() && ip.As4()[0] == 100 && ip.As4()[1]&0xc0 == 64
 }
 
-// embedded returns the IPv4 address that a NAT64 address leads to, so that
-// the rules for IPv4 cannot be walked around, and any other address as it is.
+// embedded returns the IPv4 address that a NAT64 or 6to4 address leads to, so
+// that the rules for IPv4 cannot be walked around, and any other address as it
+// is.
 func embedded(ip netip.Addr) netip.Addr {
 	b := ip.As16()
-	if !bytes.HasPrefix(b[:], []byte{0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0}) { // 64:ff9b::/96
-		return ip
+	switch {
+	case bytes.HasPrefix(b[:], []byte{0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0}): // 64:ff9b::/96
+		return netip.AddrFrom4([4]byte(b[12:]))
+	case bytes.HasPrefix(b[:], []byte{0x20, 0x02}): // 2002::/16
+		return netip.AddrFrom4([4]byte(b[2:6]))
 	}
-	return netip.AddrFrom4([4]byte(b[12:]))
+	return ip
 }
