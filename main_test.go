@@ -170,6 +170,7 @@ func TestCommands(t *testing.T) {
 		"a healthcheck of nobody":  {args: []string{"healthcheck"}, env: []string{"PORT", "1"}, err: "refused"},
 		"faults in settings":       {env: []string{"LOG_LEVEL", "x", "TOKEN_TTL", "y"}, err: "LOG_LEVEL: must be one of debug, info, warn, error; TOKEN_TTL"},
 		"a port in use":            {env: []string{"PORT", port}, err: "http server: listen"},
+		"directories not there":    {env: []string{"TEMPLATES_DIR", "/nowhere", "PLUGINS_DIR", "/nor/here"}, err: "TEMPLATES_DIR: open /nowhere: no such file or directory\nPLUGINS_DIR: open /nor/here: no such"},
 		"a file that is not there": {args: []string{"--config", "/nowhere.yaml"}, err: "/nowhere.yaml"},
 	} {
 		t.Run(name, func(t *testing.T) {

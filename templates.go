@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 
@@ -16,11 +18,16 @@ import (
 // overlaid by those of the configured directories, and makes the node kinds
 // that use them.
 func (s *server) loadTemplates(context.Context) error {
-	registry, err := template.Load(overlay(templates.FS, s.cfg.TemplatesDir)...)
+	templateDirs, err := overlay(templates.FS, "TEMPLATES_DIR", s.cfg.TemplatesDir)
+	pluginDirs, err2 := overlay(plugins.FS, "PLUGINS_DIR", s.cfg.PluginsDir)
+	if err := errors.Join(err, err2); err != nil {
+		return err
+	}
+	registry, err := template.Load(templateDirs...)
 	if err != nil {
 		return err
 	}
-	catalogue, err := services.LoadPlugins(overlay(plugins.FS, s.cfg.PluginsDir)...)
+	catalogue, err := services.LoadPlugins(pluginDirs...)
 	if err != nil {
 		return err
 	}
@@ -31,9 +38,15 @@ func (s *server) loadTemplates(context.Context) error {
 	return err
 }
 
-func overlay(builtin fs.FS, dir string) []fs.FS {
+// overlay returns builtin and, above it, the directory dir that the setting
+// key names. The file system of a directory does not know its path, so one
+// that cannot be read is reported here.
+func overlay(builtin fs.FS, key, dir string) ([]fs.FS, error) {
 	if dir == "" {
-		return []fs.FS{builtin}
+		return []fs.FS{builtin}, nil
 	}
-	return []fs.FS{builtin, os.DirFS(dir)}
+	if _, err := os.ReadDir(dir); err != nil {
+		return nil, fmt.Errorf("%s: %w", key, err)
+	}
+	return []fs.FS{builtin, os.DirFS(dir)}, nil
 }

@@ -37,7 +37,7 @@ type Config struct {
 	Egress         Egress
 
 	TemplatesDir  string // empty: the templates in the binary
-	PluginsDir    string // empty: none
+	PluginsDir    string // empty: the definitions in the binary
 	ClusterLogTTL time.Duration
 }
 
