@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
@@ -33,7 +34,7 @@ func TestEveryWayToLogIn(t *testing.T) {
 			config.Host, config.CAData = c.Server(), c.CA()
 			httpClient, err := rest.HTTPClientFor(&config)
 			require.NoError(t, err)
-			defer httpClient.CloseIdleConnections()
+			defer utilnet.CloseIdleConnectionsFor(httpClient.Transport) // the client itself stops at its wrappers
 			client, err := kubernetes.NewForConfigAndClient(&config, httpClient)
 			require.NoError(t, err)
 			_, err = client.CoreV1().Secrets(metav1.NamespaceSystem).List(t.Context(), metav1.ListOptions{Limit: 1})
