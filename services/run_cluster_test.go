@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -219,6 +220,26 @@ func TestForeignObjectIsLeftAlone(t *testing.T) {
 	require.NoError(t, err)
 	run = r.mustRun(theirs.ID, models.TriggerData{})
 	require.Equal(t, models.RunCompleted, run.Status, run.Error)
+}
+
+func TestCopyOfAnObjectIsNotOurs(t *testing.T) {
+	t.Parallel()
+	r, cluster, namespace := onDevCluster(t)
+	w := r.drawIn(namespace, "conf:configmap")
+	r.mustRun(w.ID, models.TriggerData{})
+	configs := cluster.Client().CoreV1().ConfigMaps(namespace)
+	made, err := configs.Get(t.Context(), "conf", metav1.GetOptions{})
+	require.NoError(t, err)
+	_, err = configs.Create(t.Context(), &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Name: "copy", Labels: made.Labels, Annotations: made.Annotations},
+	}, metav1.CreateOptions{FieldManager: "kubectl"})
+	require.NoError(t, err)
+	r.mustRun(w.ID, models.TriggerData{})
+	require.Empty(t, r.exec.TearDown(t.Context(), w))
+	_, err = configs.Get(t.Context(), "copy", metav1.GetOptions{})
+	require.NoError(t, err)
+	_, err = configs.Get(t.Context(), "conf", metav1.GetOptions{})
+	require.Error(t, err)
 }
 
 func TestMissingNamespaceIsMade(t *testing.T) {

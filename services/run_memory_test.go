@@ -153,6 +153,7 @@ func (t *memoryTarget) ListOwned(
 			m := metav1.PartialObjectMetadata{}
 			m.SetGroupVersionKind(o.ref.GroupVersionKind)
 			m.Namespace, m.Name = o.ref.Namespace, o.ref.Name
+			m.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubeorch"}}
 			list = append(list, m)
 		}
 	}

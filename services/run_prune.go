@@ -45,15 +45,23 @@ func (e *WorkflowExecutor) listOwned(
 }
 
 // refsOf names the objects that the workflow itself made. What a controller
-// made of them goes with them.
+// made of them goes with them, and a copy that somebody made of them, labels
+// and all, is theirs.
 func refsOf(list []metav1.PartialObjectMetadata) []applier.Ref {
 	var refs []applier.Ref
 	for i := range list {
-		if o := &list[i]; metav1.GetControllerOf(o) == nil && o.DeletionTimestamp == nil {
+		o := &list[i]
+		if metav1.GetControllerOf(o) == nil && o.DeletionTimestamp == nil && applied(o) {
 			refs = append(refs, applier.Ref{GroupVersionKind: o.GroupVersionKind(), Namespace: o.Namespace, Name: o.Name})
 		}
 	}
 	return refs
+}
+
+// applied reports whether a run wrote the object.
+func applied(o *metav1.PartialObjectMetadata) bool {
+	manager := applier.DefaultOptions(nil).Manager
+	return slices.ContainsFunc(o.ManagedFields, func(f metav1.ManagedFieldsEntry) bool { return f.Manager == manager })
 }
 
 func distinct(gvks []schema.GroupVersionKind) []schema.GroupVersionKind {
