@@ -8,6 +8,7 @@ import (
 
 	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/kubernetes"
+	"github.com/kubeorch/core/services/kinds"
 	"github.com/kubeorch/core/services/status"
 )
 
@@ -47,7 +48,7 @@ func deployed(wf models.Workflow) bool {
 func (m *ResourceWatcherManager) customResources(
 	ctx context.Context, wf models.Workflow, cluster watchedCluster,
 ) ([]schema.GroupVersionResource, error) {
-	if !slices.ContainsFunc(wf.Nodes, func(n models.Node) bool { return n.Type == "plugin" }) {
+	if !slices.ContainsFunc(wf.Nodes, func(n models.Node) bool { return n.Type == kinds.TypePlugin }) {
 		return nil, nil
 	}
 	objects, err := m.deps.Workflows.Inventory(ctx, wf.ID)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/kubeorch/core/models"
+	"github.com/kubeorch/core/services/kinds"
 	"github.com/kubeorch/core/services/status"
 )
 
@@ -140,7 +141,7 @@ func (w *ResourceWatcher) lastOf(n *trackedNode) status.Status {
 // finds it stored.
 func (w *ResourceWatcher) tell(workflowID string, n *trackedNode, next status.Status) error {
 	var secretCreated *bool
-	if n.kind == "secret" {
+	if n.kind == kinds.TypeSecret {
 		created, _ := next["secretCreated"].(bool)
 		secretCreated = &created
 	}

@@ -6,6 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/kubeorch/core/models"
+	"github.com/kubeorch/core/services/kinds"
 	"github.com/kubeorch/core/services/plan"
 	"github.com/kubeorch/core/services/status"
 )
@@ -49,7 +50,7 @@ func newTrackedWorkflow(wf models.Workflow, custom []schema.GroupVersionResource
 		}
 		label := plan.NodeLabel(n.ID)
 		t.nodes[label] = &trackedNode{
-			id: n.ID, kind: n.Type, name: n.Data.String("name"), namespace: namespaceOf(n),
+			id: n.ID, kind: n.Type, name: n.Data.String("name"), namespace: kinds.NamespaceOf(n.Data),
 			resources: resources, source: source, last: n.Data.Map(models.StatusKey),
 		}
 		if source.Pods == status.WorkflowPods {
@@ -57,13 +58,6 @@ func newTrackedWorkflow(wf models.Workflow, custom []schema.GroupVersionResource
 		}
 	}
 	return t
-}
-
-func namespaceOf(n models.Node) string {
-	if ns := n.Data.String("namespace"); ns != "" {
-		return ns
-	}
-	return "default"
 }
 
 // remember takes over what was seen of the same nodes before.
@@ -106,7 +100,7 @@ func (n *trackedNode) pick(objects []*status.Object) *status.Object {
 // and a node that has never been applied misses nothing.
 func (n *trackedNode) isMissed() bool {
 	state, _ := n.last["state"].(string)
-	if n.kind == "job" && (state == "completed" || state == "failed") {
+	if n.kind == kinds.TypeJob && (state == "completed" || state == "failed") {
 		return false
 	}
 	if n.seen {

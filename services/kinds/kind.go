@@ -3,6 +3,7 @@
 package kinds
 
 import (
+	"cmp"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -45,10 +46,14 @@ type Node struct {
 	ID        string
 	Type      string
 	Name      string      // data.name, trimmed
-	Namespace string      // data.namespace, trimmed; "default" when empty
+	Namespace string      // as NamespaceOf tells
 	Data      models.Data // without the keys that belong to the server
 	Peers     []Peer      // in a fixed order, whatever that of the drawing
 }
+
+// NamespaceOf returns the namespace of a node with the given data: "default"
+// when it names none.
+func NamespaceOf(data models.Data) string { return cmp.Or(data.String("namespace"), "default") }
 
 // Peer is the other end of one of a node's edges. Directions are those of the
 // table in link.go, whichever way the edge was drawn.

@@ -20,8 +20,6 @@ type drawing struct {
 	gates map[string][]string // the part of after whose failure skips it
 }
 
-const defaultNamespace = "default"
-
 // resolve reads g as far as it makes sense and reports the rest.
 func resolve(g models.Graph, reg *kinds.Registry) (*drawing, models.Problems) {
 	d := &drawing{
@@ -73,7 +71,7 @@ func newNode(n models.Node) *kinds.Node {
 		ID:        n.ID,
 		Type:      n.Type,
 		Name:      data.String("name"),
-		Namespace: cmp.Or(data.String("namespace"), defaultNamespace),
+		Namespace: kinds.NamespaceOf(data),
 		Data:      data,
 	}
 }
