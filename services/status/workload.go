@@ -19,16 +19,22 @@ type workload struct {
 	figures  map[string]int64 // what the node's type shows
 }
 
-func extractDeployment(u *unstructured.Unstructured) facts {
+// replicated returns the facts that a Deployment and a StatefulSet have in
+// common.
+func replicated(u *unstructured.Unstructured) workload {
 	o := object(u.Object)
 	st := o.at("status")
-	w := workload{
+	return workload{
 		desired:  o.at("spec").numberOr("replicas", 1),
 		ready:    st.number("readyReplicas"),
 		updated:  st.number("updatedReplicas"),
 		observed: o.observed(),
 		phase:    phaseOf(u),
 	}
+}
+
+func extractDeployment(u *unstructured.Unstructured) facts {
+	o, w := object(u.Object), replicated(u)
 	if c := o.condition("ReplicaFailure"); c.status == "True" {
 		w.refused = refusal(c.message)
 	}
@@ -37,16 +43,9 @@ func extractDeployment(u *unstructured.Unstructured) facts {
 }
 
 func extractStatefulSet(u *unstructured.Unstructured) facts {
-	o := object(u.Object)
-	st := o.at("status")
-	w := workload{
-		desired:  o.at("spec").numberOr("replicas", 1),
-		ready:    st.number("readyReplicas"),
-		updated:  st.number("updatedReplicas"),
-		observed: o.observed(),
-		phase:    phaseOf(u),
-	}
-	w.figures = map[string]int64{"replicas": w.desired, "readyReplicas": w.ready, "currentReplicas": st.number("currentReplicas")}
+	w := replicated(u)
+	current := object(u.Object).at("status").number("currentReplicas")
+	w.figures = map[string]int64{"replicas": w.desired, "readyReplicas": w.ready, "currentReplicas": current}
 	return w
 }
 
