@@ -32,13 +32,13 @@ type Config struct {
 	CORSOrigins    []string
 	TrustedProxies []string
 	MaxBody        int64 // bytes
-	RateLimitRPS   int
+	RateLimitRPS   int   // reserved, as RateLimitBurst: nothing is limited yet
 	RateLimitBurst int
 	Egress         Egress
 
-	TemplatesDir  string // empty: the templates in the binary
-	PluginsDir    string // empty: the definitions in the binary
-	ClusterLogTTL time.Duration
+	TemplatesDir  string        // empty: the templates in the binary
+	PluginsDir    string        // empty: the definitions in the binary
+	ClusterLogTTL time.Duration // reserved: no such log is kept yet
 }
 
 // Auth says how people log in.
