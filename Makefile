@@ -26,7 +26,7 @@ run: build ## Run the server with its data in ./data
 	@exec bin/kubeorch
 
 .PHONY: demo
-demo: build devcluster ## Deploy a sample application to a real control plane and watch it
+demo: build $(if $(KUBECONFIG),,devcluster) ## Deploy a sample application to a real control plane and watch it
 	@go build -o bin/demo ./tools/demo
 	@exec bin/demo -server bin/kubeorch -cluster bin/devcluster
 
