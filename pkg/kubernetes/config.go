@@ -5,6 +5,7 @@ package kubernetes
 
 import (
 	"net/url"
+	"strconv"
 	"strings"
 
 	"k8s.io/client-go/rest"
@@ -132,6 +133,8 @@ func checkServer(server string, allowHTTP bool) (string, error) {
 	switch {
 	case u.User != nil:
 		return "", badConfig("server", "must not contain a user or password")
+	case !validPort(u.Port()):
+		return "", badConfig("server", "must have a port between 1 and 65535, or none")
 	case u.RawQuery != "" || u.Fragment != "":
 		return "", badConfig("server", "must not contain a query or fragment")
 	case u.Scheme == "http" && !allowHTTP:
@@ -140,4 +143,9 @@ func checkServer(server string, allowHTTP bool) (string, error) {
 		return "", badConfig("server", "must be a URL that starts with https://")
 	}
 	return server, nil
+}
+
+func validPort(port string) bool {
+	n, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || (err == nil && n > 0)
 }

@@ -72,6 +72,8 @@ func TestCheck(t *testing.T) {
 		"no server":                {token(Config{}), "server", "is required"},
 		"server without scheme":    {token(Config{Server: "10.0.0.1:6443"}), "server", "https://"},
 		"server is a path":         {token(Config{Server: "/etc/passwd"}), "server", "https://"},
+		"server with a huge port":  {token(Config{Server: "https://h:70000"}), "server", "between 1 and 65535"},
+		"server with port 0":       {token(Config{Server: "https://h:0"}), "server", "between 1 and 65535"},
 		"server over http":         {token(Config{Server: "http://10.0.0.1"}), "server", "plain http"},
 		"http when permitted":      {token(Config{Server: "http://10.0.0.1", AllowHTTP: true}), "", ""},
 		"server of another scheme": {token(Config{Server: "ftp://10.0.0.1"}), "server", "https://"},
