@@ -210,7 +210,7 @@ func TestForeignObjectIsLeftAlone(t *testing.T) {
 	theirs := r.drawIn(namespace, "web:deployment conf:configmap")
 	run := r.mustRun(theirs.ID, models.TriggerData{})
 	require.Equal(t, models.RunFailed, run.Status)
-	require.Contains(t, run.Error, "belongs to")
+	require.Contains(t, run.Error, "belongs to another workflow")
 	require.Equal(t, map[string]string{"web": "failed", "conf": "completed"}, states(run))
 	require.Equal(t, before, r.written(mine))
 

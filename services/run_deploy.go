@@ -16,6 +16,15 @@ func ownerLabels(workflowID string) map[string]string {
 	return map[string]string{plan.WorkflowLabel: plan.NodeLabel(workflowID)}
 }
 
+// ownerName words whose an object is by its labels, or returns "" when it was
+// made by no workflow.
+func ownerName(labels map[string]string) string {
+	if labels[plan.WorkflowLabel] == "" {
+		return ""
+	}
+	return "another workflow"
+}
+
 func namespaceLabels() map[string]string {
 	return map[string]string{"app.kubernetes.io/managed-by": "kubeorch"}
 }

@@ -150,7 +150,9 @@ func (e *WorkflowExecutor) connect(ctx context.Context, owner, cluster, workflow
 	if err != nil {
 		return nil, err
 	}
-	return applier.New(conn, applier.DefaultOptions(ownerLabels(workflowID))), nil
+	opts := applier.DefaultOptions(ownerLabels(workflowID))
+	opts.OwnerName = ownerName
+	return applier.New(conn, opts), nil
 }
 
 // List returns the newest runs of one of owner's workflows.
