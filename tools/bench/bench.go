@@ -119,7 +119,7 @@ func progress(s string) { fmt.Fprintln(os.Stderr, time.Now().Format("15:04:05"),
 
 // server starts a fresh server and signs in.
 func (b *bench) server(ctx context.Context, name string) (*proc.Server, *api.Client, error) {
-	s, err := proc.StartServer(ctx, b.serverBin, filepath.Join(b.dir, name), 0, "LOG_LEVEL=warn", "RATE_LIMIT_RPS=1000000", "RATE_LIMIT_BURST=1000000")
+	s, err := proc.StartServer(ctx, b.serverBin, filepath.Join(b.dir, name), 0, "RATE_LIMIT_RPS=1000000", "RATE_LIMIT_BURST=1000000")
 	if err != nil {
 		return nil, nil, err
 	}
