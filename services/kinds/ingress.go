@@ -179,16 +179,21 @@ func (l portList) has(port any) bool {
 	return false
 }
 
-// offeredPorts reads the ports of a drawn service.
+// offeredPorts returns the ports of a drawn service, which it reads once: many
+// paths may lead to a service of many ports.
 func offeredPorts(n *Node) portList {
+	if n.offered != nil {
+		return n.offered
+	}
 	var ignored models.Problems // the service reports its own
 	f := read(n, &ignored)
-	var list portList
+	list := portList{}
 	for _, p := range servicePorts(f, nil) {
 		if p["port"] != nil {
 			list = append(list, offeredPort{number: p["port"], name: p["name"]})
 		}
 	}
+	n.offered = list
 	return list
 }
 

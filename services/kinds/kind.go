@@ -41,7 +41,8 @@ type Values struct {
 	Env    bool                       // typed as environment (true) or as a secret node's keys
 }
 
-// Node is a drawn node with its edges resolved to the nodes they lead to.
+// Node is a drawn node with its edges resolved to the nodes they lead to. A
+// node and its peers are for one goroutine.
 type Node struct {
 	ID        string
 	Type      string
@@ -49,6 +50,8 @@ type Node struct {
 	Namespace string      // as NamespaceOf tells
 	Data      models.Data // without the keys that belong to the server
 	Peers     []Peer      // in a fixed order, whatever that of the drawing
+
+	offered portList // of a Service, once somebody asked for it
 }
 
 // NamespaceOf returns the namespace of a node with the given data: "default"
