@@ -33,7 +33,7 @@ func statusOf(k models.Kind) int {
 		return http.StatusTooManyRequests
 	case models.Unavailable:
 		return http.StatusServiceUnavailable
-	default:
+	default: // Failed, too: clients know a failed run by this status
 		return http.StatusInternalServerError
 	}
 }

@@ -41,7 +41,7 @@ func (h *Run) Start(c *gin.Context) error {
 	}
 	facts := gin.H{"run_id": run.ID, "status": run.Status, "logs": run.Logs}
 	if run.Status == models.RunFailed {
-		return &models.Error{Op: "handlers.Run.Start", Msg: run.Error, Extra: facts}
+		return &models.Error{Op: "handlers.Run.Start", Kind: models.Failed, Msg: run.Error, Extra: facts}
 	}
 	facts["message"] = runMessage(run.Status)
 	c.JSON(http.StatusOK, facts)

@@ -3,6 +3,7 @@ package handlers_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -41,8 +42,11 @@ func (f *fakeRuns) Cancel(context.Context, string, string, string) error {
 }
 
 func serveRuns(f *fakeRuns) http.Handler {
+	return serveRunsLogging(f, slog.New(slog.DiscardHandler))
+}
+
+func serveRunsLogging(f *fakeRuns, log *slog.Logger) http.Handler {
 	h, e := handlers.NewRun(f), gin.New()
-	log := slog.New(slog.DiscardHandler)
 	e.POST("/run", handlers.Handle(log, h.Start))
 	e.GET("/runs", handlers.Handle(log, h.List))
 	e.GET("/runs/:runId", handlers.Handle(log, h.Get))
@@ -93,6 +97,31 @@ func TestRunAnswers(t *testing.T) {
 			status, got := ask(t, serveRuns(f), "POST", "/run", tc.body)
 			require.Equal(t, tc.status, status)
 			require.Equal(t, tc.want, got)
+		})
+	}
+}
+
+func TestOnlyFaultsOfTheServerAreLogged(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		run    models.Run
+		err    error
+		status int
+		logged bool
+	}{
+		"a run that failed":       {run: models.Run{ID: "r", Status: models.RunFailed, Error: "no quota"}, status: 500},
+		"a fault of the server":   {err: errors.New("the disk is full"), status: 500, logged: true},
+		"a run that is refused":   {err: &models.Error{Kind: models.Conflict, Msg: "a run is in progress"}, status: 409},
+		"an error without a kind": {err: &models.Error{Msg: "internal"}, status: 500, logged: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var lines strings.Builder
+			f := &fakeRuns{run: func(models.TriggerData) (models.Run, error) { return tc.run, tc.err }}
+			h := serveRunsLogging(f, slog.New(slog.NewTextHandler(&lines, nil)))
+			status, _ := ask(t, h, "POST", "/run", "")
+			require.Equal(t, tc.status, status)
+			require.Equal(t, tc.logged, strings.Contains(lines.String(), "request failed"), lines.String())
 		})
 	}
 }

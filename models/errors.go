@@ -18,6 +18,7 @@ const (
 	TooLarge             // the body exceeds its limit
 	TooMany              // a rate or a capacity is used up
 	Unavailable          // something outside does not answer; retrying may help
+	Failed               // what was asked for was tried and did not work; the cause is the caller's or the cluster's
 )
 
 // Error is a failure of a domain operation. Msg and Problems are safe to show
