@@ -108,14 +108,23 @@ func (s *runSession) clean(text string) string {
 	return text
 }
 
-// logf adds a line to the run's log.
+// logf adds a line to the run's log, unless that is full.
 func (s *runSession) logf(format string, args ...any) {
+	if s.logFull() { // searching the line for typed values is what costs
+		return
+	}
 	line := "[" + s.now().Format(time.TimeOnly) + "] " + s.clean(fmt.Sprintf(format, args...))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.logs) < maxLogLines {
 		s.logs = append(s.logs, line)
 	}
+}
+
+func (s *runSession) logFull() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.logs) >= maxLogLines
 }
 
 // set replaces the state of a node.

@@ -26,7 +26,7 @@ func (e *WorkflowExecutor) applyValues(ctx context.Context, s *runSession, t clu
 		if v == nil {
 			continue
 		}
-		s.dropUnlisted(w.step.NodeID, v)
+		s.dropUnlisted(ctx, w.step.NodeID, v)
 		group.Go(func() error {
 			return protect(func() error {
 				req := applier.ValuesRequest{Object: v.Object, Keys: v.Keys, Values: s.values(w.step.NodeID, v), Adopt: w.step.Adopt}
@@ -86,9 +86,12 @@ func (s *runSession) values(nodeID string, v *kinds.Values) map[string]string {
 }
 
 // dropUnlisted logs values that the saved drawing has no place for, such as
-// those of a key that was added after the last save.
-func (s *runSession) dropUnlisted(nodeID string, v *kinds.Values) {
+// those of a key that was added after the last save. It stops when ctx ends.
+func (s *runSession) dropUnlisted(ctx context.Context, nodeID string, v *kinds.Values) {
 	for key, value := range s.typedFor(nodeID, v) {
+		if ctx.Err() != nil || s.logFull() {
+			return
+		}
 		if !value.Empty() && !slices.Contains(v.Keys, key) {
 			s.logf("node %q: the value for %q was not used, because the saved workflow does not list that key", nodeID, key)
 		}
