@@ -99,12 +99,6 @@ func (p *Process) Stop() {
 	}
 }
 
-// Kill ends the program at once, as a power cut would.
-func (p *Process) Kill() {
-	_ = p.cmd.Process.Kill()
-	<-p.done
-}
-
 // Await starts a program as Start does and waits until one of its lines makes
 // ready return true. It fails when the program ends or ctx does before that.
 func Await(ctx context.Context, ready func(string) bool, env []string, name string, args ...string) (*Process, error) {
