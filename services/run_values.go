@@ -12,6 +12,7 @@ import (
 	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/applier"
 	"github.com/kubeorch/core/services/kinds"
+	"github.com/kubeorch/core/services/plan"
 )
 
 const valueWorkers = 8
@@ -29,14 +30,23 @@ func (e *WorkflowExecutor) applyValues(ctx context.Context, s *runSession, t clu
 		s.dropUnlisted(ctx, w.step.NodeID, v)
 		group.Go(func() error {
 			return protect(func() error {
-				req := applier.ValuesRequest{Object: v.Object, Keys: v.Keys, Values: s.values(w.step.NodeID, v), Adopt: w.step.Adopt}
-				change, state := t.ApplyValues(ctx, req)
+				change, state := t.ApplyValues(ctx, s.valuesRequest(w.step))
 				s.noteValues(w, change, state)
 				return nil
 			})
 		})
 	}
 	return group.Wait()
+}
+
+// valuesRequest asks for the Secret of a node. One that it had under another
+// name is known by the node's label.
+func (s *runSession) valuesRequest(step plan.Step) applier.ValuesRequest {
+	v := step.Values
+	return applier.ValuesRequest{
+		Object: v.Object, Keys: v.Keys, Values: s.values(step.NodeID, v), Adopt: step.Adopt,
+		Former: map[string]string{plan.NodeIDLabel: plan.NodeLabel(step.NodeID)},
+	}
 }
 
 // noteValues takes in what became of the Secret of one node.

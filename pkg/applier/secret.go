@@ -26,6 +26,10 @@ type ValuesRequest struct {
 	Keys   []string                   // what it may hold; others that we put there are removed
 	Values map[string]string          // as typed; "" and absent keep what is there
 	Adopt  bool
+	// Former are labels that, with those of the owner, mark an earlier Secret
+	// of the same purpose. When Object does not exist, its values are kept;
+	// it is left as it is itself. None means that there is no such Secret.
+	Former map[string]string
 }
 
 // String hides the values.
@@ -43,7 +47,8 @@ type ValuesState struct {
 }
 
 // ApplyValues merges typed values into a Secret, key by key, and creates it
-// when there is something to put in. With nothing typed and no Secret there
+// when there is something to put in: what was typed, or what a former Secret
+// holds. With nothing typed and no Secret there
 // the Change is Skipped; with nothing typed and somebody else's Secret there
 // it is Unchanged, and the Secret is not touched. No value is ever part of a
 // Change, an error or the state.
@@ -77,6 +82,11 @@ func (a *Applier) mergeValues(ctx context.Context, t *target, req ValuesRequest)
 			return Change{}, ValuesState{}, err
 		}
 	}
+	if meta == nil {
+		if old, err = a.former(ctx, t, req.Former); err != nil {
+			return Change{}, ValuesState{}, err
+		}
+	}
 	typed := anyTyped(req)
 	if meta != nil && !req.Adopt && !a.owns(meta.Labels) {
 		if typed {
@@ -86,7 +96,7 @@ func (a *Applier) mergeValues(ctx context.Context, t *target, req ValuesRequest)
 		state.Exists, state.Revision = true, old.Annotations[RevisionAnnotation]
 		return Change{Ref: t.ref, Action: Unchanged, UID: meta.UID, ResourceVersion: meta.ResourceVersion}, state, nil
 	}
-	if meta == nil && !typed {
+	if meta == nil && !typed && len(stateOf(req.Keys, old.Data).Present) == 0 {
 		return Change{Ref: t.ref, Action: Skipped, Message: t.ref.String() + " waits for its values"}, stateOf(req.Keys, nil), nil
 	}
 	return a.writeValues(ctx, t, req, meta, old)
@@ -102,6 +112,9 @@ func (a *Applier) writeValues(ctx context.Context, t *target, req ValuesRequest,
 	object := &target{ref: t.ref, client: t.client, full: t.full, object: withData(t.object, data, state.Revision)}
 	if meta == nil {
 		c, err := a.create(ctx, object)
+		if err == nil && len(stateOf(req.Keys, old.Data).Present) > 0 {
+			c.Message = "with the values of the former Secret " + old.Name
+		}
 		return c, state, err
 	}
 	// The merge is of this version; another writer makes it a conflict.

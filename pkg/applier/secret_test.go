@@ -94,3 +94,78 @@ func TestValuesStayOutOfErrors(t *testing.T) {
 	req := ValuesRequest{Values: map[string]string{"a": value}}
 	require.NotContains(t, fmt.Sprintf("%v %+v %#v", req, req, req), value)
 }
+
+// named applies a Secret of the owner's node, its values kept from a former one.
+func (b *bench) named(owner, node, name, typ string, values map[string]string, keys ...string) (Change, ValuesState, map[string]string) {
+	b.t.Helper()
+	marks := map[string]string{"node": node}
+	o := b.object(emptySecret)
+	o.SetName(name)
+	o.SetLabels(marks)
+	o.Object["type"] = typ
+	c, state := b.by(owner).ApplyValues(b.t.Context(), ValuesRequest{Object: o, Keys: keys, Values: values, Former: marks})
+	got := map[string]string{}
+	if state.Exists {
+		s, err := b.conn.Typed().CoreV1().Secrets(b.ns).Get(b.t.Context(), name, metav1.GetOptions{})
+		require.NoError(b.t, err)
+		for k, v := range s.Data {
+			got[k] = string(v)
+		}
+	}
+	return c, state, got
+}
+
+func TestRenamedSecretKeepsItsValues(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	const opaque = "Opaque"
+	_, _, got := b.named("w1", "n", "old", opaque, map[string]string{"a": "1", "b": "2", "c": "3"}, "a", "b", "c")
+	require.Len(t, got, 3)
+
+	c, state, got := b.named("w1", "n", "new", opaque, map[string]string{"b": "typed"}, "a", "b")
+	require.Equal(t, Created, c.Action, c.Message)
+	require.Contains(t, c.Message, "former Secret old")
+	require.Equal(t, map[string]string{"a": "1", "b": "typed"}, got, "typed ones win, those not listed any more are dropped")
+	require.Empty(t, state.Missing)
+	c, _, got = b.named("w1", "n", "newer", opaque, nil, "a", "b")
+	require.Equal(t, Created, c.Action, "nothing needs to be typed")
+	require.Equal(t, "1", got["a"])
+	old, err := b.conn.Typed().CoreV1().Secrets(b.ns).Get(t.Context(), "old", metav1.GetOptions{})
+	require.NoError(t, err)
+	require.Len(t, old.Data, 3, "the former one is left as it is")
+	require.NotContains(t, c.Message, "typed")
+}
+
+func TestFormerSecretsOfOthersAreNotRead(t *testing.T) {
+	t.Parallel()
+	const opaque = "Opaque"
+	for name, tc := range map[string]struct{ owner, node, typ string }{
+		"another workflow": {"w2", "n", opaque},
+		"another node":     {"w1", "m", opaque},
+		"another type":     {"w1", "n", "example.com/other"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			b.named("w1", "n", "old", opaque, map[string]string{"a": "1"}, "a")
+			c, state, _ := b.named(tc.owner, tc.node, "new", tc.typ, nil, "a")
+			require.Equal(t, Skipped, c.Action, c.Message)
+			require.Equal(t, []string{"a"}, state.Missing)
+			c, _, got := b.named(tc.owner, tc.node, "new", tc.typ, map[string]string{"b": "2"}, "a", "b")
+			require.Equal(t, Created, c.Action, c.Message)
+			require.Equal(t, map[string]string{"b": "2"}, got)
+		})
+	}
+}
+
+func TestCopyOfAFormerSecretIsNotRead(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	o := b.object(secret)
+	o.SetName("copy")
+	o.SetLabels(map[string]string{"node": "n", "managed-by": "kubeorch", "kubeorch.io/workflow": "w1"})
+	_, err := b.conn.Dynamic().Resource(secrets).Namespace(b.ns).Create(t.Context(), o, metav1.CreateOptions{FieldManager: "kubectl-create"})
+	require.NoError(t, err)
+	c, _, _ := b.named("w1", "n", "new", "Opaque", nil, "a")
+	require.Equal(t, Skipped, c.Action, c.Message)
+}
