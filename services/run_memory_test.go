@@ -23,6 +23,7 @@ type memoryCluster struct {
 	mu      sync.Mutex
 	objects map[place]*memoryObject
 	listErr error
+	listing func() // asked before objects are listed
 }
 
 type memoryObject struct {
@@ -145,6 +146,9 @@ func (t *memoryTarget) Delete(ctx context.Context, refs []applier.Ref, _ applier
 func (t *memoryTarget) ListOwned(
 	_ context.Context, _ []schema.GroupVersionKind, _ applier.ListOptions,
 ) ([]metav1.PartialObjectMetadata, error) {
+	if t.listing != nil {
+		t.listing()
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var list []metav1.PartialObjectMetadata

@@ -2,6 +2,7 @@ package services
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -38,8 +39,13 @@ func (e *WorkflowExecutor) listOwned(
 	slices.Sort(namespaces)
 	namespaces = slices.DeleteFunc(slices.Compact(namespaces), func(ns string) bool { return ns == "" })
 	e.working.Go(func() {
-		found, err := t.ListOwned(ctx, distinct(gvks), applier.ListOptions{Namespaces: namespaces})
-		answer <- ownedObjects{refs: refsOf(found), err: err}
+		var owned ownedObjects
+		owned.err = protect(func() error {
+			found, err := t.ListOwned(ctx, distinct(gvks), applier.ListOptions{Namespaces: namespaces})
+			owned.refs = refsOf(found)
+			return err
+		})
+		answer <- owned
 	})
 	return answer
 }
@@ -85,6 +91,7 @@ func (e *WorkflowExecutor) prune(ctx context.Context, s *runSession, t clusterTa
 		return err
 	}
 	if owned.err != nil {
+		e.deps.Log.WarnContext(ctx, "objects of a workflow could not be listed", "workflow", s.run.WorkflowID, "err", owned.err)
 		s.logf("could not look for objects that left the drawing: %s", messageOf(asRunError(owned.err)))
 	}
 	here, elsewhere := split(inventory, s.run.Cluster)
@@ -134,7 +141,7 @@ func remove(ctx context.Context, s *runSession, t clusterTarget, refs []applier.
 
 // asRunError gives the text of a cluster's error, which is made for people.
 func asRunError(err error) error {
-	if models.KindOf(err) != models.Internal {
+	if _, ok := errors.AsType[*models.Error](err); ok {
 		return err
 	}
 	return runError(kubernetes.Translate(err).Message)

@@ -133,3 +133,16 @@ func TestArchivingSaysWhatWentWrong(t *testing.T) {
 	require.Contains(t, warning, "not all removed")
 	require.Equal(t, "Deployment web", r.cluster.names(), "a list that failed is not an empty one")
 }
+
+func TestPanicWhileListingEndsNothing(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	w := r.draw("web:deployment")
+	r.cluster.listing = func() { panic("boom") }
+	run := r.mustRun(w.ID, models.TriggerData{})
+	require.Equal(t, models.RunCompleted, run.Status, run.Error)
+	logs := strings.Join(run.Logs, "\n")
+	require.Contains(t, logs, "could not look for objects")
+	require.NotContains(t, logs, "boom")
+	require.Contains(t, r.exec.TearDown(t.Context(), w), "fault in the server")
+}

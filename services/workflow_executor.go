@@ -152,6 +152,9 @@ func (e *WorkflowExecutor) connect(ctx context.Context, owner, cluster, workflow
 	}
 	opts := applier.DefaultOptions(ownerLabels(workflowID))
 	opts.OwnerName = ownerName
+	opts.OnPanic = func(cause error) {
+		e.deps.Log.ErrorContext(ctx, "panic while a cluster was worked on", "workflow", workflowID, "err", cause)
+	}
 	return applier.New(conn, opts), nil
 }
 

@@ -32,7 +32,7 @@ func (a *Applier) Delete(ctx context.Context, refs []Ref, o DeleteOptions) []Cha
 	group.SetLimit(max(1, a.opts.Workers))
 	for i, ref := range refs {
 		group.Go(func() error {
-			changes[i] = w.guard(ctx, ref, func() Change { return a.deleteOne(ctx, ref, o) })
+			changes[i] = w.guard(ctx, ref, a.guarded(ref, func() Change { return a.deleteOne(ctx, ref, o) }))
 			return nil
 		})
 	}
@@ -101,7 +101,8 @@ func (a *Applier) ListOwned(ctx context.Context, gvks []schema.GroupVersionKind,
 	group.SetLimit(max(1, a.opts.Workers))
 	for _, gvk := range gvks {
 		group.Go(func() error {
-			list, err := a.listKind(ctx, gvk, o)
+			var list []metav1.PartialObjectMetadata
+			err := a.protect(func() (err error) { list, err = a.listKind(ctx, gvk, o); return err })
 			mu.Lock()
 			defer mu.Unlock()
 			found[gvk] = list

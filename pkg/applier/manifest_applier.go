@@ -26,6 +26,10 @@ type Options struct {
 	// OwnerName says to whom an object with these labels belongs, or "" when
 	// they do not tell. nil asks the labels of common tools only.
 	OwnerName func(labels map[string]string) string
+	// OnPanic is told of a panic while one object was worked on, which then
+	// fails with a neutral text. It may be called from several goroutines; nil
+	// keeps the cause to the Change's error.
+	OnPanic func(cause error)
 }
 
 // DefaultOptions returns the options for objects that carry the labels owner.
@@ -63,22 +67,33 @@ func (a *Applier) Apply(ctx context.Context, reqs []Request, done func(int, Chan
 	var w wave
 	seen := newSurvey(reqs)
 	changes := make([]Change, len(reqs))
-	var report sync.Mutex
+	report := oneByOne(done)
 	var group errgroup.Group
 	group.SetLimit(max(1, a.opts.Workers))
 	for i, req := range reqs {
 		group.Go(func() error {
-			changes[i] = w.guard(ctx, RefOf(req.Object), func() Change { return a.applyOne(ctx, req, seen) })
-			if done != nil {
-				report.Lock()
-				defer report.Unlock()
-				done(i, changes[i])
+			changes[i] = w.guard(ctx, RefOf(req.Object), a.guarded(RefOf(req.Object), func() Change { return a.applyOne(ctx, req, seen) }))
+			if err := a.protect(func() error { return report(i, changes[i]) }); err != nil {
+				changes[i] = failed(RefOf(req.Object), err)
 			}
 			return nil
 		})
 	}
 	_ = group.Wait() // failures are in the changes
 	return changes
+}
+
+// oneByOne lets one call at a time through to done, which may be nil.
+func oneByOne(done func(int, Change)) func(int, Change) error {
+	var mu sync.Mutex
+	return func(i int, c Change) error {
+		if done != nil {
+			mu.Lock()
+			defer mu.Unlock()
+			done(i, c)
+		}
+		return nil
+	}
 }
 
 func (a *Applier) applyOne(ctx context.Context, req Request, seen survey) Change {

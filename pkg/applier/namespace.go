@@ -23,7 +23,7 @@ func (a *Applier) EnsureNamespaces(ctx context.Context, names []string, labels m
 	group.SetLimit(max(1, a.opts.Workers))
 	for i, name := range names {
 		group.Go(func() error {
-			changes[i] = a.ensureNamespace(ctx, name, labels)
+			changes[i] = a.guarded(namespaceRef(name), func() Change { return a.ensureNamespace(ctx, name, labels) })()
 			return nil
 		})
 	}
@@ -31,10 +31,14 @@ func (a *Applier) EnsureNamespaces(ctx context.Context, names []string, labels m
 	return changes
 }
 
+func namespaceRef(name string) Ref {
+	return Ref{GroupVersionKind: schema.GroupVersionKind{Version: "v1", Kind: "Namespace"}, Name: name}
+}
+
 func (a *Applier) ensureNamespace(ctx context.Context, name string, labels map[string]string) Change {
 	ctx, cancel := context.WithTimeout(ctx, a.opts.Timeout)
 	defer cancel()
-	ref := Ref{GroupVersionKind: schema.GroupVersionKind{Version: "v1", Kind: "Namespace"}, Name: name}
+	ref := namespaceRef(name)
 	t, err := a.locate(ctx, ref)
 	if err != nil {
 		return failed(ref, err)
