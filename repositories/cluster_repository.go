@@ -1,6 +1,7 @@
 package repositories
 
 import (
+	"bytes"
 	"context"
 	"time"
 
@@ -133,30 +134,55 @@ func (r *Clusters) SetHealth(ctx context.Context, id string, h models.ClusterHea
 }
 
 // Replace stores what people may change of c, its server and its credentials
-// among them. It is a Conflict when somebody changed the credentials since c
-// was read, and NotFound when c is gone. The version grows with the call.
+// among them. It is a Conflict when somebody changed the cluster since c was
+// read, and NotFound when c is gone. The version of the credentials grows only
+// when how to connect changes, so that a new name ends no connection.
 func (r *Clusters) Replace(ctx context.Context, c models.Cluster, at time.Time) (models.Cluster, error) {
 	const op = "repositories.Clusters.Replace"
-	filter := bson.D{{Key: "_id", Value: c.ID}, {Key: "owner_id", Value: c.OwnerID}, {Key: "credential_version", Value: c.CredentialVersion}}
-	change := bson.D{
-		{Key: "$set", Value: bson.D{
-			{Key: "display_name", Value: c.DisplayName}, {Key: "description", Value: c.Description},
-			{Key: "server", Value: c.Server}, {Key: "auth_type", Value: c.AuthType},
-			{Key: "single_node", Value: c.SingleNode}, {Key: "labels", Value: c.Labels},
-			{Key: "namespace", Value: c.Namespace}, {Key: "insecure", Value: c.Insecure},
-			{Key: "credentials", Value: c.Sealed}, {Key: "updated_at", Value: at},
-		}},
-		{Key: "$inc", Value: bson.D{{Key: "credential_version", Value: int64(1)}}},
+	filter := bson.D{{Key: "_id", Value: c.ID}, {Key: "owner_id", Value: c.OwnerID}}
+	old, err := r.find(ctx, op, filter)
+	if err != nil {
+		return old, err
 	}
+	if old.CredentialVersion != c.CredentialVersion || !old.UpdatedAt.Equal(c.UpdatedAt) {
+		return old, changedMeanwhile(op)
+	}
+	version := old.CredentialVersion
+	if !sameConnection(old, c) {
+		version++
+	}
+	filter = append(filter,
+		bson.E{Key: "credential_version", Value: old.CredentialVersion}, bson.E{Key: "updated_at", Value: old.UpdatedAt})
 	var now models.Cluster
-	err := r.coll.FindOneAndUpdate(ctx, filter, change, options.FindOneAndUpdate().SetReturnDocument(options.After)).Decode(&now)
-	if translated := translate(op, "cluster", err); models.KindOf(translated) != models.NotFound || err == nil {
-		return now, translated
+	err = translate(op, "cluster", r.coll.FindOneAndUpdate(ctx, filter, replacement(c, version, at),
+		options.FindOneAndUpdate().SetReturnDocument(options.After)).Decode(&now))
+	if err == nil || models.KindOf(err) != models.NotFound {
+		return now, err
 	}
 	if _, err := r.ByName(ctx, c.OwnerID, c.Name); err != nil {
 		return now, err
 	}
-	return now, &models.Error{Op: op, Kind: models.Conflict, Msg: "the cluster was changed by somebody else at the same time; try again"}
+	return now, changedMeanwhile(op)
+}
+
+func replacement(c models.Cluster, version int64, at time.Time) bson.D {
+	return set(bson.D{
+		{Key: "display_name", Value: c.DisplayName}, {Key: "description", Value: c.Description},
+		{Key: "server", Value: c.Server}, {Key: "auth_type", Value: c.AuthType},
+		{Key: "single_node", Value: c.SingleNode}, {Key: "labels", Value: c.Labels},
+		{Key: "namespace", Value: c.Namespace}, {Key: "insecure", Value: c.Insecure},
+		{Key: "credentials", Value: c.Sealed}, {Key: "credential_version", Value: version},
+		{Key: "updated_at", Value: at},
+	})
+}
+
+// sameConnection reports whether both are reached in the same way.
+func sameConnection(a, b models.Cluster) bool {
+	return a.Server == b.Server && a.AuthType == b.AuthType && a.Insecure == b.Insecure && bytes.Equal(a.Sealed, b.Sealed)
+}
+
+func changedMeanwhile(op string) error {
+	return &models.Error{Op: op, Kind: models.Conflict, Msg: "the cluster was changed by somebody else at the same time; try again"}
 }
 
 func named(owner, name string) bson.D {

@@ -168,3 +168,36 @@ func TestReplaceRefusesStaleCredentials(t *testing.T) {
 	_, err = store.Replace(t.Context(), got, now())
 	require.Equal(t, models.NotFound, kindOf(t, err))
 }
+
+func TestReplaceOfANameKeepsTheCredentialVersion(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		change func(*models.Cluster)
+		want   int64
+	}{
+		"display name": {func(c *models.Cluster) { c.DisplayName = "Production" }, 1},
+		"description":  {func(c *models.Cluster) { c.Description = "d" }, 1},
+		"labels":       {func(c *models.Cluster) { c.Labels = map[string]string{"x": "y"} }, 1},
+		"server":       {func(c *models.Cluster) { c.Server = "https://other:1" }, 2},
+		"auth type":    {func(c *models.Cluster) { c.AuthType = models.AuthKubeconfig }, 2},
+		"insecure":     {func(c *models.Cluster) { c.Insecure = true }, 2},
+		"credentials":  {func(c *models.Cluster) { c.Sealed = []byte{9} }, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := openClusters(t)
+			read, err := store.Insert(t.Context(), cluster("ann", "prod", 0))
+			require.NoError(t, err)
+			changed := read
+			tc.change(&changed)
+			at := now().Add(time.Second)
+			got, err := store.Replace(t.Context(), changed, at)
+			require.NoError(t, err)
+			require.Equal(t, tc.want, got.CredentialVersion)
+			changed.CredentialVersion, changed.UpdatedAt = tc.want, at
+			require.Equal(t, changed, got)
+			_, err = store.Replace(t.Context(), read, at)
+			require.Equal(t, models.Conflict, kindOf(t, err), "nobody's change is lost")
+		})
+	}
+}

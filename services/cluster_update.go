@@ -2,6 +2,7 @@ package services
 
 import (
 	"context"
+	"reflect"
 	"strings"
 
 	"github.com/kubeorch/core/models"
@@ -27,7 +28,7 @@ func (s *KubernetesClusterService) Update(ctx context.Context, owner, name strin
 		return models.Cluster{}, err
 	}
 	c.Server = server
-	if c, err = s.seal(c, cred); err != nil {
+	if c, err = s.resealed(old, c, cred); err != nil {
 		return models.Cluster{}, err
 	}
 	if c, err = s.store.Replace(ctx, c, s.now().UTC()); err != nil {
@@ -37,6 +38,18 @@ func (s *KubernetesClusterService) Update(ctx context.Context, owner, name strin
 		return c, nil
 	}
 	return s.check(ctx, c, true)
+}
+
+// resealed seals cred for c. Credentials that are stored already stay as they
+// are: sealed again they would look like others.
+func (s *KubernetesClusterService) resealed(old, c models.Cluster, cred models.ClusterCredentials) (models.Cluster, error) {
+	stored, err := s.credentials(old)
+	// These two are fields of the cluster itself, which are what counts.
+	stored.Namespace, stored.Insecure = cred.Namespace, cred.Insecure
+	if err == nil && reflect.DeepEqual(stored, cred) {
+		return c, nil
+	}
+	return s.seal(c, cred)
 }
 
 func patched(c models.Cluster, p models.ClusterPatch) models.Cluster {
