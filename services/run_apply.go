@@ -37,19 +37,37 @@ func (e *WorkflowExecutor) applyWave(ctx context.Context, s *runSession, t clust
 	if err := e.applyValues(ctx, s, t, work); err != nil {
 		return err
 	}
+	for _, w := range work {
+		e.concludeWhenOver(ctx, s, w)
+	}
 	for {
 		reqs, from := nextRequests(s, work)
 		if len(reqs) == 0 {
-			break
+			return nil
 		}
-		for i, c := range t.Apply(ctx, reqs, nil) {
+		changes := t.Apply(ctx, reqs, func(i int, c applier.Change) {
 			from[i].note(s, c)
+			e.concludeWhenOver(ctx, s, from[i])
+			e.recordWhenDue(ctx, s)
+		})
+		for i, c := range changes {
+			if c.Action == applier.Failed && from[i].failure == "" { // it was never told, or telling it broke off
+				from[i].note(s, c)
+				e.conclude(ctx, s, from[i])
+			}
 		}
 	}
-	for _, w := range work {
+}
+
+// over reports whether nothing more is to be applied for the node.
+func (w *nodeWork) over() bool { return w.failure != "" || w.applied == len(w.step.Objects) }
+
+// concludeWhenOver lets people see what became of a node as soon as that is
+// known, however long the rest of the wave takes.
+func (e *WorkflowExecutor) concludeWhenOver(ctx context.Context, s *runSession, w *nodeWork) {
+	if w.over() {
 		e.conclude(ctx, s, w)
 	}
-	return nil
 }
 
 // blocker returns a node that step depends on and that was not applied.
@@ -65,7 +83,7 @@ func (s *runSession) blocker(step plan.Step) string {
 // nextRequests takes the next object of every node that has one.
 func nextRequests(s *runSession, work []*nodeWork) (reqs []applier.Request, from []*nodeWork) {
 	for _, w := range work {
-		if w.failure != "" || w.applied == len(w.step.Objects) {
+		if w.over() {
 			continue
 		}
 		o := w.step.Objects[w.applied]

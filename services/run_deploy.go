@@ -111,14 +111,21 @@ func (e *WorkflowExecutor) applyWaves(ctx context.Context, s *runSession, t clus
 		if err := e.applyWave(ctx, s, t, wave); err != nil {
 			return err
 		}
-		if s.due() && ctx.Err() == nil {
-			e.deps.Watch(s.run.WorkflowID) // a run that takes long is looked at while it goes on
-			if err := e.deps.Runs.Record(ctx, s.run.ID, e.lease, s.progress()); err != nil {
-				e.deps.Log.WarnContext(ctx, "progress of a run could not be stored", "run", s.run.ID, "err", err)
-			}
-		}
+		e.recordWhenDue(ctx, s)
 	}
 	return s.verdict()
+}
+
+// recordWhenDue stores how far a run has come, unless that was done a moment
+// ago.
+func (e *WorkflowExecutor) recordWhenDue(ctx context.Context, s *runSession) {
+	if !s.due() || ctx.Err() != nil {
+		return
+	}
+	e.deps.Watch(s.run.WorkflowID) // a run that takes long is looked at while it goes on
+	if err := e.deps.Runs.Record(ctx, s.run.ID, e.lease, s.progress()); err != nil {
+		e.deps.Log.WarnContext(ctx, "progress of a run could not be stored", "run", s.run.ID, "err", err)
+	}
 }
 
 // verdict names the nodes that failed, or returns nil.

@@ -59,7 +59,7 @@ func (t *memoryTarget) EnsureNamespaces(context.Context, []string, map[string]st
 	return nil
 }
 
-func (t *memoryTarget) Apply(ctx context.Context, reqs []applier.Request, _ func(int, applier.Change)) []applier.Change {
+func (t *memoryTarget) Apply(ctx context.Context, reqs []applier.Request, done func(int, applier.Change)) []applier.Change {
 	changes := make([]applier.Change, len(reqs))
 	for i, req := range reqs {
 		ref := applier.RefOf(req.Object)
@@ -69,9 +69,10 @@ func (t *memoryTarget) Apply(ctx context.Context, reqs []applier.Request, _ func
 		}
 		if err != nil {
 			changes[i] = refused(ref, err)
-			continue
+		} else {
+			changes[i] = t.put(ref, fmt.Sprint(req.Object.Object), nil)
 		}
-		changes[i] = t.put(ref, fmt.Sprint(req.Object.Object), nil)
+		done(i, changes[i])
 	}
 	return changes
 }

@@ -46,3 +46,27 @@ func TestLogOfManyTypedValuesIsBounded(t *testing.T) {
 type stringerFunc func() string
 
 func (f stringerFunc) String() string { return f() }
+
+func TestProgressIsSeenWithinAWave(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(o *ExecutorOptions) { o.AnswerAfter = time.Millisecond })
+	w := r.draw("a:deployment b:deployment")
+	goOn := make(chan struct{})
+	r.cluster.apply = func(ctx context.Context, name string) error {
+		if name == "b" {
+			select {
+			case <-goOn:
+			case <-ctx.Done():
+			}
+		}
+		return ctx.Err()
+	}
+	run := r.mustRun(w.ID, models.TriggerData{})
+	require.Eventually(t, func() bool {
+		got, err := r.exec.Get(t.Context(), ann, w.ID, run.ID)
+		require.NoError(t, err)
+		return got.NodeStates["a"].Status == models.NodeCompleted && got.NodeStates["b"].Status == models.NodeRunning
+	}, 10*time.Second, time.Millisecond)
+	close(goOn)
+	require.Equal(t, models.RunCompleted, r.eventually(w.ID, run.ID).Status)
+}
