@@ -18,16 +18,17 @@ import (
 // is applied; a second run at the same time is a Conflict. Typed values go to
 // the cluster and nowhere else.
 func (e *WorkflowExecutor) Run(ctx context.Context, owner, id string, typed models.TriggerData) (models.Run, error) {
-	const op = "services.WorkflowExecutor.Run"
 	w, err := e.deps.Workflows.Get(ctx, owner, id)
 	if err != nil {
 		return models.Run{}, err
 	}
 	if w.Status != models.WorkflowPublished {
-		return models.Run{}, &models.Error{Op: op, Kind: models.Invalid, Msg: "the workflow is " + w.Status + "; publish it before running it"}
+		return models.Run{}, &models.Error{
+			Op: "services.WorkflowExecutor.Run", Kind: models.Invalid, Msg: "the workflow is " + w.Status + "; publish it before running it",
+		}
 	}
-	p, problems := plan.Build(w.Graph(), e.deps.Kinds, plan.Options{WorkflowID: id})
-	if err := problems.Err(op); err != nil {
+	p, err := e.planOf(ctx, w)
+	if err != nil {
 		return models.Run{}, err
 	}
 	if err := e.checkCluster(ctx, w); err != nil {
@@ -42,6 +43,22 @@ func (e *WorkflowExecutor) Run(ctx context.Context, owner, id string, typed mode
 		return models.Run{}, err
 	}
 	return e.await(ctx, s, e.opts.AnswerAfter)
+}
+
+// planOf plans what w shows now. A drawing without nodes is run only to remove
+// what earlier runs made.
+func (e *WorkflowExecutor) planOf(ctx context.Context, w models.Workflow) (*plan.Plan, error) {
+	opts := plan.Options{WorkflowID: w.ID}
+	if len(w.Nodes) == 0 {
+		inventory, err := e.deps.Workflows.Inventory(ctx, w.ID)
+		if err != nil {
+			return nil, err
+		}
+		here, _ := split(inventory, w.ClusterID)
+		opts.Empty = len(here) > 0
+	}
+	p, problems := plan.Build(w.Graph(), e.deps.Kinds, opts)
+	return p, problems.Err("services.WorkflowExecutor.Run")
 }
 
 // checkCluster reports a cluster that the workflow's owner does not have. It

@@ -146,3 +146,20 @@ func TestPanicWhileListingEndsNothing(t *testing.T) {
 	require.NotContains(t, logs, "boom")
 	require.Contains(t, r.exec.TearDown(t.Context(), w), "fault in the server")
 }
+
+func TestRunOfAnEmptyDrawingCleansUp(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	w := r.draw("")
+	_, err := r.exec.Run(t.Context(), ann, w.ID, models.TriggerData{})
+	require.Equal(t, models.Invalid, models.KindOf(err), "nothing was ever drawn")
+
+	r.save(w.ID, "web:deployment svc:service data:persistentvolumeclaim svc>web")
+	r.mustRun(w.ID, models.TriggerData{})
+	r.save(w.ID, "")
+	run := r.mustRun(w.ID, models.TriggerData{})
+	require.Equal(t, models.RunCompleted, run.Status, run.Error)
+	require.Equal(t, "PersistentVolumeClaim data", r.cluster.names())
+	_, err = r.exec.Run(t.Context(), ann, w.ID, models.TriggerData{})
+	require.Equal(t, models.Invalid, models.KindOf(err), "there is nothing left to remove")
+}

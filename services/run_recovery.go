@@ -117,7 +117,7 @@ func (r *RunRecovery) prepare(ctx context.Context, s *runSession) (runWork, erro
 	if err != nil {
 		return nil, err
 	}
-	p, problems := plan.Build(v.Graph(), e.deps.Kinds, plan.Options{WorkflowID: s.run.WorkflowID})
+	p, problems := plan.Build(v.Graph(), e.deps.Kinds, plan.Options{WorkflowID: s.run.WorkflowID, Empty: true})
 	if err := problems.Err("services.RunRecovery"); err != nil {
 		return nil, err
 	}

@@ -15,6 +15,9 @@ import (
 // Options are the facts about a plan that the graph does not hold.
 type Options struct {
 	WorkflowID string // marks every object as this workflow's
+	// Empty permits a graph without nodes, which means that nothing is to be
+	// in the cluster. Else it is taken for a drawing that was not begun yet.
+	Empty bool
 }
 
 // Plan is what to do for a graph. It does not depend on the order in which
@@ -80,7 +83,7 @@ func (p *Plan) Namespaces() []string {
 // Build plans g. When anything is wrong it returns no plan but all problems
 // of all nodes and edges at once, in an order of their own.
 func Build(g models.Graph, reg *kinds.Registry, opt Options) (*Plan, models.Problems) {
-	if p := tooLarge(g); len(p) > 0 {
+	if p := ofWrongSize(g, opt.Empty); len(p) > 0 {
 		return nil, p
 	}
 	d, problems := resolve(g, reg)
@@ -98,8 +101,8 @@ func Build(g models.Graph, reg *kinds.Registry, opt Options) (*Plan, models.Prob
 	return &Plan{Steps: steps}, nil
 }
 
-func tooLarge(g models.Graph) (p models.Problems) {
-	if len(g.Nodes) == 0 {
+func ofWrongSize(g models.Graph, empty bool) (p models.Problems) {
+	if len(g.Nodes) == 0 && !empty {
 		p.Addf("nodes", "must hold at least one node")
 	}
 	if len(g.Nodes) > models.MaxNodes {
