@@ -69,14 +69,8 @@ func (h *StatusStream) Stream(c *gin.Context) error {
 
 // syncOf returns a snapshot of all nodes' statuses.
 func syncOf(w models.Workflow) models.StreamEvent {
-	nodes := make([]gin.H, 0, len(w.Nodes))
-	for _, n := range w.Nodes {
-		if status := n.Data[models.StatusKey]; status != nil {
-			nodes = append(nodes, gin.H{"id": n.ID, "data": gin.H{models.StatusKey: status}})
-		}
-	}
 	return models.StreamEvent{
 		Type: "workflow", StreamKey: models.WorkflowStream(w.ID), EventType: models.EventWorkflowSync,
-		Timestamp: time.Now().UTC(), Data: gin.H{"nodes": nodes},
+		Timestamp: time.Now().UTC(), Data: models.StatusesOf(w.Nodes),
 	}
 }

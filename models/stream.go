@@ -33,6 +33,29 @@ type NodeUpdate struct {
 	Status map[string]any `json:"status"`
 }
 
+// StatusSync is the data of a workflow_sync. Pages merge it into what they
+// show, so a node that is left out keeps the status that a page knows of it.
+type StatusSync struct {
+	Nodes []SyncedNode `json:"nodes"`
+}
+
+// SyncedNode is one node of a StatusSync, in the form of the node itself.
+type SyncedNode struct {
+	Data Data   `json:"data"` // its status alone
+	ID   string `json:"id"`
+}
+
+// StatusesOf returns the statuses of those nodes that have one.
+func StatusesOf(nodes []Node) StatusSync {
+	sync := StatusSync{Nodes: make([]SyncedNode, 0, len(nodes))}
+	for _, n := range nodes {
+		if status := n.Data[StatusKey]; status != nil {
+			sync.Nodes = append(sync.Nodes, SyncedNode{ID: n.ID, Data: Data{StatusKey: status}})
+		}
+	}
+	return sync
+}
+
 // StreamFrame returns an event as it goes over the wire. payload is JSON from
 // encoding/json, which is one line and has U+2028 and U+2029 escaped: some
 // readers take those for the end of a line.

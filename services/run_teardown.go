@@ -10,6 +10,7 @@ import (
 	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/applier"
 	"github.com/kubeorch/core/services/kinds"
+	"github.com/kubeorch/core/services/status"
 )
 
 // TearDown removes what an archived workflow has in its cluster, everything
@@ -134,8 +135,27 @@ func (e *WorkflowExecutor) forgetStatuses(ctx context.Context, s *runSession) er
 	created := false
 	for _, n := range s.workflow.Nodes {
 		if n.Type == kinds.TypeSecret {
-			e.show(ctx, s, n.ID, n.Type, map[string]any{"state": "pending", "message": "removed from the cluster"}, &created)
+			e.show(ctx, s, n.ID, n.Type, status.Removed(n.Type), &created)
 		}
 	}
+	e.syncRemoved(ctx, s)
 	return nil
+}
+
+// syncRemoved tells the readers of the workflow's stream its present state.
+// Nodes without a status are told with one: a page goes on showing a node that
+// it hears nothing about as it was.
+func (e *WorkflowExecutor) syncRemoved(ctx context.Context, s *runSession) {
+	w, err := e.deps.Workflows.Get(ctx, s.run.OwnerID, s.run.WorkflowID)
+	if err == nil {
+		for i, n := range w.Nodes {
+			if n.Data[models.StatusKey] == nil {
+				w.Nodes[i].Data = models.Data{models.StatusKey: status.Removed(n.Type)}
+			}
+		}
+		err = e.deps.Events.Publish(models.WorkflowStream(w.ID), models.EventWorkflowSync, models.StatusesOf(w.Nodes))
+	}
+	if err != nil {
+		e.deps.Log.WarnContext(ctx, "the end of a tear-down could not be published", "workflow", s.run.WorkflowID, "err", err)
+	}
 }

@@ -133,6 +133,20 @@ func TestDeleted(t *testing.T) {
 	}, Deleted("Deployment", "shop", "web"))
 }
 
+func TestRemovedIsNeitherGoodNorBad(t *testing.T) {
+	t.Parallel()
+	grey := []string{"pending", "partial", "suspended", "scaling", "Pending"}
+	for nodeType := range rules() {
+		s := Removed(nodeType)
+		require.Contains(t, grey, s["state"], nodeType)
+		require.Equal(t, "removed from the cluster", s["message"], nodeType)
+	}
+	require.Equal(t, Status{
+		"state": "partial", "readyReplicas": int64(0), "replicas": int64(0), "reason": "Removed", "message": "removed from the cluster",
+	}, Removed("deployment"))
+	require.Equal(t, "suspended", Removed("cronjob")["state"])
+}
+
 func TestEqual(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
