@@ -103,10 +103,13 @@ func (p *Process) Stop() {
 // ready return true. It fails when the program ends or ctx does before that.
 func Await(ctx context.Context, ready func(string) bool, env []string, name string, args ...string) (*Process, error) {
 	seen := make(chan struct{})
-	var once sync.Once
 	p, err := Start(func(l string) {
-		if ready(l) {
-			once.Do(func() { close(seen) })
+		select {
+		case <-seen: // looking on would cost time that a benchmark measures
+		default:
+			if ready(l) {
+				close(seen)
+			}
 		}
 	}, env, name, args...)
 	if err != nil {
