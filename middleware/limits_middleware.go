@@ -11,8 +11,13 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
+// takenIn is how much net/http itself takes in of a body that nobody read, if
+// the connection is to be kept, before it cuts the connection off.
+const takenIn = 256 << 10
+
 // BodyLimit refuses bodies of more than n bytes: at once when the length is
-// announced, else when reading passes n.
+// announced, else when reading passes n. Smaller ones that were answered
+// before they were read are taken in, so that clients get their answer.
 func BodyLimit(n int64, fail Fail) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if c.Request.ContentLength > n {
@@ -23,11 +28,16 @@ func BodyLimit(n int64, fail Fail) gin.HandlerFunc {
 			return
 		}
 		c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, n)
+		c.Next()
+		closing := c.Request.Close && c.Request.ContentLength != 0
+		if (closing || c.Request.ContentLength > takenIn) && c.Request.Method != http.MethodGet {
+			drain(c, n)
+		}
 	}
 }
 
-// drain sends the answer and then takes in some of a body larger than n. A
-// client that is cut off while it still sends would never read the answer; one
+// drain sends the answer and then takes in what is left of a body, up to some
+// times n. A client that is cut off while it still sends would never read the answer; one
 // that asked first sends nothing.
 func drain(c *gin.Context, n int64) {
 	const times, atMost = 4, 5 * time.Second
