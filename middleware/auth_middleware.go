@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -17,9 +18,9 @@ type accounts interface {
 	Authenticate(ctx context.Context, token string) (models.Identity, error)
 }
 
-// SignedIn lets only requests with a valid bearer token pass and puts the
+// AuthMiddleware lets only requests with a valid bearer token pass and puts the
 // caller into the request's context. The role is the account's present one.
-func SignedIn(svc accounts, fail Fail) gin.HandlerFunc {
+func AuthMiddleware(svc accounts, fail Fail) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		token, ok := bearer(c.GetHeader("Authorization"))
 		if !ok {
@@ -35,12 +36,30 @@ func SignedIn(svc accounts, fail Fail) gin.HandlerFunc {
 	}
 }
 
-// Admin lets only administrators pass. It belongs behind SignedIn; without it
-// nobody passes.
-func Admin(fail Fail) gin.HandlerFunc {
+// AdminMiddleware lets only administrators pass.
+func AdminMiddleware(fail Fail) gin.HandlerFunc { return RequireRole(fail, models.RoleAdmin) }
+
+// RequireRole lets only callers with one of roles pass. It belongs behind
+// AuthMiddleware; without it nobody passes.
+func RequireRole(fail Fail, roles ...string) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		if id, _ := models.IdentityFrom(c.Request.Context()); id.Role != models.RoleAdmin {
-			fail(c, refuse(models.Forbidden, "only administrators may do this"))
+		if id, ok := models.IdentityFrom(c.Request.Context()); !ok || !slices.Contains(roles, id.Role) {
+			fail(c, refuse(models.Forbidden, "only "+strings.Join(roles, " or ")+" accounts may do this"))
+		}
+	}
+}
+
+// RequireScope lets callers pass whose session or API token covers need. It
+// belongs behind AuthMiddleware; without it nobody passes.
+func RequireScope(need models.Scope, fail Fail) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		id, _ := models.IdentityFrom(c.Request.Context())
+		switch {
+		case id.Scope.Covers(need):
+		case need == models.ScopeSession:
+			fail(c, refuse(models.Forbidden, "an API token cannot do this; sign in for it"))
+		default:
+			fail(c, refuse(models.Forbidden, "this API token cannot do this; it takes one with the scope "+string(need)))
 		}
 	}
 }

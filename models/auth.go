@@ -1,21 +1,5 @@
 package models
 
-import "context"
-
-type identityKey struct{}
-
-// WithIdentity returns a context that carries the authenticated caller.
-func WithIdentity(ctx context.Context, id Identity) context.Context {
-	return context.WithValue(ctx, identityKey{}, id)
-}
-
-// IdentityFrom returns the caller that WithIdentity put into ctx. ok is false
-// where nobody is signed in.
-func IdentityFrom(ctx context.Context) (id Identity, ok bool) {
-	id, ok = ctx.Value(identityKey{}).(Identity)
-	return id, ok
-}
-
 // Registration is the body of POST /auth/register.
 type Registration struct {
 	Name       string `json:"name"`

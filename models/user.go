@@ -30,11 +30,3 @@ type UserView struct {
 	CreatedAt    time.Time `json:"createdAt"`
 	AuthProvider string    `json:"authProvider"`
 }
-
-// Identity is the authenticated caller of a request.
-type Identity struct {
-	UserID    string
-	Email     string
-	Role      string // read from the account, never from the token
-	SessionID string
-}

@@ -14,6 +14,8 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/stretchr/testify/require"
 
+	"github.com/kubeorch/core/models"
+
 	"github.com/kubeorch/core/utils/logging"
 )
 
@@ -88,7 +90,7 @@ func TestPanics(t *testing.T) {
 
 func TestAccessLogHoldsNoQuery(t *testing.T) {
 	t.Parallel()
-	srv, log := serveLogged(t, Route{Method: "GET", Path: "/x/:id", Access: SignedIn, Handle: func(c *gin.Context) error {
+	srv, log := serveLogged(t, Route{Method: "GET", Path: "/x/:id", Access: SignedIn, Scope: models.ScopeRead, Handle: func(c *gin.Context) error {
 		c.String(http.StatusOK, "12345")
 		return nil
 	}})
@@ -111,7 +113,7 @@ func TestSecurityHeaders(t *testing.T) {
 // A body that does not announce its length is cut off while it is read.
 func TestBodyLimitWhileReading(t *testing.T) {
 	t.Parallel()
-	srv, _ := serveLogged(t, Route{Method: "POST", Path: "/x", Access: Public, Handle: func(c *gin.Context) error {
+	srv, _ := serveLogged(t, Route{Method: "POST", Path: "/x", Access: Public, Audit: "x", Handle: func(c *gin.Context) error {
 		_, err := io.ReadAll(c.Request.Body)
 		require.Error(t, err)
 		c.Status(http.StatusTeapot)
@@ -141,8 +143,8 @@ func TestEveryRequestHasADeadline(t *testing.T) {
 	t.Parallel()
 	done := func(*gin.Context) error { return nil }
 	e, err := setup(deps(), []Route{
-		{Method: "POST", Path: "/x", Access: SignedIn, Handle: done},
-		{Method: "GET", Path: "/stream", Access: SignedIn, Handle: done, Stream: true},
+		{Method: "POST", Path: "/x", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "x", Handle: done},
+		{Method: "GET", Path: "/stream", Access: SignedIn, Scope: models.ScopeRead, Handle: done, Stream: true},
 	})
 	require.NoError(t, err)
 	for name, tc := range map[string]struct {

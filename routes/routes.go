@@ -57,7 +57,7 @@ func setup(d Deps, table []Route) (*gin.Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
-	e.Use(middleware.RequestID(), middleware.AccessLog(d.Log), metrics.Count, middleware.Recovery(d.Log, fail),
+	e.Use(middleware.RequestID(), middleware.Client(), middleware.AccessLog(d.Log), metrics.Count, middleware.Recovery(d.Log, fail),
 		middleware.Deadline(answerTimeout), middleware.SecurityHeaders(), crossOrigin, middleware.BodyLimit(d.MaxBody, fail))
 	e.NoRoute(func(c *gin.Context) { fail(c, missing("there is no such path")) })
 	e.NoMethod(func(c *gin.Context) { handlers.MethodNotAllowed(c) })
@@ -69,18 +69,18 @@ func setup(d Deps, table []Route) (*gin.Engine, error) {
 	return e, nil
 }
 
-// mount adds one row to e. The access check comes from the row itself, so a
-// route cannot be served without one.
+// mount adds one row to e. What a caller must be comes from the row itself, so
+// a route cannot be served without saying it.
 func mount(e *gin.Engine, r Route, d Deps, fail middleware.Fail) error {
+	if err := r.check(); err != nil {
+		return err
+	}
 	var chain []gin.HandlerFunc
-	switch r.Access {
-	case Public:
-	case SignedIn:
-		chain = append(chain, middleware.SignedIn(d.Accounts, fail))
-	case Admin:
-		chain = append(chain, middleware.SignedIn(d.Accounts, fail), middleware.Admin(fail))
-	default:
-		return fmt.Errorf("route %s %s: %s", r.Method, r.Path, r.Access)
+	if r.Access != Public {
+		chain = append(chain, middleware.AuthMiddleware(d.Accounts, fail), middleware.RequireScope(r.Scope, fail))
+	}
+	if r.Access == Admin {
+		chain = append(chain, middleware.AdminMiddleware(fail))
 	}
 	if r.Stream {
 		chain = append(chain, middleware.Deadline(0))

@@ -33,7 +33,7 @@ func (k known) Authenticate(_ context.Context, token string) (models.Identity, e
 	if !ok {
 		return models.Identity{}, &models.Error{Kind: models.Unauthenticated, Msg: "the session is not valid"}
 	}
-	return models.Identity{UserID: token, Role: role}, nil
+	return models.Identity{UserID: token, Role: role, Scope: models.ScopeSession}, nil
 }
 
 func deps() Deps {
@@ -137,6 +137,9 @@ func TestSetupRefuses(t *testing.T) {
 		want   string
 	}{
 		"a row without access":     {table: []Route{{Method: "GET", Path: "/x", Handle: ok}}, want: "GET /x: invalid access 0"},
+		"a row without scope":      {table: []Route{{Method: "GET", Path: "/x", Access: SignedIn, Handle: ok}}, want: `GET /x: invalid scope ""`},
+		"a public row with scope":  {table: []Route{{Method: "GET", Path: "/x", Access: Public, Scope: models.ScopeRead, Handle: ok}}, want: "invalid scope"},
+		"a change without action":  {table: []Route{{Method: "PUT", Path: "/x", Access: Public, Handle: ok}}, want: "audit trail"},
 		"a proxy that is none":     {change: func(d *Deps) { d.TrustedProxies = []string{"everyone"} }, want: "trusted proxies"},
 		"an origin that is no URL": {change: func(d *Deps) { d.CORSOrigins = []string{"localhost"} }, want: "CORS origins"},
 	} {

@@ -114,7 +114,7 @@ func (a *Auth) Authenticate(ctx context.Context, token string) (models.Identity,
 		id = models.Identity{UserID: u.ID, Email: u.Email, Role: u.Role}
 		a.known.put(id, a.tokens.now())
 	}
-	id.SessionID = c.SessionID
+	id.Scope, id.SessionID = models.ScopeSession, c.SessionID
 	return id, nil
 }
 

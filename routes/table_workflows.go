@@ -1,0 +1,31 @@
+package routes
+
+import "github.com/kubeorch/core/models"
+
+func workflows(h Handlers) []Route {
+	return []Route{
+		{Method: get, Path: api + "/templates", Access: SignedIn, Scope: models.ScopeRead, Handle: h.Template.List},
+
+		{Method: post, Path: api + "/workflows", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "workflow.create", Handle: h.Workflow.Create},
+		{Method: get, Path: api + "/workflows", Access: SignedIn, Scope: models.ScopeRead, Handle: h.Workflow.List},
+		{Method: get, Path: api + "/workflows/:id", Access: SignedIn, Scope: models.ScopeRead, Handle: h.Workflow.Get},
+		{Method: put, Path: api + "/workflows/:id", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "workflow.update", Handle: h.Workflow.Update},
+		{Method: del, Path: api + "/workflows/:id", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "workflow.delete", Handle: h.Workflow.Delete},
+		{Method: post, Path: api + "/workflows/:id/save", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "workflow.save", Handle: h.Workflow.Save},
+		{Method: post, Path: api + "/workflows/:id/clone", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "workflow.clone", Handle: h.Workflow.Clone},
+		{Method: put, Path: api + "/workflows/:id/status", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "workflow.status", Handle: h.Workflow.SetStatus},
+		{Method: get, Path: api + "/workflows/:id/status/stream", Access: SignedIn, Scope: models.ScopeRead, Handle: h.Status.Stream, Stream: true},
+
+		{Method: get, Path: api + "/workflows/:id/versions", Access: SignedIn, Scope: models.ScopeRead, Handle: h.Version.List},
+		{Method: post, Path: api + "/workflows/:id/versions", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "version.create", Handle: h.Version.Create},
+		{Method: get, Path: api + "/workflows/:id/versions/compare", Access: SignedIn, Scope: models.ScopeRead, Handle: h.Version.Compare},
+		{Method: get, Path: api + "/workflows/:id/versions/:version", Access: SignedIn, Scope: models.ScopeRead, Handle: h.Version.Get},
+		{Method: put, Path: api + "/workflows/:id/versions/:version", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "version.update", Handle: h.Version.Update},
+		{Method: post, Path: api + "/workflows/:id/versions/:version/restore", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "version.restore", Handle: h.Version.Restore},
+
+		{Method: post, Path: api + "/workflows/:id/run", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "workflow.run", Handle: h.Run.Start},
+		{Method: get, Path: api + "/workflows/:id/runs", Access: SignedIn, Scope: models.ScopeRead, Handle: h.Run.List},
+		{Method: get, Path: api + "/workflows/:id/runs/:runId", Access: SignedIn, Scope: models.ScopeRead, Handle: h.Run.Get},
+		{Method: post, Path: api + "/workflows/:id/runs/:runId/cancel", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "run.cancel", Handle: h.Run.Cancel},
+	}
+}
