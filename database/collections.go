@@ -14,6 +14,7 @@ const (
 	Versions  = "versions"
 	Runs      = "runs"
 	Settings  = "settings"
+	Codes     = "one_time_codes"
 )
 
 // RunsOneRunning is the index that lets a workflow have one running run only:
@@ -28,6 +29,7 @@ type index struct {
 	name       string
 	unique     bool
 	partial    bson.D // only documents like this are in the index
+	expires    bool   // documents go when the time in the key has come
 }
 
 // indexes lists every index that there is. EnsureIndexes makes the database
@@ -51,6 +53,8 @@ func indexes() []index {
 		{collection: Runs, key: newest("started_at", "workflow_id")},
 		{collection: Runs, key: asc("workflow_id"), name: RunsOneRunning, unique: true, partial: running},
 		{collection: Runs, key: asc("lease_until"), partial: running},
+
+		{collection: Codes, key: asc("expires_at"), expires: true},
 	}
 }
 
@@ -79,6 +83,9 @@ func (ix index) model() mongo.IndexModel {
 	}
 	if ix.unique {
 		o.SetUnique(true)
+	}
+	if ix.expires {
+		o.SetExpireAfterSeconds(0)
 	}
 	if ix.partial != nil {
 		o.SetPartialFilterExpression(ix.partial)
