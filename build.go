@@ -3,13 +3,11 @@ package main
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/kubeorch/core/docs"
 	"github.com/kubeorch/core/handlers"
-	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/egress"
 	"github.com/kubeorch/core/pkg/encryption"
 	"github.com/kubeorch/core/pkg/kubernetes"
@@ -72,28 +70,6 @@ func (s *server) build(context.Context) error {
 		CORSOrigins: s.cfg.CORSOrigins, TrustedProxies: s.cfg.TrustedProxies, MaxBody: s.cfg.MaxBody,
 	})
 	return err
-}
-
-// buildPeople adds the handlers of accounts to h and returns what tells whose
-// token a request carries.
-func (s *server) buildPeople(h *routes.Handlers) *services.Auth {
-	var (
-		cfg       = s.cfg
-		db        = s.db.Database()
-		users     = repositories.NewUsers(db)
-		passwords = services.NewPasswords(services.PasswordCost)
-		tokens    = services.NewTokens(cfg.JWTSecret, cfg.TokenTTL, cfg.TokenRefreshMaxAge, time.Now)
-		settings  = services.NewSettings(repositories.NewSettings(db), models.InviteSettings{
-			RegenerateAfterSignup: cfg.RegenerateInviteAfterSignup, InviteCode: cfg.InviteCode,
-		})
-		auth = services.NewAuth(services.AuthRules{
-			Enabled: cfg.Auth.BuiltinEnabled, SignupEnabled: cfg.Auth.SignupEnabled, AllowedDomains: cfg.Auth.AllowedDomains,
-		}, users, settings, passwords, tokens)
-	)
-	h.Auth = handlers.NewAuth(auth)
-	h.Profile = handlers.NewProfile(services.NewUsers(users, passwords))
-	h.Settings = handlers.NewSettings(settings)
-	return auth
 }
 
 // guard limits where cluster servers may be.
