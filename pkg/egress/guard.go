@@ -29,6 +29,7 @@ type Options struct {
 	AllowPrivate  bool           // private, unique local and carrier-grade ranges
 	Allow         []netip.Prefix // further ranges, unless they are always refused
 	DialTimeout   time.Duration  // for one connection; 0 means 5 s
+	Resolver      *net.Resolver  // of names; nil means the system's
 }
 
 // Guard dials addresses after checking them. It is safe for concurrent use.
@@ -45,7 +46,7 @@ func New(o Options) *Guard {
 		o.DialTimeout = defaultDialTimeout
 	}
 	g := &Guard{opts: o}
-	g.dialer = net.Dialer{Timeout: o.DialTimeout, KeepAlive: 30 * time.Second, Control: g.control}
+	g.dialer = net.Dialer{Timeout: o.DialTimeout, KeepAlive: 30 * time.Second, Control: g.control, Resolver: o.Resolver}
 	return g
 }
 
@@ -116,13 +117,17 @@ func carrierGrade(ip netip.Addr) bool {
 	return ip.Is4() && ip.As4()[0] == 100 && ip.As4()[1]&0xc0 == 64
 }
 
-// embedded returns the IPv4 address that a NAT64 or 6to4 address leads to, so
-// that the rules for IPv4 cannot be walked around, and any other address as it
-// is.
+// embedded returns the IPv4 address that a NAT64, 6to4 or IPv4-compatible
+// address leads to, so that the rules for IPv4 cannot be walked around, and any
+// other address as it is.
 func embedded(ip netip.Addr) netip.Addr {
 	b := ip.As16()
 	switch {
 	case bytes.HasPrefix(b[:], []byte{0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0}): // 64:ff9b::/96
+		return netip.AddrFrom4([4]byte(b[12:]))
+	case bytes.HasPrefix(b[:], []byte{0, 0x64, 0xff, 0x9b, 0, 1}): // 64:ff9b:1::/48
+		return netip.AddrFrom4([4]byte(b[12:]))
+	case ip.Is6() && bytes.HasPrefix(b[:], make([]byte, 12)) && !ip.IsLoopback() && !ip.IsUnspecified(): // ::/96
 		return netip.AddrFrom4([4]byte(b[12:]))
 	case bytes.HasPrefix(b[:], []byte{0x20, 0x02}): // 2002::/16
 		return netip.AddrFrom4([4]byte(b[2:6]))

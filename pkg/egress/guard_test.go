@@ -33,6 +33,8 @@ func TestCheck(t *testing.T) {
 		"metadata":                  {clusters, "169.254.169.254", "link-local"},
 		"metadata, mapped":          {clusters, "::ffff:169.254.169.254", "link-local"},
 		"metadata through NAT64":    {clusters, "64:ff9b::a9fe:a9fe", "link-local"},
+		"metadata, local NAT64":     {clusters, "64:ff9b:1::a9fe:a9fe", "link-local"},
+		"metadata, compatible":      {clusters, "::a9fe:a9fe", "link-local"},
 		"metadata through 6to4":     {clusters, "2002:a9fe:a9fe::1", "link-local"},
 		"metadata though listed":    {Options{Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}, "169.254.169.254", "link-local"},
 		"link-local v6 with a zone": {clusters, "fe80::1%eth0", "link-local"},
