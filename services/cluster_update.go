@@ -41,12 +41,14 @@ func (s *KubernetesClusterService) Update(ctx context.Context, owner, name strin
 }
 
 // resealed seals cred for c. Credentials that are stored already stay as they
-// are: sealed again they would look like others.
+// are: sealed again they would look like others. Those under an older key are
+// sealed again all the same, for a rotation of the key may have passed by since
+// old was read, and what it did would be undone.
 func (s *KubernetesClusterService) resealed(old, c models.Cluster, cred models.ClusterCredentials) (models.Cluster, error) {
 	stored, err := s.credentials(old)
 	// These two are fields of the cluster itself, which are what counts.
 	stored.Namespace, stored.Insecure = cred.Namespace, cred.Insecure
-	if err == nil && reflect.DeepEqual(stored, cred) {
+	if err == nil && reflect.DeepEqual(stored, cred) && s.box.Current(old.Sealed) {
 		return c, nil
 	}
 	return s.seal(c, cred)

@@ -44,6 +44,7 @@ type clusterStore interface {
 type sealer interface {
 	Seal(plaintext []byte, aad string) ([]byte, error)
 	Open(sealed []byte, aad string) ([]byte, error)
+	Current(sealed []byte) bool // under the key that Seal uses
 }
 
 // connector keeps one connection for each cluster.
@@ -113,14 +114,14 @@ func (s *KubernetesClusterService) seal(c models.Cluster, cred models.ClusterCre
 	if err != nil {
 		return c, err
 	}
-	c.Sealed, err = s.box.Seal(plain, sealedPlace(c))
+	c.Sealed, err = s.box.Seal(plain, models.SealedClusterCredentials.Place(c.ID))
 	return c, err
 }
 
 // credentials opens what is stored for c. Its failure is about this record
 // alone: Unavailable, with a text that says what to do.
 func (s *KubernetesClusterService) credentials(c models.Cluster) (cred models.ClusterCredentials, err error) {
-	plain, err := s.box.Open(c.Sealed, sealedPlace(c))
+	plain, err := s.box.Open(c.Sealed, models.SealedClusterCredentials.Place(c.ID))
 	if err == nil {
 		err = json.Unmarshal(plain, &cred)
 	}
@@ -132,8 +133,6 @@ func (s *KubernetesClusterService) credentials(c models.Cluster) (cred models.Cl
 	}
 	return cred, nil
 }
-
-func sealedPlace(c models.Cluster) string { return "clusters/" + c.ID + "/credentials" }
 
 // List returns the owner's clusters, newest first, and the default's id.
 func (s *KubernetesClusterService) List(ctx context.Context, owner string) (models.ClusterList, error) {

@@ -15,8 +15,10 @@ import (
 	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // The reasons why a value does not open.
@@ -36,10 +38,13 @@ const (
 
 type keyID [keyIDSize]byte
 
+func (id keyID) String() string { return hex.EncodeToString(id[:]) }
+
 // Box seals with one key and opens with several, so that keys can be
 // rotated. It is safe for concurrent use.
 type Box struct {
 	primary keyID
+	ids     []string // of keys, the primary first
 	keys    map[keyID]cipher.AEAD
 }
 
@@ -54,6 +59,9 @@ func NewBox(primary string, older ...string) (*Box, error) {
 		}
 		if i == 0 {
 			b.primary = id
+		}
+		if b.keys[id] == nil {
+			b.ids = append(b.ids, id.String())
 		}
 		b.keys[id] = aead
 	}
@@ -78,6 +86,19 @@ func derive(secret string) (id keyID, aead cipher.AEAD, err error) {
 	}
 	aead, err = cipher.NewGCM(block)
 	return keyID(name), aead, err
+}
+
+// Keys returns the ids of the box's keys in hexadecimal, the one that Seal uses
+// first. An id tells nothing about its key.
+func (b *Box) Keys() []string { return slices.Clone(b.ids) }
+
+// KeyOf returns the id, as Keys writes it, of the key that sealed was made
+// with, and "" for what is no sealed value.
+func KeyOf(sealed []byte) string {
+	if len(sealed) < headSize || sealed[0] != format {
+		return ""
+	}
+	return keyID(sealed[1:headSize]).String()
 }
 
 // Seal encrypts plaintext for the place that aad names, for example

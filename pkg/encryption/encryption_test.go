@@ -85,3 +85,21 @@ func TestEmptySecretsAreRefused(t *testing.T) {
 		require.ErrorContains(t, err, "is empty", name)
 	}
 }
+
+func TestKeyIDs(t *testing.T) {
+	t.Parallel()
+	old, err := NewBox("old")
+	require.NoError(t, err)
+	box, err := NewBox("new", "old", "new", "older")
+	require.NoError(t, err)
+	ids := box.Keys()
+	require.Len(t, ids, 3, "a key counts once")
+	require.Equal(t, old.Keys()[0], ids[1], "an id is the same in every box")
+	require.Regexp(t, "^[0-9a-f]{16}$", ids[0])
+
+	sealed, err := box.Seal([]byte("v"), place)
+	require.NoError(t, err)
+	require.Equal(t, ids[0], KeyOf(sealed))
+	require.Empty(t, KeyOf(nil))
+	require.Empty(t, KeyOf([]byte("not a sealed value")))
+}

@@ -46,6 +46,7 @@ func (r *reader) config() Config {
 
 		TemplatesDir:  r.text("TEMPLATES_DIR"),
 		PluginsDir:    r.text("PLUGINS_DIR"),
+		AuditFor:      time.Duration(r.number("AUDIT_RETENTION_DAYS", 1, 3650)) * 24 * time.Hour,
 		ClusterLogTTL: time.Duration(r.number("CLUSTER_LOG_TTL_HOURS", 1, 8760)) * time.Hour,
 	}
 	if cfg.DataDir == "" {
@@ -54,6 +55,7 @@ func (r *reader) config() Config {
 	shared := cfg.MongoURI != ""
 	cfg.JWTSecret = r.secret("JWT_SECRET", shared)
 	cfg.EncryptionKey = r.secret("ENCRYPTION_KEY", shared)
+	cfg.EncryptionOldKeys = r.oldKeys("ENCRYPTION_OLD_KEYS")
 	return cfg
 }
 
@@ -68,6 +70,17 @@ func (r *reader) secret(key string, required bool) string {
 		r.faultf(key, "must have at least %d characters; %s", minSecret, howToMake)
 	}
 	return s
+}
+
+func (r *reader) oldKeys(key string) []string {
+	list := r.list(key)
+	for _, s := range list {
+		if len(s) < minSecret {
+			r.faultf(key, "each must have at least %d characters, as ENCRYPTION_KEY", minSecret)
+			break
+		}
+	}
+	return list
 }
 
 func (r *reader) auth() Auth {

@@ -21,6 +21,8 @@ type Config struct {
 	JWTSecret     string `json:"-"` // empty only without MongoURI: made on first start
 	EncryptionKey string `json:"-"` // as JWTSecret
 
+	EncryptionOldKeys []string `json:"-"` // open what was sealed with them and seal nothing
+
 	TokenTTL                    time.Duration
 	TokenRefreshMaxAge          time.Duration // after the login
 	InviteCode                  string        `json:"-"` // the first one; empty: made when needed
@@ -38,6 +40,7 @@ type Config struct {
 
 	TemplatesDir  string        // empty: the templates in the binary
 	PluginsDir    string        // empty: the definitions in the binary
+	AuditFor      time.Duration // how long the audit trail is kept
 	ClusterLogTTL time.Duration // reserved: no such log is kept yet
 }
 

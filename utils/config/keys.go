@@ -17,6 +17,8 @@ func defaults() map[string]any {
 		"JWT_SECRET":     "",
 		"ENCRYPTION_KEY": "",
 
+		"ENCRYPTION_OLD_KEYS": []any{},
+
 		"TOKEN_TTL":                      "48h",
 		"TOKEN_REFRESH_MAX_AGE_DAYS":     7,
 		"INVITE_CODE":                    "",
@@ -38,5 +40,6 @@ func defaults() map[string]any {
 		"TEMPLATES_DIR":         "",
 		"PLUGINS_DIR":           "",
 		"CLUSTER_LOG_TTL_HOURS": 24,
+		"AUDIT_RETENTION_DAYS":  90,
 	}
 }

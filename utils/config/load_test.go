@@ -134,6 +134,7 @@ func TestFaults(t *testing.T) {
 		"a tree for a value":      {file: "PORT: {a: 1}\n", want: []string{"PORT"}},
 		"no way to log in":        {env: []string{"AUTH_BUILTIN_ENABLED", "false"}, want: []string{"AUTH.BUILTIN.ENABLED: must be true"}},
 		"short secrets":           {env: []string{"JWT_SECRET", "abc", "ENCRYPTION_KEY", "def"}, want: []string{"JWT_SECRET: must have at least 32", "ENCRYPTION_KEY: must have at least 32", "openssl rand -base64 32"}},
+		"a short old key":         {env: []string{"ENCRYPTION_OLD_KEYS", secret + ",abc"}, want: []string{"ENCRYPTION_OLD_KEYS: each must have at least 32"}},
 		"secrets for MongoDB":     {env: []string{"MONGO_URI", "mongodb://x"}, want: []string{"JWT_SECRET: is required", "ENCRYPTION_KEY: is required", "openssl rand -base64 32"}},
 		"an unquoted code":        {file: "INVITE_CODE: 012345\n", want: []string{"INVITE_CODE: must be in quotes"}},
 		"every origin":            {env: []string{"CORS_ALLOWED_ORIGINS", "*"}, want: []string{`CORS_ALLOWED_ORIGINS: "*" is no origin`}},

@@ -1,0 +1,82 @@
+package repositories
+
+import (
+	"context"
+	"strings"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/kubeorch/core/models"
+)
+
+// SealedValues reads and replaces encrypted values in whatever collection they
+// are. It is safe for concurrent use.
+type SealedValues struct{ db *mongo.Database }
+
+// NewSealedValues returns the encrypted values of db.
+func NewSealedValues(db *mongo.Database) *SealedValues { return &SealedValues{db} }
+
+// Count returns how many records have the field.
+func (r *SealedValues) Count(ctx context.Context, f models.SealedField) (int, error) {
+	n, err := r.db.Collection(f.Collection()).CountDocuments(ctx, exists(f))
+	return int(n), translate("repositories.SealedValues.Count", "record", err)
+}
+
+// After returns up to limit values of the records whose id is greater than
+// after, in the order of the ids; "" begins with the first.
+func (r *SealedValues) After(ctx context.Context, f models.SealedField, after string, limit int) ([]models.SealedValue, error) {
+	const op = "repositories.SealedValues.After"
+	filter := append(exists(f), bson.E{Key: "_id", Value: bson.D{{Key: "$gt", Value: after}}})
+	cur, err := r.db.Collection(f.Collection()).Find(ctx, filter, options.Find().
+		SetProjection(fields(f.Path())).SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(int64(limit)))
+	if err != nil {
+		return nil, translate(op, "record", err)
+	}
+	var docs []bson.Raw
+	if err := cur.All(ctx, &docs); err != nil {
+		return nil, translate(op, "record", err)
+	}
+	list := make([]models.SealedValue, len(docs))
+	for i, doc := range docs {
+		list[i] = models.SealedValue{ID: doc.Lookup("_id").StringValue(), Sealed: sealedIn(doc, f)}
+	}
+	return list, nil
+}
+
+// sealedIn returns what is stored even if it is not of the type that a sealed
+// value has, so that it is told as damaged and not passed over.
+func sealedIn(doc bson.Raw, f models.SealedField) []byte {
+	v, err := doc.LookupErr(strings.Split(f.Path(), ".")...)
+	if err != nil || v.Type == bson.TypeNull {
+		return nil
+	}
+	if _, data, ok := v.BinaryOK(); ok {
+		return data
+	}
+	return v.Value
+}
+
+// Swap replaces values, each only where the record still has the old one, and
+// returns how many it replaced. It changes nothing else in the records.
+func (r *SealedValues) Swap(ctx context.Context, f models.SealedField, swaps []models.SealedSwap) (int, error) {
+	if len(swaps) == 0 {
+		return 0, nil
+	}
+	writes := make([]mongo.WriteModel, len(swaps))
+	for i, s := range swaps {
+		writes[i] = mongo.NewUpdateOneModel().
+			SetFilter(bson.D{{Key: "_id", Value: s.ID}, {Key: f.Path(), Value: s.Old}}).
+			SetUpdate(set(bson.D{{Key: f.Path(), Value: s.New}}))
+	}
+	res, err := r.db.Collection(f.Collection()).BulkWrite(ctx, writes, options.BulkWrite().SetOrdered(false))
+	if err != nil {
+		return 0, translate("repositories.SealedValues.Swap", "record", err)
+	}
+	return int(res.ModifiedCount), nil
+}
+
+func exists(f models.SealedField) bson.D {
+	return bson.D{{Key: f.Path(), Value: bson.D{{Key: "$exists", Value: true}}}}
+}
