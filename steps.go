@@ -8,7 +8,9 @@ import (
 )
 
 func (s *server) openDatabase(ctx context.Context) (err error) {
-	cfg := database.Config{URI: s.cfg.MongoURI, Name: s.cfg.DBName, DataDir: s.cfg.DataDir, Log: s.log}
+	cfg := database.Config{
+		URI: s.cfg.MongoURI, Name: s.cfg.DBName, DataDir: s.cfg.DataDir, Log: s.log, AuditRetention: s.cfg.AuditFor,
+	}
 	if s.db, err = database.Open(ctx, cfg); err != nil {
 		return err
 	}

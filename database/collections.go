@@ -1,6 +1,8 @@
 package database
 
 import (
+	"time"
+
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
@@ -15,11 +17,16 @@ const (
 	Runs      = "runs"
 	Settings  = "settings"
 	Codes     = "one_time_codes"
+	Audit     = "audit"
+	APITokens = "api_tokens"
 )
 
 // RunsOneRunning is the index that lets a workflow have one running run only:
 // inserting a second one fails with a duplicate key.
 const RunsOneRunning = "runs_one_running"
+
+// retention says how long what goes by itself is kept.
+type retention struct{ audit time.Duration }
 
 // index is one row of the table of indexes. Its name is made from the key
 // unless it is given.
@@ -28,13 +35,14 @@ type index struct {
 	key        bson.D
 	name       string
 	unique     bool
-	partial    bson.D // only documents like this are in the index
-	expires    bool   // documents go when the time in the key has come
+	partial    bson.D        // only documents like this are in the index
+	expires    bool          // documents go when the time in the key has come
+	after      time.Duration // how long after it they go
 }
 
 // indexes lists every index that there is. EnsureIndexes makes the database
 // agree with it.
-func indexes() []index {
+func indexes(keep retention) []index {
 	running := bson.D{{Key: "status", Value: "running"}}
 	return []index{
 		{collection: Users, key: asc("email"), unique: true},
@@ -55,6 +63,21 @@ func indexes() []index {
 		{collection: Runs, key: asc("lease_until"), partial: running},
 
 		{collection: Codes, key: asc("expires_at"), expires: true},
+
+		{collection: Audit, key: asc("at"), expires: keep.audit > 0, after: keep.audit},
+		{collection: Audit, key: bson.D{{Key: "at", Value: -1}, {Key: "_id", Value: -1}}},
+		{collection: Audit, key: newestEntry("actor_id")},
+		{collection: Audit, key: newestEntry("actor")},
+		{collection: Audit, key: newestEntry("action")},
+		{collection: Audit, key: newestEntry("area")},
+		{collection: Audit, key: newestEntry("address")},
+		{collection: Audit, key: newestEntry("outcome")},
+		{collection: Audit, key: newestEntry("targets")},
+
+		{collection: APITokens, key: asc("hash"), unique: true},
+		{collection: APITokens, key: asc("user_id", "name"), unique: true},
+		{collection: APITokens, key: newest("created_at", "user_id")},
+		{collection: APITokens, key: asc("expires_at"), expires: true},
 	}
 }
 
@@ -72,6 +95,12 @@ func newest(field string, by ...string) bson.D {
 	return append(asc(by...), bson.E{Key: field, Value: -1})
 }
 
+// newestEntry is a key for the pages of the audit trail that have one value of
+// field. The id settles the order of entries of the same moment.
+func newestEntry(field string) bson.D {
+	return append(newest("at", field), bson.E{Key: "_id", Value: -1})
+}
+
 func exists(field string) bson.D {
 	return bson.D{{Key: field, Value: bson.D{{Key: "$exists", Value: true}}}}
 }
@@ -85,7 +114,7 @@ func (ix index) model() mongo.IndexModel {
 		o.SetUnique(true)
 	}
 	if ix.expires {
-		o.SetExpireAfterSeconds(0)
+		o.SetExpireAfterSeconds(int32(ix.after.Seconds()))
 	}
 	if ix.partial != nil {
 		o.SetPartialFilterExpression(ix.partial)

@@ -35,6 +35,8 @@ type Config struct {
 	Name    string       // of the database; empty: DefaultName
 	DataDir string       // the embedded store lies in its folder db
 	Log     *slog.Logger // nil: nothing is logged
+
+	AuditRetention time.Duration // how long the audit trail is kept; 0: for ever
 }
 
 // DB is an open database. It is safe for concurrent use.
@@ -42,6 +44,7 @@ type DB struct {
 	client *mongo.Client
 	db     *mongo.Database
 	store  *embedded.Store // nil with a server
+	keep   retention
 }
 
 // Open connects to the database and checks that it answers. Ctx bounds the
@@ -51,16 +54,16 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		cfg.Name = DefaultName
 	}
 	if cfg.URI != "" {
-		return connect(ctx, options.Client().ApplyURI(cfg.URI), cfg.Name, nil)
+		return connect(ctx, options.Client().ApplyURI(cfg.URI), cfg, nil)
 	}
 	store, err := embedded.Open(ctx, filepath.Join(cfg.DataDir, "db"), embedded.Options{Log: cfg.Log})
 	if err != nil {
 		return nil, err
 	}
-	return connect(ctx, store.ClientOptions(), cfg.Name, store)
+	return connect(ctx, store.ClientOptions(), cfg, store)
 }
 
-func connect(ctx context.Context, o *options.ClientOptions, name string, store *embedded.Store) (*DB, error) {
+func connect(ctx context.Context, o *options.ClientOptions, cfg Config, store *embedded.Store) (*DB, error) {
 	// Documents and lists of unknown shape become map[string]any and []any,
 	// so that no type of the driver leaves the repositories; nil lists and maps
 	// are stored as empty and not as null.
@@ -72,12 +75,12 @@ func connect(ctx context.Context, o *options.ClientOptions, name string, store *
 	if o.ServerSelectionTimeout == nil {
 		o.SetServerSelectionTimeout(selectionTime)
 	}
-	d := &DB{store: store}
+	d := &DB{store: store, keep: retention{audit: cfg.AuditRetention}}
 	var err error
 	if d.client, err = mongo.Connect(o); err != nil {
 		return nil, errors.Join(fmt.Errorf("connect the database: %w", err), d.abandon(ctx))
 	}
-	d.db = d.client.Database(name)
+	d.db = d.client.Database(cfg.Name)
 	if err := d.Ping(ctx); err != nil {
 		return nil, errors.Join(err, d.abandon(ctx))
 	}

@@ -22,7 +22,7 @@ const (
 // exists with other options is dropped and made anew.
 func (d *DB) EnsureIndexes(ctx context.Context) error {
 	models := map[string][]mongo.IndexModel{}
-	for _, ix := range indexes() {
+	for _, ix := range indexes(d.keep) {
 		models[ix.collection] = append(models[ix.collection], ix.model())
 	}
 	for name, list := range models {
@@ -41,13 +41,14 @@ func (d *DB) EnsureIndexes(ctx context.Context) error {
 // stands in the way of each.
 func (d *DB) replaceIndexes(ctx context.Context, collection string) error {
 	view := d.db.Collection(collection).Indexes()
-	for _, ix := range indexes() {
+	all := indexes(d.keep)
+	for _, ix := range all {
 		if ix.collection != collection {
 			continue
 		}
 		_, err := view.CreateOne(ctx, ix.model())
 		if conflicts(err) {
-			if err = dropConflicting(ctx, view, ix); err == nil {
+			if err = dropConflicting(ctx, view, ix, all); err == nil {
 				_, err = view.CreateOne(ctx, ix.model())
 			}
 		}
@@ -65,13 +66,13 @@ func conflicts(err error) bool {
 
 // dropConflicting drops the indexes that stand in the way of ix: those with its
 // name, and those with its key.
-func dropConflicting(ctx context.Context, view mongo.IndexView, ix index) error {
+func dropConflicting(ctx context.Context, view mongo.IndexView, ix index, all []index) error {
 	specs, err := view.ListSpecifications(ctx)
 	if err != nil {
 		return fmt.Errorf("list indexes: %w", err)
 	}
 	for _, spec := range specs {
-		if spec.Name != ix.title() && !sameKey(spec.KeysDocument, ix.key) || ix.spares(spec) {
+		if spec.Name != ix.title() && !sameKey(spec.KeysDocument, ix.key) || ix.spares(spec, all) {
 			continue
 		}
 		if err := view.DropOne(ctx, spec.Name); err != nil {
@@ -82,8 +83,8 @@ func dropConflicting(ctx context.Context, view mongo.IndexView, ix index) error 
 }
 
 // spares reports whether another row of the table wants the existing index.
-func (ix index) spares(spec mongo.IndexSpecification) bool {
-	for _, other := range indexes() {
+func (ix index) spares(spec mongo.IndexSpecification, all []index) bool {
+	for _, other := range all {
 		if other.collection == ix.collection && other.title() != ix.title() && other.title() == spec.Name {
 			return true
 		}

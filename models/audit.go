@@ -1,16 +1,16 @@
 package models
 
 import (
-	"context"
-	"maps"
-	"sync"
+	"net/netip"
+	"regexp"
+	"strings"
 	"time"
 )
 
 // The outcomes of what the audit trail records.
 const (
 	AuditSuccess = "success"
-	AuditDenied  = "denied" // not allowed: 401, 403, 404 of what is somebody else's, 429
+	AuditDenied  = "denied" // not allowed: 401, 403, 429, and 404, since what is somebody else's is not found
 	AuditFailed  = "failed"
 )
 
@@ -19,7 +19,7 @@ type AuditEntry struct {
 	ID        string            `json:"id" bson:"_id"`
 	At        time.Time         `json:"at" bson:"at"`
 	ActorID   string            `json:"actorId,omitempty" bson:"actor_id,omitempty"`        // absent where nobody was signed in
-	Actor     string            `json:"actor,omitempty" bson:"actor,omitempty"`             // e-mail address
+	Actor     string            `json:"actor,omitempty" bson:"actor,omitempty"`             // e-mail address; without ActorID only claimed
 	SessionID string            `json:"sessionId,omitempty" bson:"session_id,omitempty"`    // not the token
 	TokenID   string            `json:"apiTokenId,omitempty" bson:"api_token_id,omitempty"` // not the token
 	Action    string            `json:"action" bson:"action"`                               // "cluster.create"
@@ -30,42 +30,106 @@ type AuditEntry struct {
 	UserAgent string            `json:"userAgent,omitempty" bson:"user_agent,omitempty"`
 	RequestID string            `json:"requestId,omitempty" bson:"request_id,omitempty"`
 	Details   map[string]string `json:"details,omitempty" bson:"details,omitempty"`
+	Count     int               `json:"count,omitempty" bson:"count,omitempty"`    // how often, where an entry stands for several requests
+	LastAt    *time.Time        `json:"lastAt,omitempty" bson:"last_at,omitempty"` // of the last of them
 }
 
-// AuditNotes collects what services add to the entry of the request they work
-// for. It is safe for concurrent use.
-type AuditNotes struct {
-	mu    sync.Mutex
-	notes map[string]string
+// Area returns the first part of the action: "cluster" of "cluster.create".
+func (e AuditEntry) Area() string {
+	area, _, _ := strings.Cut(e.Action, ".")
+	return area
 }
 
-// Details returns a copy of the notes, or nil if there are none.
-func (n *AuditNotes) Details() map[string]string {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return maps.Clone(n.notes)
+// AuditQuery selects entries as GET /admin/audit spells it. Empty fields select
+// everything.
+type AuditQuery struct {
+	Actor   string // account id, or e-mail address
+	Action  string // exactly, or with a dot at its end all of an area: "cluster."
+	Outcome string
+	Target  string // the value of any parameter of the path
+	Address string
+	From    string // RFC 3339, inclusive
+	To      string // RFC 3339, exclusive
+	Page    int    // from 1
+	Limit   int
 }
 
-type auditNotesKey struct{}
-
-// WithAuditNotes returns a context to whose notes NoteForAudit adds.
-func WithAuditNotes(ctx context.Context) (context.Context, *AuditNotes) {
-	n := &AuditNotes{}
-	return context.WithValue(ctx, auditNotesKey{}, n), n
+// AuditFilter is an AuditQuery that has been read.
+type AuditFilter struct {
+	ActorID, Actor string // at most one of them is set
+	Action, Area   string // at most one of them is set
+	Outcome        string
+	Target         string
+	Address        string
+	From, To       time.Time // zero: no bound
+	Page, Limit    int
 }
 
-// NoteForAudit adds a detail to the audit entry of the request that ctx belongs
-// to. It does nothing where there is none. value must be no secret, nor
-// anything that somebody who is not signed in typed and nobody checked.
-func NoteForAudit(ctx context.Context, key, value string) {
-	n, ok := ctx.Value(auditNotesKey{}).(*AuditNotes)
-	if !ok {
-		return
+// AuditPage answers GET /admin/audit.
+type AuditPage struct {
+	Entries []AuditEntry `json:"entries"` // never nil; the newest first
+	Total   int64        `json:"total"`   // counted up to MaxAuditTotal
+	Page    int          `json:"page"`
+	Limit   int          `json:"limit"`
+}
+
+// MaxAuditTotal is up to how many entries a query counts and how far its pages
+// go. Earlier ones are reached with a bound on the time.
+const MaxAuditTotal = 10_000
+
+const maxAuditText = 254 // bytes of a filter
+
+// Filter reads q. Each problem names the parameter.
+func (q AuditQuery) Filter() (AuditFilter, Problems) {
+	var p Problems
+	f := AuditFilter{Outcome: q.Outcome, Target: q.Target, Page: q.Page, Limit: q.Limit}
+	for name, value := range map[string]string{"actor": q.Actor, "target": q.Target} {
+		if len(value) > maxAuditText {
+			p.Addf(name, "must have at most %d bytes", maxAuditText)
+		}
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.notes == nil {
-		n.notes = map[string]string{}
+	if strings.Contains(q.Actor, "@") {
+		f.Actor = strings.ToLower(q.Actor)
+	} else {
+		f.ActorID = q.Actor
 	}
-	n.notes[key] = value
+	if q.Action != "" && !regexp.MustCompile(`^[a-z][a-z_-]{0,31}\.([a-z][a-z._-]{0,63})?$`).MatchString(q.Action) {
+		p.Addf("action", `must be an action such as "cluster.create", or an area with a dot: "cluster."`)
+	}
+	if area, all := strings.CutSuffix(q.Action, "."); all {
+		f.Area = area
+	} else {
+		f.Action = q.Action
+	}
+	switch q.Outcome {
+	case "", AuditSuccess, AuditDenied, AuditFailed:
+	default:
+		p.Addf("outcome", "must be one of %s, %s, %s", AuditSuccess, AuditDenied, AuditFailed)
+	}
+	if q.Address != "" {
+		address, err := netip.ParseAddr(q.Address)
+		if err != nil {
+			p.Addf("address", "must be an IP address")
+		}
+		f.Address = address.String()
+	}
+	f.From, f.To = auditTime(&p, "from", q.From), auditTime(&p, "to", q.To)
+	if !f.From.IsZero() && !f.To.IsZero() && !f.From.Before(f.To) {
+		p.Addf("to", "must be later than from")
+	}
+	if q.Page*q.Limit > MaxAuditTotal {
+		p.Addf("page", "goes beyond %d entries; narrow the time with from and to", MaxAuditTotal)
+	}
+	return f, p
+}
+
+func auditTime(p *Problems, name, value string) time.Time {
+	if value == "" {
+		return time.Time{}
+	}
+	at, err := time.Parse(time.RFC3339, value)
+	if err != nil {
+		p.Addf(name, "must be a time such as 2026-01-31T13:00:00Z")
+	}
+	return at
 }
