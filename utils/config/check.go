@@ -40,8 +40,9 @@ func (r *reader) config() Config {
 		CORSOrigins:    r.origins("CORS_ALLOWED_ORIGINS"),
 		TrustedProxies: r.proxies("TRUSTED_PROXIES"),
 		MaxBody:        int64(r.number("MAX_BODY_BYTES", 1<<10, 1<<30)),
-		RateLimitRPS:   r.number("RATE_LIMIT_RPS", 1, 1e6),
+		RateLimitRPS:   r.number("RATE_LIMIT_RPS", 0, 1e6),
 		RateLimitBurst: r.number("RATE_LIMIT_BURST", 1, 1e6),
+		RateLimitAuth:  r.number("RATE_LIMIT_AUTH_PER_MINUTE", 0, 1e6),
 		Egress:         r.egress("EGRESS_ALLOW"),
 
 		TemplatesDir:  r.text("TEMPLATES_DIR"),

@@ -34,8 +34,9 @@ type Config struct {
 	CORSOrigins    []string
 	TrustedProxies []string
 	MaxBody        int64 // bytes
-	RateLimitRPS   int   // reserved, as RateLimitBurst: nothing is limited yet
+	RateLimitRPS   int   // requests of a client; 0: no limit
 	RateLimitBurst int
+	RateLimitAuth  int // logins of a client in a minute; 0: no limit
 	Egress         Egress
 
 	TemplatesDir  string        // empty: the templates in the binary

@@ -37,6 +37,8 @@ func defaults() map[string]any {
 		"RATE_LIMIT_BURST":     100,
 		"EGRESS_ALLOW":         "loopback,private",
 
+		"RATE_LIMIT_AUTH_PER_MINUTE": 10,
+
 		"TEMPLATES_DIR":         "",
 		"PLUGINS_DIR":           "",
 		"CLUSTER_LOG_TTL_HOURS": 24,
