@@ -1,11 +1,28 @@
 package models
 
-import "context"
+import (
+	"context"
+	"net/netip"
+)
 
 // Client is where a request comes from.
 type Client struct {
 	Address   string // IP; behind a trusted proxy that of the proxy's client
 	UserAgent string // as claimed, cut to a sane length
+}
+
+// Network returns what one client has of the address space: an IPv4 address, or
+// the /64 of an IPv6 one, within which a client takes any address it likes.
+// What is no address is returned as it is.
+func (c Client) Network() string {
+	a, err := netip.ParseAddr(c.Address)
+	if err != nil {
+		return c.Address
+	}
+	if a = a.Unmap(); a.Is4() {
+		return a.String()
+	}
+	return netip.PrefixFrom(a.WithZone(""), 64).Masked().String()
 }
 
 type clientKey struct{}

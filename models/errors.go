@@ -2,7 +2,10 @@
 // enums and the domain error. It depends on nothing else of this module.
 package models
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // Kind is the class of a failure; it decides what a caller is told.
 type Kind uint8
@@ -30,6 +33,8 @@ type Error struct {
 	Problems Problems // each fault with its place, for Invalid
 	Extra    any      // further facts for the body, under "details"
 	Err      error    // the cause
+
+	RetryAfter time.Duration // when trying again may help, for TooMany and Unavailable; 0: unknown
 }
 
 // Error returns the full text for logs.
