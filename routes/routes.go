@@ -34,6 +34,7 @@ type Deps struct {
 	CORSOrigins    []string // origins of browsers that may call
 	TrustedProxies []string // addresses or ranges whose X-Forwarded-For counts
 	MaxBody        int64    // bytes
+	Limits         Limits
 }
 
 // SetupRouter returns the server's handler: every row of Table behind the
@@ -58,7 +59,12 @@ func setup(d Deps, table []Route) (*gin.Engine, error) {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
 	e.Use(middleware.RequestID(), middleware.Client(), middleware.AccessLog(d.Log), metrics.Count, middleware.Recovery(d.Log, fail),
-		middleware.Deadline(answerTimeout), middleware.SecurityHeaders(), crossOrigin, middleware.BodyLimit(d.MaxBody, fail))
+		middleware.Deadline(answerTimeout), middleware.SecurityHeaders(), crossOrigin)
+	if d.Limits.Client != nil {
+		// Behind CORS, whose headers let browsers read the refusal and which answers preflights itself.
+		e.Use(middleware.RatePerClient(d.Limits.Client, unlimited(table), fail))
+	}
+	e.Use(middleware.BodyLimit(d.MaxBody, fail))
 	e.NoRoute(func(c *gin.Context) { fail(c, missing("there is no such path")) })
 	e.NoMethod(func(c *gin.Context) { handlers.MethodNotAllowed(c) })
 	for _, r := range table {
@@ -75,10 +81,15 @@ func mount(e *gin.Engine, r Route, d Deps, fail middleware.Fail) error {
 	if err := r.check(); err != nil {
 		return err
 	}
+	limits, err := d.Limits.of(r, fail)
+	if err != nil {
+		return err
+	}
 	var chain []gin.HandlerFunc
 	if r.Access != Public {
 		chain = append(chain, middleware.AuthMiddleware(d.Accounts, fail), middleware.RequireScope(r.Scope, fail))
 	}
+	chain = append(chain, limits...)
 	if r.Access == Admin {
 		chain = append(chain, middleware.AdminMiddleware(fail))
 	}

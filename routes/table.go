@@ -17,6 +17,7 @@ type Route struct {
 	Access Access
 	Scope  models.Scope // the least an API token needs; public rows have none
 	Audit  string       // the action in the audit trail; required of rows that change something
+	Limit  Limit        // a rate beside those of the client and the account
 	Handle handlers.Func
 	Stream bool // stays open: no bound on the time to answer
 	Socket bool // a WebSocket, whose caller may identify in the query: browsers let scripts set no header there
@@ -75,7 +76,7 @@ func Print(table []Route) string {
 		for _, note := range []struct {
 			on   bool
 			text string
-		}{{r.Audit != "", r.Audit}, {r.Stream, "stream"}, {r.Socket, "socket"}} {
+		}{{r.Audit != "", r.Audit}, {r.Limit != "", "limit:" + string(r.Limit)}, {r.Stream, "stream"}, {r.Socket, "socket"}} {
 			if note.on {
 				fmt.Fprintf(&b, "  %s", note.text)
 			}

@@ -4,14 +4,14 @@ import "github.com/kubeorch/core/models"
 
 func people(h Handlers) []Route {
 	return []Route{
-		{Method: post, Path: api + "/auth/register", Access: Public, Audit: "auth.register", Handle: h.Auth.Register},
-		{Method: post, Path: api + "/auth/login", Access: Public, Audit: "auth.login", Handle: h.Auth.Login},
-		{Method: post, Path: api + "/auth/refresh", Access: Public, Audit: "auth.refresh", Handle: h.Auth.Refresh},
+		{Method: post, Path: api + "/auth/register", Access: Public, Audit: "auth.register", Limit: LimitRegister, Handle: h.Auth.Register},
+		{Method: post, Path: api + "/auth/login", Access: Public, Audit: "auth.login", Limit: LimitLogin, Handle: h.Auth.Login},
+		{Method: post, Path: api + "/auth/refresh", Access: Public, Audit: "auth.refresh", Limit: LimitRefresh, Handle: h.Auth.Refresh},
 		{Method: get, Path: api + "/auth/methods", Access: Public, Handle: h.Auth.Methods},
 
 		{Method: get, Path: api + "/profile", Access: SignedIn, Scope: models.ScopeRead, Handle: h.Profile.Get},
 		{Method: put, Path: api + "/profile", Access: SignedIn, Scope: models.ScopeSession, Audit: "profile.update", Handle: h.Profile.Update},
-		{Method: put, Path: api + "/profile/password", Access: SignedIn, Scope: models.ScopeSession, Audit: "profile.password", Handle: h.Profile.ChangePassword},
+		{Method: put, Path: api + "/profile/password", Access: SignedIn, Scope: models.ScopeSession, Audit: "profile.password", Limit: LimitPassword, Handle: h.Profile.ChangePassword},
 
 		{Method: get, Path: api + "/settings/regenerate-setting", Access: Admin, Scope: models.ScopeAdmin, Handle: h.Settings.Invites},
 		{Method: put, Path: api + "/settings/regenerate-setting", Access: Admin, Scope: models.ScopeAdmin, Audit: "invite_code.setting", Handle: h.Settings.SetRegenerate},
