@@ -68,6 +68,7 @@ func (s *server) build(context.Context) error {
 	s.engine, err = routes.SetupRouter(routes.Deps{
 		Log: s.log, Accounts: s.buildPeople(&h), Metrics: s.metrics, Handlers: h,
 		CORSOrigins: s.cfg.CORSOrigins, TrustedProxies: s.cfg.TrustedProxies, MaxBody: s.cfg.MaxBody,
+		Limits: s.limits(),
 	})
 	return err
 }
