@@ -9,7 +9,6 @@ import (
 	"github.com/kubeorch/core/docs"
 	"github.com/kubeorch/core/handlers"
 	"github.com/kubeorch/core/pkg/egress"
-	"github.com/kubeorch/core/pkg/encryption"
 	"github.com/kubeorch/core/pkg/kubernetes"
 	"github.com/kubeorch/core/repositories"
 	"github.com/kubeorch/core/routes"
@@ -19,10 +18,6 @@ import (
 // build joins repositories, services and handlers. Reading it top to bottom is
 // reading the architecture.
 func (s *server) build(context.Context) error {
-	box, err := encryption.NewBox(s.cfg.EncryptionKey)
-	if err != nil {
-		return err
-	}
 	apiDocs, err := handlers.NewDocs(docs.OpenAPI)
 	if err != nil {
 		return err
@@ -37,7 +32,7 @@ func (s *server) build(context.Context) error {
 
 		events    = services.NewSSEBroadcaster()
 		connector = kubernetes.NewConnector(kubernetes.Options{Dial: s.guard().DialContext})
-		clusters  = services.NewKubernetesClusterService(stored, box, connector, s.log)
+		clusters  = services.NewKubernetesClusterService(stored, s.box, connector, s.log)
 		watchers  = services.NewResourceWatcherManager(services.WatcherDeps{
 			Workflows: documents, Events: events, Connect: services.WatchThrough(clusters.Connection), Log: s.log,
 		})

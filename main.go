@@ -25,6 +25,11 @@ const usage = `Usage: kubeorch [command] [--config FILE]
 Commands:
   serve        run the server (the default)
   healthcheck  ask the server on the configured port whether it is alive
+  new-key      put a new encryption key in front of those in DATA_DIR; it counts
+               from the next start on
+  rotate-keys  encrypt again what is stored under another key than the first one,
+               while servers run, and tell which keys nothing needs any more;
+               --drop-old removes those from DATA_DIR
   version      print the version
 
 Settings come from the environment, then FILE (CONFIG_FILE, or config.yaml where
@@ -57,6 +62,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	flags.SetOutput(stderr)
 	flags.Usage = func() { _, _ = io.WriteString(stderr, usage) }
 	file := flags.String("config", "", "configuration `file`")
+	dropOld := flags.Bool("drop-old", false, "remove keys that nothing needs")
 	command := "serve"
 	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
 		command, args = args[0], args[1:]
@@ -67,6 +73,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	if flags.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q; see kubeorch --help", flags.Arg(0))
 	}
+	if *dropOld && command != "rotate-keys" {
+		return fmt.Errorf("--drop-old is for rotate-keys and not for %s", command)
+	}
 	switch command {
 	case "version":
 		_, err := fmt.Fprintln(stdout, version())
@@ -74,23 +83,29 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	case "help":
 		_, err := io.WriteString(stdout, usage)
 		return err
-	case "serve", "healthcheck":
-		return runConfigured(ctx, command, *file, getenv, stderr)
+	case "serve", "healthcheck", "new-key", "rotate-keys":
+		cfg, err := config.Load(*file, getenv)
+		if err != nil {
+			return err
+		}
+		log, err := logging.New(stderr, cfg.LogLevel, cfg.LogFormat)
+		if err != nil {
+			return err
+		}
+		return runConfigured(ctx, command, cfg, *dropOld, stdout, log)
 	}
 	return fmt.Errorf("there is no command %q; see kubeorch --help", command)
 }
 
-func runConfigured(ctx context.Context, command, file string, getenv func(string) string, stderr io.Writer) error {
-	cfg, err := config.Load(file, getenv)
-	if err != nil {
-		return err
-	}
-	if command == "healthcheck" {
+func runConfigured(ctx context.Context, command string, cfg config.Config, dropOld bool, stdout io.Writer, log *slog.Logger) error {
+	switch command {
+	case "healthcheck":
 		return healthcheck(ctx, cfg)
+	case "new-key":
+		return newKey(cfg, stdout)
+	case "rotate-keys":
+		return rotateKeys(ctx, cfg, dropOld, stdout, log)
+	default:
+		return serve(ctx, cfg, log)
 	}
-	log, err := logging.New(stderr, cfg.LogLevel, cfg.LogFormat)
-	if err != nil {
-		return err
-	}
-	return serve(ctx, cfg, log)
 }

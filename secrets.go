@@ -10,6 +10,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/kubeorch/core/pkg/encryption"
+	"github.com/kubeorch/core/utils/config"
 )
 
 // secretBytes is the size of secrets that the server makes for itself.
@@ -19,38 +22,83 @@ const secretBytes = 32
 // are made on the first start and kept in the data directory, whose database
 // keeps other processes out by now.
 func (s *server) loadSecrets(context.Context) error {
-	for name, value := range map[string]*string{"jwt.secret": &s.cfg.JWTSecret, "encryption.key": &s.cfg.EncryptionKey} {
-		if *value != "" {
-			continue
-		}
-		secret, err := keptSecret(filepath.Join(s.cfg.DataDir, name))
+	if s.cfg.JWTSecret == "" {
+		kept, err := keptSecrets(filepath.Join(s.cfg.DataDir, "jwt.secret"))
 		if err != nil {
 			return err
 		}
-		*value = secret
+		s.cfg.JWTSecret = kept[0]
 	}
-	return nil
+	if s.cfg.EncryptionKey == "" {
+		if _, err := keptSecrets(keyFile(s.cfg)); err != nil {
+			return err
+		}
+	}
+	keys, err := encryptionKeys(s.cfg)
+	if err != nil {
+		return err
+	}
+	s.box, err = encryption.NewBox(keys[0], keys[1:]...)
+	return err
 }
 
-// keptSecret returns the content of a file and makes a random one where there
-// is none. A file without a proper secret is an error and never replaced: what
-// was sealed with the lost one would be lost with it.
-func keptSecret(path string) (string, error) {
-	data, err := os.ReadFile(path)
-	if err == nil {
-		secret := strings.TrimSpace(string(data))
-		if raw, err := base64.StdEncoding.DecodeString(secret); err != nil || len(raw) < secretBytes {
-			return "", fmt.Errorf("%s is damaged: restore it from a backup, or remove it to give up what it protects", path)
+// keyFile is where encryption keys are when none is configured: one a line,
+// the present one first.
+func keyFile(cfg config.Config) string { return filepath.Join(cfg.DataDir, "encryption.key") }
+
+// encryptionKeys returns the present key and those that only open. It makes
+// none: without one it fails with fs.ErrNotExist.
+func encryptionKeys(cfg config.Config) ([]string, error) {
+	keys := []string{cfg.EncryptionKey}
+	if cfg.EncryptionKey == "" {
+		var err error
+		if keys, err = readSecrets(keyFile(cfg)); err != nil {
+			return nil, err
 		}
-		return secret, nil
 	}
+	return append(keys, cfg.EncryptionOldKeys...), nil
+}
+
+// keptSecrets returns the secrets in a file and makes a random one where there
+// is no file.
+func keptSecrets(path string) ([]string, error) {
+	secrets, err := readSecrets(path)
 	if !errors.Is(err, fs.ErrNotExist) {
-		return "", err
+		return secrets, err
 	}
+	secrets = []string{newSecret()}
+	return secrets, writeSecrets(path, secrets)
+}
+
+// readSecrets returns the secrets in a file, at least one. A file without
+// proper secrets is an error and never replaced: what was sealed with the lost
+// ones would be lost with them.
+func readSecrets(path string) ([]string, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	secrets := strings.Fields(string(data))
+	for _, s := range secrets {
+		raw, err := base64.StdEncoding.DecodeString(s)
+		if err != nil || len(raw) < secretBytes {
+			secrets = nil
+		}
+	}
+	if len(secrets) == 0 {
+		return nil, fmt.Errorf("%s is damaged: restore it from a backup, or remove it to give up what it protects", path)
+	}
+	return secrets, nil
+}
+
+func writeSecrets(path string, secrets []string) error {
+	return writeDurably(path, []byte(strings.Join(secrets, "\n")+"\n"))
+}
+
+func newSecret() string {
 	raw := make([]byte, secretBytes)
 	_, _ = rand.Read(raw) // never fails: crypto/rand ends the process instead
-	secret := base64.StdEncoding.EncodeToString(raw)
-	return secret, writeDurably(path, []byte(secret+"\n"))
+	return base64.StdEncoding.EncodeToString(raw)
 }
 
 // writeDurably makes a file that is there completely or not at all, also after

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/kubeorch/core/database"
+	"github.com/kubeorch/core/pkg/encryption"
 	"github.com/kubeorch/core/pkg/kubernetes"
 	"github.com/kubeorch/core/services"
 	"github.com/kubeorch/core/services/kinds"
@@ -31,12 +32,14 @@ type server struct {
 	log     *slog.Logger
 	metrics *prometheus.Registry
 
+	box       *encryption.Box // seals what is stored
 	db        *database.DB
 	templates *services.Templates
 	kinds     *kinds.Registry
 	parts     *parts
 	engine    *gin.Engine
 	http      listeners
+	orders    orders
 }
 
 // parts are those of the services that have something to start or to stop.
@@ -81,6 +84,7 @@ func (s *server) start(ctx context.Context) error {
 		{"templates", s.loadTemplates},
 		{"services", s.build},
 		{"workers", s.startWorkers},
+		{"orders", s.openOrders},
 		{"http server", s.listen},
 	} {
 		if err := step.do(ctx); err != nil {
@@ -102,6 +106,7 @@ func (s *server) stop(ctx context.Context) error {
 		{"event streams", s.closeStreams},
 		{"workers and runs", s.stopWorkers},
 		{"http server", s.http.stop},
+		{"orders", s.orders.stop},
 		{"cluster connections", s.disconnect},
 		{"database", s.closeDatabase},
 	} {
