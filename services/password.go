@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"golang.org/x/crypto/bcrypt"
@@ -19,37 +19,35 @@ const (
 
 	minPassword = 6  // characters
 	maxPassword = 72 // bytes; bcrypt ignores what follows
-
-	hashersAtOnce = 2
-	hashWait      = 20 * time.Second
 )
 
-// Passwords hashes and compares passwords, a few at once: a flood of logins
-// then waits in line and leaves the processors to the others. It is safe for
-// concurrent use.
+// Passwords hashes and compares passwords, on half of the processors at most:
+// a flood of logins then waits in line and leaves the others to the rest of the
+// API. It is safe for concurrent use.
 type Passwords struct {
 	cost  int
-	slots chan struct{}
+	line  line
 	decoy []byte
 }
 
 // NewPasswords returns a hasher with the given bcrypt cost.
 func NewPasswords(cost int) *Passwords {
 	return &Passwords{
-		cost:  cost,
-		slots: make(chan struct{}, hashersAtOnce),
+		cost: cost,
+		line: line{free: max(1, runtime.GOMAXPROCS(0)/2)},
 		// Nobody's hash, in a form that takes as long to compare as one of ours.
 		decoy: fmt.Appendf(nil, "$2a$%02d$%s", cost, strings.Repeat("x", 53)),
 	}
 }
 
-// Hash returns the hash of a password that checkPassword has accepted.
+// Hash returns the hash of a password that checkPassword has accepted, of
+// somebody who may have one.
 func (p *Passwords) Hash(ctx context.Context, password models.Secret) (string, error) {
-	release, err := p.enter(ctx)
+	leave, err := p.line.enter(ctx, true)
 	if err != nil {
 		return "", err
 	}
-	defer release()
+	defer leave()
 	hash, err := bcrypt.GenerateFromPassword([]byte(password.Reveal()), p.cost)
 	if err != nil {
 		return "", &models.Error{Op: "services.Passwords.Hash", Err: err}
@@ -61,11 +59,16 @@ func (p *Passwords) Hash(ctx context.Context, password models.Secret) (string, e
 // account has that is absent or without password, matches nothing and takes
 // the same time.
 func (p *Passwords) Match(ctx context.Context, hash string, password models.Secret) (bool, error) {
-	release, err := p.enter(ctx)
+	return p.match(ctx, hash, password, true)
+}
+
+// match is Match for anybody: who is not known waits behind those who are.
+func (p *Passwords) match(ctx context.Context, hash string, password models.Secret, known bool) (bool, error) {
+	leave, err := p.line.enter(ctx, known)
 	if err != nil {
 		return false, err
 	}
-	defer release()
+	defer leave()
 	compare, usable := []byte(hash), true
 	if hash == "" || len(password.Reveal()) > maxPassword {
 		compare, usable = p.decoy, false
@@ -75,21 +78,6 @@ func (p *Passwords) Match(ctx context.Context, hash string, password models.Secr
 		return false, &models.Error{Op: "services.Passwords.Match", Err: err}
 	}
 	return err == nil && usable, nil
-}
-
-// enter waits for its turn; the caller calls release.
-func (p *Passwords) enter(ctx context.Context) (release func(), err error) {
-	ctx, cancel := context.WithTimeout(ctx, hashWait)
-	defer cancel()
-	select {
-	case p.slots <- struct{}{}:
-		return func() { <-p.slots }, nil
-	case <-ctx.Done():
-		return nil, &models.Error{
-			Op: "services.Passwords", Kind: models.Unavailable,
-			Msg: "too many people are signing in right now; please try again", Err: ctx.Err(),
-		}
-	}
 }
 
 func checkPassword(p *models.Problems, field string, password models.Secret) {

@@ -1,13 +1,10 @@
 package services
 
 import (
-	"context"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/bcrypt"
-
-	"github.com/kubeorch/core/models"
 )
 
 // The decoy must really be compared; a malformed one would be refused at once
@@ -20,17 +17,4 @@ func TestUnknownAddressTakesAsLong(t *testing.T) {
 	cost, err := bcrypt.Cost(p.decoy)
 	require.NoError(t, err)
 	require.Equal(t, bcrypt.MinCost, cost)
-}
-
-func TestHashingIsBounded(t *testing.T) {
-	t.Parallel()
-	p := NewPasswords(bcrypt.MinCost)
-	for range hashersAtOnce {
-		_, err := p.enter(t.Context())
-		require.NoError(t, err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	_, err := p.Hash(ctx, models.NewSecret("secret1"))
-	require.Equal(t, models.Unavailable, models.KindOf(err))
 }
