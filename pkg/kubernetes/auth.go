@@ -27,9 +27,9 @@ func (c Config) login() (access, error) {
 	case AuthCertificate:
 		a.certPEM, a.keyPEM, err = decodePair("clientCertData", c.ClientCert, "clientKeyData", c.ClientKey)
 	case AuthOIDC:
-		err = badConfig("authType", "oidc is not supported yet: use token, serviceaccount, certificate or kubeconfig")
+		a.oidc, err = c.oidc(a.caPEM)
 	default:
-		err = badConfig("authType", "must be one of token, serviceaccount, certificate, kubeconfig")
+		err = badConfig("authType", "must be one of token, serviceaccount, certificate, kubeconfig, oidc")
 	}
 	if err != nil {
 		return access{}, err

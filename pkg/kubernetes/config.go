@@ -22,8 +22,18 @@ type Config struct {
 	ClientKey  string
 	Kubeconfig string // YAML
 	Context    string // of the kubeconfig; "" means its current-context
-	Insecure   bool   // do not verify the server's certificate
-	AllowHTTP  bool   // permit http:// servers
+
+	OIDCIssuerURL    string
+	OIDCClientID     string
+	OIDCClientSecret string // empty for a public client
+	OIDCRefreshToken string
+	OIDCScopes       []string
+	// RefreshTokens is told of the refresh tokens that an issuer gives in
+	// place of OIDCRefreshToken; nil: they are lost with the connection.
+	RefreshTokens refreshTokens
+
+	Insecure  bool // do not verify the server's certificate
+	AllowHTTP bool // permit http:// servers
 }
 
 // The ways to authenticate.
@@ -53,6 +63,7 @@ type access struct {
 	token      string
 	username   string
 	password   string
+	oidc       *oidcLogin
 }
 
 // Check reports what is wrong with the form of c as an *Error of reason
@@ -67,17 +78,6 @@ func (c Config) Check() error {
 func (c Config) Endpoint() (string, error) {
 	a, err := c.resolve()
 	return a.server, err
-}
-
-// Rest returns c as a configuration for client-go's own transports, with the
-// certificates inside. It is for protocols that upgrade the connection; all
-// others share a Connection.
-func (c Config) Rest() (*rest.Config, error) {
-	a, err := c.resolve()
-	if err != nil {
-		return nil, err
-	}
-	return a.rest(), nil
 }
 
 func (c Config) resolve() (access, error) {
@@ -114,12 +114,15 @@ func (a access) rest() *rest.Config {
 func (a access) secrets() []string {
 	var out []string
 	for _, s := range []string{a.token, a.password} {
-		if len(s) >= 4 { // shorter ones would tear words apart
+		if !tooShort(s) {
 			out = append(out, s)
 		}
 	}
 	return out
 }
+
+// tooShort tells secrets that would tear words apart when they were hidden.
+func tooShort(secret string) bool { return len(secret) < 4 }
 
 func checkServer(server string, allowHTTP bool) (string, error) {
 	server = strings.TrimRight(strings.TrimSpace(server), "/")

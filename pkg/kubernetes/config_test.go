@@ -58,7 +58,6 @@ func TestCheck(t *testing.T) {
 		"empty service account":    {Config{Server: server, AuthType: AuthServiceAccount}, "token", "is required"},
 		"token of two lines":       {Config{Server: server, AuthType: AuthToken, Token: "a\nb"}, "token", "one line"},
 		"no auth type":             {Config{Server: server, Token: "abc"}, "authType", "must be one of"},
-		"oidc":                     {Config{Server: server, AuthType: AuthOIDC}, "authType", "not supported yet"},
 		"CA as PEM":                {token(Config{Server: server, CAData: cert}), "", ""},
 		"CA in base64":             {token(Config{Server: server, CAData: b64(cert)}), "", ""},
 		"CA in base64 twice":       {token(Config{Server: server, CAData: b64(b64(cert))}), "", ""},
@@ -173,8 +172,9 @@ func TestEndpointOfKubeconfigWins(t *testing.T) {
 func TestInsecureWinsOverCA(t *testing.T) {
 	t.Parallel()
 	cert, _ := selfSigned(t)
-	r, err := Config{Server: server, AuthType: AuthToken, Token: "abc", CAData: cert, Insecure: true}.Rest()
+	a, err := Config{Server: server, AuthType: AuthToken, Token: "abc", CAData: cert, Insecure: true}.resolve()
 	require.NoError(t, err)
+	r := a.rest()
 	require.True(t, r.Insecure)
 	require.Empty(t, r.CAData)
 }
@@ -190,10 +190,11 @@ func FuzzKubeconfig(f *testing.F) {
 	f.Add(kubeconfig("server: https://h:1", "exec: {command: x}"))
 	f.Add("a: &a [*a]")
 	f.Fuzz(func(t *testing.T, file string) {
-		r, err := Config{AuthType: AuthKubeconfig, Kubeconfig: file}.Rest()
+		a, err := Config{AuthType: AuthKubeconfig, Kubeconfig: file}.resolve()
 		if err != nil {
 			return
 		}
+		r := a.rest()
 		require.Nil(t, r.ExecProvider)
 		require.Nil(t, r.AuthProvider)
 		require.Empty(t, r.BearerTokenFile+r.CertFile+r.KeyFile+r.CAFile+r.Impersonate.UserName)

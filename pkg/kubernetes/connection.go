@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -15,14 +17,16 @@ import (
 )
 
 // Connection is everything needed to talk to one cluster as one identity. It
-// is shared: all clients use one transport, and none of them limits its
-// rate. Every method is safe for concurrent use, and every call that reaches
+// is shared: all clients use one transport. Their rate is limited only where
+// the server does not share itself out fairly, and while the cluster is out of
+// reach their calls fail at once. Every method is safe for concurrent use, and every call that reaches
 // the cluster ends with its context, or after the request limit of the
 // Connector, except streams, which end with their context.
 //
 // A Connection outlives a change of credentials only for requests that have
 // begun; long-lived users watch Done and ask their Connector again.
 type Connection struct {
+	access    access
 	config    *rest.Config
 	transport *http.Transport
 	conns     *conns
@@ -31,24 +35,36 @@ type Connection struct {
 	metadata  metadata.Interface
 	typed     kubernetes.Interface
 	discovery discovery.DiscoveryInterfaceWithContext
-	secrets   []string
+	breaker   *breaker
+	tokens    *idTokens // nil unless the login is by OIDC
+	dial      dialFunc
+	used      atomic.Int64 // when it was last asked for or called, in Unix nanoseconds
+	idling    *time.Timer  // nil unless shared
 	done      chan struct{}
 }
 
 // open builds a connection; it does no I/O.
-func open(cfg Config, dial dialFunc, lim limits) (*Connection, error) {
+func open(cfg Config, dial dialFunc, lim limits, refreshes *crew) (*Connection, error) {
 	a, err := cfg.resolve()
 	if err != nil {
 		return nil, err
 	}
-	c := &Connection{conns: newConns(), secrets: a.secrets(), done: make(chan struct{})}
-	if c.transport, err = newTransport(a, c.conns.dial(dial)); err != nil {
+	c := &Connection{access: a, conns: newConns(), done: make(chan struct{})}
+	c.dial = c.conns.dial(dial)
+	if c.transport, err = newTransport(a, c.dial); err != nil {
 		return nil, err
 	}
 	c.config = a.rest()
 	c.config.TLSClientConfig = rest.TLSClientConfig{} // the transport has it
 	c.config.WarningHandler = rest.NoWarnings{}
-	c.config.Transport = &guarded{next: c.transport, limits: lim, ngrok: strings.Contains(a.server, "ngrok")}
+	var sent http.RoundTripper = newPace(&guarded{next: c.transport, limits: lim, ngrok: strings.Contains(a.server, "ngrok"), used: c.use})
+	if a.oidc != nil {
+		c.tokens = newIDTokens(a.oidc, dial, refreshes)
+		sent = &oidcAuth{tokens: c.tokens, next: sent}
+	}
+	c.breaker = newBreaker(sent, lim)
+	c.config.Transport = c.breaker
+	c.use()
 	return c, c.clients()
 }
 
@@ -86,6 +102,25 @@ func (c *Connection) Metadata() metadata.Interface { return c.metadata }
 
 // Typed returns the client for built-in kinds; it reads protobuf.
 func (c *Connection) Typed() kubernetes.Interface { return c.typed }
+
+// Upgrade returns a configuration for client-go's own transports, with the
+// credentials inside, for protocols that upgrade their connection. What they
+// dial ends with c like everything else. It asks for a token when the login is
+// by OIDC.
+func (c *Connection) Upgrade(ctx context.Context) (*rest.Config, error) {
+	c.use()
+	cfg := c.access.rest()
+	cfg.Dial = c.dial
+	if c.tokens == nil {
+		return cfg, nil
+	}
+	var err error
+	cfg.BearerToken, err = c.tokens.get(ctx)
+	return cfg, c.Err(err)
+}
+
+// Reach tells whether the cluster could be reached lately. It does no I/O.
+func (c *Connection) Reach() Reach { return c.breaker.state() }
 
 // Done is closed when the connection has been replaced or forgotten.
 func (c *Connection) Done() <-chan struct{} { return c.done }
@@ -130,7 +165,7 @@ func (c *Connection) Err(err error) error {
 	if e == nil {
 		return nil
 	}
-	for _, s := range c.secrets {
+	for _, s := range c.secrets() {
 		if strings.Contains(e.Message, s) {
 			copied := *e
 			copied.Message = strings.ReplaceAll(e.Message, s, "[secret]")
@@ -140,8 +175,25 @@ func (c *Connection) Err(err error) error {
 	return e
 }
 
+func (c *Connection) secrets() []string {
+	if c.tokens == nil {
+		return c.access.secrets()
+	}
+	return c.tokens.secrets()
+}
+
+func (c *Connection) use() { c.used.Store(time.Now().UnixNano()) }
+
+// unused reports whether nobody has had anything to do with c for so long.
+func (c *Connection) unused(long time.Duration) bool {
+	return c.idle() && time.Since(time.Unix(0, c.used.Load())) >= long
+}
+
 // retire lets begun requests finish and keeps nothing idle.
 func (c *Connection) retire() {
+	if c.idling != nil {
+		c.idling.Stop()
+	}
 	close(c.done)
 	c.transport.CloseIdleConnections()
 }
@@ -151,6 +203,9 @@ func (c *Connection) idle() bool { return c.conns.none() }
 
 // cut ends everything at once.
 func (c *Connection) cut() {
+	if c.tokens != nil {
+		c.tokens.end()
+	}
 	c.transport.CloseIdleConnections()
 	c.conns.close()
 }

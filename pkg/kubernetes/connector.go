@@ -19,18 +19,21 @@ type Options struct {
 	AllowHTTP      bool          // permit http:// servers
 	RequestTimeout time.Duration // of one request, streams exempt; 60 s
 	MaxAnswer      int64         // bytes of one answer, streams exempt; 64 MiB
+	IdleTime       time.Duration // after which an unused connection is forgotten; 10 min
 }
 
 const (
 	defaultRequestTimeout = 60 * time.Second
 	defaultMaxAnswer      = 64 << 20
+	defaultIdleTime       = 10 * time.Minute
 	watchHeaders          = 30 * time.Second
 )
 
 // Connector keeps one Connection for each cluster. It is safe for concurrent
 // use.
 type Connector struct {
-	opts Options
+	opts      Options
+	refreshes crew // of tokens
 
 	mu     sync.Mutex
 	byID   map[string]held
@@ -54,6 +57,9 @@ func NewConnector(o Options) *Connector {
 	if o.MaxAnswer == 0 {
 		o.MaxAnswer = defaultMaxAnswer
 	}
+	if o.IdleTime == 0 {
+		o.IdleTime = defaultIdleTime
+	}
 	return &Connector{opts: o, byID: make(map[string]held), old: make(map[string][]*Connection)}
 }
 
@@ -70,6 +76,7 @@ func (c *Connector) Get(id string, version int64, load func() (Config, error)) (
 	}
 	have, ok := c.byID[id]
 	if ok && have.version >= version { // a caller with an old record gets the new connection
+		have.conn.use()
 		return have.conn, nil
 	}
 	cfg, err := load()
@@ -85,7 +92,34 @@ func (c *Connector) Get(id string, version int64, load func() (Config, error)) (
 		c.old[id] = append(slices.DeleteFunc(c.old[id], (*Connection).idle), have.conn)
 	}
 	c.byID[id] = held{version, fresh}
+	fresh.idling = time.AfterFunc(c.opts.IdleTime, func() { c.evict(id, fresh) })
 	return fresh, nil
+}
+
+// evict forgets conn when it is not in use; who needs it later gets another.
+func (c *Connector) evict(id string, conn *Connection) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.byID[id].conn != conn {
+		return
+	}
+	if !conn.unused(c.opts.IdleTime) {
+		conn.idling.Reset(c.opts.IdleTime)
+		return
+	}
+	delete(c.byID, id)
+	conn.retire()
+}
+
+// Reach returns Connection.Reach for each cluster that is connected to, by id.
+func (c *Connector) Reach() map[string]Reach {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := make(map[string]Reach, len(c.byID))
+	for id, have := range c.byID {
+		all[id] = have.conn.Reach()
+	}
+	return all
 }
 
 // Endpoint checks the form of cfg, as Config.Check does, under the
@@ -101,7 +135,7 @@ func (c *Connector) Open(cfg Config) (*Connection, error) {
 	cfg.AllowHTTP = c.opts.AllowHTTP
 	return open(cfg, c.opts.Dial, limits{
 		request: c.opts.RequestTimeout, headers: min(watchHeaders, c.opts.RequestTimeout), answer: c.opts.MaxAnswer,
-	})
+	}, &c.refreshes)
 }
 
 // Discard ends a connection that Open returned.
@@ -126,7 +160,9 @@ func (c *Connector) Forget(id string) {
 	}
 }
 
-// Close ends all connections, with all requests.
+// Close ends all connections, with all requests. A refresh of a token that has
+// begun comes to its end first, which takes some seconds at most: the issuer's
+// answer may be all that is left of a login.
 func (c *Connector) Close() {
 	c.mu.Lock()
 	all, old := c.byID, c.old
@@ -140,4 +176,5 @@ func (c *Connector) Close() {
 			conn.cut()
 		}
 	}
+	c.refreshes.end()
 }

@@ -10,8 +10,10 @@ import (
 // Test reports whether the cluster answers and accepts the credentials. The
 // version alone would not do, since anybody may read it: the cluster is asked
 // who we are, or, where it does not tell, for a list that it may forbid but
-// only to somebody it knows.
+// only to somebody it knows. It asks even while the cluster counts as out of
+// reach, and its success ends that.
 func (c *Connection) Test(ctx context.Context) error {
+	ctx = certainly(ctx)
 	v, err := c.discovery.ServerVersionWithContext(ctx)
 	switch {
 	case err != nil && ReasonOf(err) != Forbidden: // some forbid even that

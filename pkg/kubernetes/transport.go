@@ -14,6 +14,8 @@ import (
 // errHeaders is the cause of giving up on a watch that never begins.
 var errHeaders = fmt.Errorf("no answer to a watch: %w", context.DeadlineExceeded)
 
+const maxHeaders = 256 << 10
+
 // limits bound what a server can cost.
 type limits struct {
 	request time.Duration // a whole request, streams exempt
@@ -46,7 +48,9 @@ func newTransport(a access, dial dialFunc) (*http.Transport, error) {
 		ForceAttemptHTTP2:   true,
 		MaxIdleConnsPerHost: 16,
 		IdleConnTimeout:     90 * time.Second,
-		HTTP2:               &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second},
+
+		MaxResponseHeaderBytes: maxHeaders,
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second},
 	}, nil
 }
 
@@ -56,10 +60,12 @@ type guarded struct {
 	next   http.RoundTripper
 	limits limits
 	ngrok  bool
+	used   func() // called for each request
 }
 
 // RoundTrip sends r under the limits that suit its kind.
 func (g *guarded) RoundTrip(r *http.Request) (*http.Response, error) {
+	g.used()
 	if g.ngrok {
 		r = r.Clone(r.Context())
 		r.Header.Set("Ngrok-Skip-Browser-Warning", "true")

@@ -1,0 +1,224 @@
+package kubernetes
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// away is a cluster that answers, or does not.
+type away struct {
+	calls  atomic.Int32
+	answer func(*http.Request) error // nil: it answers
+}
+
+func (a *away) RoundTrip(r *http.Request) (*http.Response, error) {
+	a.calls.Add(1)
+	if a.answer != nil {
+		if err := a.answer(r); err != nil {
+			return nil, err
+		}
+	}
+	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
+}
+
+func refuses(*http.Request) error { return &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED} }
+
+// hangs answers when its caller gives up.
+func hangs(r *http.Request) error {
+	<-r.Context().Done()
+	return r.Context().Err()
+}
+
+func request(ctx context.Context, t *testing.T, b *breaker) error {
+	t.Helper()
+	resp, err := b.RoundTrip(httptest.NewRequestWithContext(ctx, http.MethodGet, "/version", nil))
+	if err == nil {
+		_ = resp.Body.Close()
+	}
+	return err
+}
+
+func testBreaker(a *away) *breaker {
+	return newBreaker(a, limits{request: defaultRequestTimeout, headers: watchHeaders})
+}
+
+func TestDeadClusterCostsNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := &away{answer: refuses}
+		b := testBreaker(a)
+		for range breakAfter {
+			require.Error(t, request(t.Context(), t, b))
+		}
+		begin := time.Now()
+		for range 1000 {
+			err := request(t.Context(), t, b)
+			require.Equal(t, Unreachable, ReasonOf(err))
+			require.ErrorContains(t, err, "out of reach since")
+			require.ErrorContains(t, err, "the server refuses connections")
+		}
+		require.Zero(t, time.Since(begin))
+		require.EqualValues(t, breakAfter, a.calls.Load())
+		require.True(t, b.state().Open)
+		require.Equal(t, begin.UTC(), b.state().Since.UTC())
+
+		// Callers who come all the time probe ever more rarely.
+		for range 10 * 60 * 10 {
+			time.Sleep(100 * time.Millisecond)
+			require.Error(t, request(t.Context(), t, b))
+		}
+		probes := a.calls.Load() - breakAfter
+		require.Greater(t, probes, int32(10))
+		require.Less(t, probes, int32(25), "in ten minutes")
+
+		a.answer = nil
+		time.Sleep(maxProbe * 2)
+		require.NoError(t, request(t.Context(), t, b))
+		require.Equal(t, Reach{}, b.state())
+		require.NoError(t, request(t.Context(), t, b))
+	})
+}
+
+func TestHangingClusterCostsOneCallerAtATime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := &away{answer: hangs}
+		b := testBreaker(a)
+		for range breakAfter {
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			require.Equal(t, Timeout, ReasonOf(request(ctx, t, b)))
+			cancel()
+		}
+		time.Sleep(2 * time.Second)
+		before := a.calls.Load()
+		var all sync.WaitGroup
+		for range 100 {
+			all.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				defer cancel()
+				require.Error(t, request(ctx, t, b))
+			})
+		}
+		all.Wait()
+		require.EqualValues(t, 1, a.calls.Load()-before)
+	})
+}
+
+func TestWhatDoesNotBreak(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]func(*http.Request) error{
+		"callers who give up":    func(*http.Request) error { return context.Canceled },
+		"impatient callers":      func(*http.Request) error { return context.DeadlineExceeded },
+		"wrong credentials":      func(*http.Request) error { return &Error{Reason: Unauthorized} },
+		"a proxy that is alive":  func(*http.Request) error { return &Error{Reason: Busy} },
+		"a removed cluster":      func(*http.Request) error { return errCut() },
+		"something nobody knows": func(*http.Request) error { return errors.New("x") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := &away{answer: answer}
+			b := testBreaker(a)
+			for range 20 {
+				require.Error(t, request(t.Context(), t, b))
+			}
+			require.EqualValues(t, 20, a.calls.Load())
+			require.False(t, b.state().Open)
+		})
+	}
+}
+
+func TestWhoWaitsForAClusterFindsItBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := &away{answer: refuses}
+		b := testBreaker(a)
+		for range 40 { // until the pauses are long
+			require.Error(t, request(certainly(t.Context()), t, b))
+			time.Sleep(maxProbe)
+		}
+		require.Error(t, request(t.Context(), t, b))
+		require.Error(t, request(certainly(t.Context()), t, b))
+		before := a.calls.Load()
+		require.Error(t, request(Insist(t.Context()), t, b), "tried just now")
+		require.Equal(t, before, a.calls.Load())
+
+		// It is back. Of many that insist, one tries and all go on.
+		var calls atomic.Int32
+		a.answer = func(*http.Request) error {
+			calls.Add(1)
+			time.Sleep(50 * time.Millisecond)
+			return nil
+		}
+		time.Sleep(minProbe)
+		require.Error(t, request(t.Context(), t, b), "it is not due for others")
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() { require.NoError(t, request(Insist(t.Context()), t, b)) })
+		}
+		all.Wait()
+		require.EqualValues(t, 8, calls.Load())
+		require.False(t, b.state().Open)
+	})
+}
+
+// A probe whose caller gives up tells nothing, and does not keep others from
+// probing.
+func TestProbeThatIsGivenUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := &away{answer: refuses}
+		b := testBreaker(a)
+		for range breakAfter {
+			require.Error(t, request(t.Context(), t, b))
+		}
+		time.Sleep(2 * time.Second)
+		a.answer = hangs
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- request(ctx, t, b) }()
+		synctest.Wait()
+		cancel()
+		require.ErrorIs(t, <-ended, context.Canceled)
+		a.answer = nil
+		require.NoError(t, request(t.Context(), t, b))
+	})
+}
+
+func TestPaceUntilTheServerIsFair(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		header := http.Header{}
+		p := newPace(roundTrip(func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: http.StatusOK, Header: header, Body: http.NoBody}, nil
+		}))
+		send := func(count int) time.Duration {
+			begin := time.Now()
+			for range count {
+				resp, err := p.RoundTrip(httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/version", nil))
+				require.NoError(t, err)
+				_ = resp.Body.Close()
+			}
+			return time.Since(begin)
+		}
+		require.Zero(t, send(paceBurst))
+		require.InDelta(t, 2, send(2*paceQPS).Seconds(), 0.05)
+		header.Set(fairness, "an-id")
+		send(1)
+		require.Zero(t, send(10_000))
+	})
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

@@ -1,0 +1,183 @@
+package kubernetes
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"github.com/golang-jwt/jwt/v5"
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
+
+	"github.com/kubeorch/core/pkg/egress"
+)
+
+// issuer redeems refresh tokens. It is safe for concurrent use.
+type issuer struct {
+	login  *oidcLogin
+	client *http.Client
+
+	mu       sync.Mutex
+	endpoint oauth2.Endpoint // zero until it was discovered
+}
+
+// grant is what an issuer gives for a refresh token.
+type grant struct {
+	idToken string
+	expires time.Time
+	refresh string // to be used next; most issuers give a new one each time
+}
+
+func newIssuer(login *oidcLogin, dial dialFunc) *issuer {
+	// A pool of nothing but the CA would lock out public issuers.
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool()
+	}
+	roots.AppendCertsFromPEM(login.caPEM)
+	return &issuer{login: login, client: egress.NewClient(egress.DialFunc(dial), egress.ClientOptions{
+		Timeout: refreshTime, RootCAs: roots, AllowHTTP: login.allowHTTP,
+	})}
+}
+
+// redeem exchanges a refresh token. The error is an *Error that names the
+// issuer; usedUp tells that the token is no longer good.
+func (i *issuer) redeem(ctx context.Context, refresh string) (grant, error) {
+	defer i.client.CloseIdleConnections() // the next time is minutes away
+	ctx = oidc.ClientContext(ctx, i.client)
+	endpoint, err := i.discover(ctx)
+	if err != nil {
+		return grant{}, i.wrong(err)
+	}
+	// The only client of that library that sends scopes with a refresh, which
+	// some issuers need in order to give an ID token.
+	form := clientcredentials.Config{
+		ClientID: i.login.clientID, ClientSecret: i.login.clientSecret,
+		TokenURL: endpoint.TokenURL, AuthStyle: endpoint.AuthStyle, Scopes: i.login.scopes,
+		EndpointParams: url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}},
+	}
+	answer, err := form.Token(ctx)
+	if err != nil {
+		if !usedUp(err) {
+			i.forget()
+		}
+		return grant{}, i.wrong(err)
+	}
+	return i.grantOf(answer, refresh)
+}
+
+func (i *issuer) grantOf(answer *oauth2.Token, refresh string) (grant, error) {
+	g := grant{refresh: refresh}
+	if answer.RefreshToken != "" {
+		g.refresh = answer.RefreshToken
+	}
+	g.idToken, _ = answer.Extra("id_token").(string)
+	var claims jwt.RegisteredClaims
+	// Whether it is genuine is for the API server to find out.
+	_, _, err := jwt.NewParser().ParseUnverified(g.idToken, &claims)
+	if err != nil || claims.ExpiresAt == nil {
+		return g, &Error{Reason: Unauthorized, Message: fmt.Sprintf("the OIDC issuer %s gives no ID token: is the scope openid granted?", i.login.issuer)}
+	}
+	g.expires = claims.ExpiresAt.Time
+	return g, nil
+}
+
+// discover asks for the issuer's addresses once.
+func (i *issuer) discover(ctx context.Context) (oauth2.Endpoint, error) {
+	i.mu.Lock()
+	known := i.endpoint
+	i.mu.Unlock()
+	if known.TokenURL != "" {
+		return known, nil
+	}
+	provider, err := oidc.NewProvider(ctx, i.login.issuer)
+	if err != nil {
+		return known, err
+	}
+	var says struct {
+		Methods []string `json:"token_endpoint_auth_methods_supported"`
+	}
+	if err := provider.Claims(&says); err != nil {
+		return known, err
+	}
+	known = provider.Endpoint()
+	if known.TokenURL == "" {
+		return known, errors.New("the discovery document names no token endpoint")
+	}
+	known.AuthStyle = i.authStyle(says.Methods)
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.endpoint = known
+	return known, nil
+}
+
+// authStyle decides how the client proves who it is. Trying one way after the
+// other, as the library would, could use a refresh token up.
+func (i *issuer) authStyle(methods []string) oauth2.AuthStyle {
+	basic := len(methods) == 0 || slices.Contains(methods, "client_secret_basic")
+	if i.login.clientSecret == "" || !basic {
+		return oauth2.AuthStyleInParams
+	}
+	return oauth2.AuthStyleInHeader
+}
+
+func (i *issuer) forget() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.endpoint = oauth2.Endpoint{}
+}
+
+func usedUp(err error) bool {
+	answer, ok := errors.AsType[*oauth2.RetrieveError](err)
+	return ok && answer.ErrorCode == "invalid_grant"
+}
+
+// wrong words a failure so that people look at the issuer, not at the cluster.
+// Nothing of the issuer's own text is in it.
+func (i *issuer) wrong(err error) error {
+	say := func(r Reason, format string) error {
+		return &Error{Reason: r, Message: fmt.Sprintf("the OIDC issuer %s %s", i.login.issuer, format), Err: err}
+	}
+	if answer, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
+		return say(refusal(answer))
+	}
+	if _, ok := errors.AsType[*oidc.IssuerMismatchError](err); ok {
+		return say(NotKubernetes, "calls itself by another URL: enter exactly that one")
+	}
+	switch e := fromTransport(err); e.Reason {
+	case Timeout:
+		return say(Timeout, "did not answer in time")
+	case Unreachable:
+		return say(Unreachable, "cannot be reached")
+	case TLS:
+		return say(TLS, "cannot be trusted: put the CA that signed its certificate into caData")
+	case NotAllowed:
+		return say(NotAllowed, "may not be asked: "+e.Message)
+	default:
+		return say(NotKubernetes, "does not answer like an OpenID provider")
+	}
+}
+
+func refusal(answer *oauth2.RetrieveError) (Reason, string) {
+	switch answer.ErrorCode {
+	case "invalid_grant":
+		return Unauthorized, "does not accept the refresh token any more: enter a new one"
+	case "invalid_client", "unauthorized_client":
+		return Unauthorized, "does not accept the client id and secret"
+	case "invalid_scope":
+		return Unauthorized, "does not grant the scopes"
+	}
+	switch code := answer.Response.StatusCode; {
+	case code >= http.StatusInternalServerError, code == http.StatusTooManyRequests:
+		return Busy, fmt.Sprintf("is not available: it answered %d", code)
+	default:
+		return Unauthorized, fmt.Sprintf("refuses to log in: it answered %d", code)
+	}
+}

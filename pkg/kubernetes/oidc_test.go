@@ -1,0 +1,330 @@
+package kubernetes
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/kubeorch/core/pkg/kubernetes/kubetest"
+)
+
+// vault stores one refresh token, as several processes would see it.
+type vault struct {
+	mu     sync.Mutex
+	token  string
+	broken bool
+	stores int
+}
+
+func (v *vault) Current(context.Context) (string, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.token, nil
+}
+
+func (v *vault) Replace(_ context.Context, old, fresh string) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.broken {
+		return errors.New("the database is away")
+	}
+	if v.token == old {
+		v.token = fresh
+		v.stores++
+	}
+	return nil
+}
+
+func (v *vault) setBroken(broken bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.broken = broken
+}
+
+// bearerOnly is an API server that accepts a token until it is told not to.
+type bearerOnly struct {
+	*httptest.Server
+	refused atomic.Value // one token
+	seen    sync.Map     // tokens
+}
+
+func newBearerOnly(t *testing.T) *bearerOnly {
+	t.Helper()
+	b := &bearerOnly{}
+	b.refused.Store("")
+	b.Server = quiet(func(w http.ResponseWriter, r *http.Request) {
+		token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if !ok || token == b.refused.Load() {
+			status(http.StatusUnauthorized, "Unauthorized", "no")(w, r)
+			return
+		}
+		b.seen.Store(token, true)
+		w.Header().Set("Content-Type", "application/json")
+		if strings.HasSuffix(r.URL.Path, "/selfsubjectreviews") {
+			w.WriteHeader(http.StatusCreated)
+			_, _ = io.WriteString(w, `{"kind":"SelfSubjectReview","apiVersion":"authentication.k8s.io/v1","status":{"userInfo":{"username":"ann"}}}`)
+			return
+		}
+		_, _ = io.WriteString(w, `{"gitVersion":"v1.99.0"}`)
+	})
+	t.Cleanup(b.Close)
+	return b
+}
+
+func (b *bearerOnly) tokens() (n int) {
+	b.seen.Range(func(any, any) bool { n++; return true })
+	return n
+}
+
+// by is how to log in to b by OIDC.
+func (b *bearerOnly) by(i *kubetest.Issuer, v *vault) Config {
+	return Config{
+		Server: b.URL, AuthType: AuthOIDC, CAData: string(i.CA()), Insecure: true, RefreshTokens: v,
+		OIDCIssuerURL: i.URL, OIDCClientID: i.ClientID, OIDCClientSecret: i.ClientSecret, OIDCRefreshToken: v.token,
+	}
+}
+
+func opened(t *testing.T, cfg Config) *Connection {
+	t.Helper()
+	connector := NewConnector(Options{})
+	t.Cleanup(connector.Close)
+	conn, err := connector.Open(cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { connector.Discard(conn) })
+	return conn
+}
+
+func TestManyRequestsRefreshOnce(t *testing.T) {
+	t.Parallel()
+	issuer, api := kubetest.NewIssuer(t), newBearerOnly(t)
+	v := &vault{token: issuer.Login()}
+	first := v.token
+	conn := opened(t, api.by(issuer, v))
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			if err := conn.Test(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	redeemed, refused := issuer.Counts()
+	require.Equal(t, []int{1, 0}, []int{redeemed, refused})
+	require.Equal(t, 1, api.tokens())
+	require.Equal(t, issuer.Newest(), v.token, "the new one is stored")
+	require.NotEqual(t, first, v.token)
+
+	cfg, err := conn.Upgrade(t.Context())
+	require.NoError(t, err)
+	_, known := api.seen.Load(cfg.BearerToken)
+	require.True(t, known)
+	require.NotNil(t, cfg.Dial)
+	require.NotContains(t, conn.Err(&Error{Reason: Other, Message: "you sent " + cfg.BearerToken + " and " + v.token}).Error(), v.token)
+}
+
+func TestTokenIsRefreshedBeforeItsEnd(t *testing.T) {
+	t.Parallel()
+	issuer, api := kubetest.NewIssuer(t), newBearerOnly(t)
+	conn := opened(t, api.by(issuer, &vault{token: issuer.Login()}))
+	now := time.Now()
+	conn.tokens.now = func() time.Time { return now }
+	for _, step := range []struct {
+		after time.Duration
+		want  int
+	}{{0, 1}, {58 * time.Minute, 1}, {90 * time.Second, 2}, {time.Minute, 2}} {
+		now = now.Add(step.after)
+		require.NoError(t, conn.Test(t.Context()))
+		redeemed, _ := issuer.Counts()
+		require.Equal(t, step.want, redeemed, step.after)
+		issuer.SetLifetime(3 * time.Hour) // the issuer's clock is another
+	}
+}
+
+func TestRefusedTokenIsReplacedOnce(t *testing.T) {
+	t.Parallel()
+	issuer, api := kubetest.NewIssuer(t), newBearerOnly(t)
+	conn := opened(t, api.by(issuer, &vault{token: issuer.Login()}))
+	now := time.Now()
+	conn.tokens.now = func() time.Time { return now }
+	require.NoError(t, conn.Test(t.Context()))
+	now = now.Add(time.Minute)
+	api.refused.Store(conn.tokens.token)
+	require.NoError(t, conn.Test(t.Context()), "with a body to send again, too")
+	redeemed, _ := issuer.Counts()
+	require.Equal(t, 2, redeemed)
+
+	api.refused.Store(conn.tokens.token)
+	for range 3 {
+		require.Equal(t, Unauthorized, ReasonOf(conn.Test(t.Context())))
+	}
+	redeemed, _ = issuer.Counts()
+	require.Equal(t, 2, redeemed, "a new token that is refused is no reason for another")
+}
+
+// Two processes on one database: the one that comes second takes over what
+// the first has stored.
+func TestLostRaceTakesTheStoredToken(t *testing.T) {
+	t.Parallel()
+	issuer, api := kubetest.NewIssuer(t), newBearerOnly(t)
+	v := &vault{token: issuer.Login()}
+	var all sync.WaitGroup
+	for range 2 {
+		conn := opened(t, api.by(issuer, v))
+		all.Go(func() {
+			if err := conn.Test(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	redeemed, _ := issuer.Counts()
+	require.Equal(t, 2, redeemed)
+	require.Equal(t, issuer.Newest(), v.token)
+
+	stale := api.by(issuer, &vault{token: v.token})
+	require.NoError(t, opened(t, api.by(issuer, v)).Test(t.Context()))
+	conn := opened(t, stale)
+	err := conn.Test(t.Context())
+	require.Equal(t, Unauthorized, ReasonOf(err))
+	require.ErrorContains(t, err, "the OIDC issuer "+issuer.URL+" does not accept the refresh token any more")
+}
+
+func TestTokenThatCannotBeStoredIsStoredLater(t *testing.T) {
+	t.Parallel()
+	issuer, api := kubetest.NewIssuer(t), newBearerOnly(t)
+	v := &vault{token: issuer.Login()}
+	old := v.token
+	conn := opened(t, api.by(issuer, v))
+	now := time.Now()
+	conn.tokens.now = func() time.Time { return now }
+	v.setBroken(true)
+	require.NoError(t, conn.Test(t.Context()))
+	require.Equal(t, old, v.token)
+	v.setBroken(false)
+	now = now.Add(2 * time.Hour)
+	require.NoError(t, conn.Test(t.Context()))
+	require.Equal(t, issuer.Newest(), v.token)
+	_, refused := issuer.Counts()
+	require.Zero(t, refused)
+}
+
+func TestBrokenIssuers(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		serve http.HandlerFunc
+		want  Reason
+		text  string
+	}{
+		"down":         {status(503, "x", "x"), NotKubernetes, "does not answer like an OpenID provider"},
+		"silent":       {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, Timeout, "did not answer in time"},
+		"web page":     {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, NotKubernetes, "does not answer like"},
+		"1 GB":         {endless, NotKubernetes, "does not answer like"},
+		"redirect":     {http.RedirectHandler("https://169.254.169.254/", http.StatusFound).ServeHTTP, NotKubernetes, "does not answer like"},
+		"another name": {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"issuer":"https://other"}`) }, NotKubernetes, "calls itself by another URL"},
+		"echo": {func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = io.Copy(w, r.Body)
+		}, NotKubernetes, "does not answer like"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			issuer, api := kubetest.NewIssuer(t), newBearerOnly(t)
+			issuer.Break(tc.serve)
+			cfg := api.by(issuer, &vault{token: issuer.Login()})
+			conn := opened(t, cfg)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			err := conn.Test(ctx)
+			require.NoError(t, ctx.Err(), "took too long")
+			require.Equal(t, tc.want, ReasonOf(err), "%v", err)
+			require.ErrorContains(t, err, "the OIDC issuer "+issuer.URL+" "+tc.text)
+			require.NotContains(t, err.Error(), cfg.OIDCRefreshToken)
+			require.Zero(t, api.tokens())
+		})
+	}
+}
+
+func TestIssuerThatIsNotTrusted(t *testing.T) {
+	t.Parallel()
+	issuer, api := kubetest.NewIssuer(t), newBearerOnly(t)
+	cfg := api.by(issuer, &vault{token: issuer.Login()})
+	cfg.CAData = ""
+	err := opened(t, cfg).Test(t.Context())
+	require.Equal(t, TLS, ReasonOf(err), "insecure is about the cluster's certificate alone")
+	require.ErrorContains(t, err, "put the CA")
+
+	cfg = api.by(issuer, &vault{token: issuer.Login()})
+	cfg.OIDCClientSecret = "wrong-secret"
+	err = opened(t, cfg).Test(t.Context())
+	require.ErrorContains(t, err, "does not accept the client id and secret")
+
+	cfg.OIDCIssuerURL = "https://169.254.169.254"
+	err = opened(t, cfg).Test(t.Context())
+	require.Equal(t, NotAllowed, ReasonOf(err))
+}
+
+// What an issuer refused a moment ago is not asked for again by everybody,
+// but by a test, since somebody may have mended it.
+func TestRefusalIsRemembered(t *testing.T) {
+	t.Parallel()
+	issuer, api := kubetest.NewIssuer(t), newBearerOnly(t)
+	conn := opened(t, api.by(issuer, &vault{token: "not-a-token"}))
+	for range 5 {
+		_, err := conn.RESTMapper(t.Context())
+		require.Equal(t, Unauthorized, ReasonOf(err))
+	}
+	_, refused := issuer.Counts()
+	require.Equal(t, 1, refused)
+	require.Error(t, conn.Test(t.Context()))
+	_, refused = issuer.Counts()
+	require.Equal(t, 2, refused)
+}
+
+func TestOIDCFields(t *testing.T) {
+	t.Parallel()
+	good := func(change func(*Config)) Config {
+		c := Config{
+			Server: server, AuthType: AuthOIDC, OIDCIssuerURL: "https://login.example.org/realm", OIDCClientID: "a",
+			OIDCClientSecret: "b", OIDCRefreshToken: "secret-text",
+		}
+		change(&c)
+		return c
+	}
+	for name, tc := range map[string]struct {
+		change      func(*Config)
+		field, text string
+	}{
+		"fine":               {func(*Config) {}, "", ""},
+		"public client":      {func(c *Config) { c.OIDCClientSecret = "" }, "", ""},
+		"scopes":             {func(c *Config) { c.OIDCScopes = []string{"groups"} }, "", ""},
+		"no issuer":          {func(c *Config) { c.OIDCIssuerURL = " " }, "oidcIssuerUrl", "is required"},
+		"issuer is no URL":   {func(c *Config) { c.OIDCIssuerURL = "secret-text" }, "oidcIssuerUrl", "must be a URL"},
+		"issuer over http":   {func(c *Config) { c.OIDCIssuerURL = "http://h" }, "oidcIssuerUrl", "https"},
+		"issuer with a user": {func(c *Config) { c.OIDCIssuerURL = "https://a:b@h" }, "oidcIssuerUrl", "user or password"},
+		"no client":          {func(c *Config) { c.OIDCClientID = "" }, "oidcClientId", "is required"},
+		"secret of 2 lines":  {func(c *Config) { c.OIDCClientSecret = "secret-text\nb" }, "oidcClientSecret", "one line"},
+		"no refresh token":   {func(c *Config) { c.OIDCRefreshToken = "" }, "oidcRefreshToken", "is required"},
+		"garbled token":      {func(c *Config) { c.OIDCRefreshToken = "secret-text\x00" }, "oidcRefreshToken", "one line"},
+		"empty scope":        {func(c *Config) { c.OIDCScopes = []string{""} }, "oidcScopes", "is required"},
+		"garbage CA":         {func(c *Config) { c.CAData = "secret-text" }, "caData", "PEM"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := good(tc.change).Check()
+			requireBad(t, err, tc.field, tc.text)
+			if err != nil {
+				require.NotContains(t, err.Error(), "secret-text")
+			}
+		})
+	}
+}
