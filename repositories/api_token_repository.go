@@ -54,6 +54,26 @@ func (r *APITokens) ByHash(ctx context.Context, hash string) (models.APIToken, e
 	return t, translate("repositories.APITokens.ByHash", "API token", err)
 }
 
+// Good returns which of the tokens with these ids have not expired.
+func (r *APITokens) Good(ctx context.Context, ids []string, now time.Time) (map[string]bool, error) {
+	const op = "repositories.APITokens.Good"
+	cursor, err := r.coll.Find(ctx, bson.D{
+		{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}, {Key: "expires_at", Value: bson.D{{Key: "$gt", Value: now}}},
+	}, options.Find().SetProjection(fields("_id")))
+	if err != nil {
+		return nil, translate(op, "API tokens", err)
+	}
+	var found []models.APIToken
+	if err := cursor.All(ctx, &found); err != nil {
+		return nil, translate(op, "API tokens", err)
+	}
+	good := make(map[string]bool, len(found))
+	for _, t := range found {
+		good[t.ID] = true
+	}
+	return good, nil
+}
+
 // List returns the tokens of an account, the newest first.
 func (r *APITokens) List(ctx context.Context, userID string) ([]models.APIToken, error) {
 	const op = "repositories.APITokens.List"

@@ -2,7 +2,6 @@ package services
 
 import (
 	"context"
-	"log/slog"
 	"strings"
 	"time"
 
@@ -10,39 +9,34 @@ import (
 )
 
 const (
-	maxAPITokens     = 50 // of an account
-	apiTokenDays     = 90
-	maxAPITokenDays  = 365
-	apiTokenTouch    = time.Minute     // how exact the time of the last use is
-	apiTokenTouching = 2 * time.Second // what a slow database can add to a request
+	maxAPITokens    = 50 // of an account
+	apiTokenDays    = 90
+	maxAPITokenDays = 365
 )
 
 // apiTokenStore keeps the tokens.
 type apiTokenStore interface {
 	Insert(ctx context.Context, t models.APIToken, most int) error
-	ByHash(ctx context.Context, hash string) (models.APIToken, error)
 	List(ctx context.Context, userID string) ([]models.APIToken, error)
 	Delete(ctx context.Context, userID, id string) (models.APIToken, error)
-	apiTokenUpkeep
-}
-
-type apiTokenUpkeep interface {
 	DeleteAll(ctx context.Context, userID string) error
-	Touch(ctx context.Context, id string, at time.Time) error
 }
 
-// APITokens makes, checks and revokes API tokens. It is safe for concurrent
-// use.
+// tokenEnder makes it known in this process that a token is good no more.
+type tokenEnder interface {
+	EndToken(tokenID string)
+}
+
+// APITokens makes and revokes API tokens. It is safe for concurrent use.
 type APITokens struct {
 	store apiTokenStore
-	log   *slog.Logger
+	ender tokenEnder
 	now   func() time.Time
-	known apiTokenCache
 }
 
 // NewAPITokens returns a service over store. now is the clock.
-func NewAPITokens(store apiTokenStore, log *slog.Logger, now func() time.Time) *APITokens {
-	return &APITokens{store: store, log: log, now: now}
+func NewAPITokens(store apiTokenStore, ender tokenEnder, now func() time.Time) *APITokens {
+	return &APITokens{store, ender, now}
 }
 
 // Create makes a token for an account and returns it, this once.
@@ -85,63 +79,22 @@ func (s *APITokens) List(ctx context.Context, userID string) ([]models.APIToken,
 	return s.store.List(ctx, userID)
 }
 
-// Revoke ends one of an account's tokens: here at once, in other processes
-// within apiTokenAge. Somebody else's is NotFound.
+// Revoke ends one of an account's tokens and what is open for it: here at once,
+// in other processes soon. Somebody else's is NotFound.
 func (s *APITokens) Revoke(ctx context.Context, userID, id string) error {
 	t, err := s.store.Delete(ctx, userID, id)
 	if err != nil {
 		return err
 	}
-	s.known.forget(func(c models.APIToken) bool { return c.ID == id })
+	s.ender.EndToken(id)
 	noteToken(ctx, t)
 	return nil
 }
 
-// RevokeAll ends all tokens of an account, as Revoke does.
+// RevokeAll ends all tokens of an account. Whoever ends the account's sessions
+// besides makes it known.
 func (s *APITokens) RevokeAll(ctx context.Context, userID string) error {
-	if err := s.store.DeleteAll(ctx, userID); err != nil {
-		return err
-	}
-	s.known.forget(func(c models.APIToken) bool { return c.UserID == userID })
-	return nil
-}
-
-// Identify returns the account, the scope and the id of a token; it says
-// nothing about whether the account still may do anything. A token that is not
-// valid is an Unauthenticated error.
-func (s *APITokens) Identify(ctx context.Context, token string) (models.Identity, error) {
-	hash, err := hashAPIToken(token)
-	if err != nil {
-		return models.Identity{}, err
-	}
-	now := s.now()
-	t, ok, turn := s.known.get(hash, now)
-	if !ok {
-		t, err = s.store.ByHash(ctx, hash)
-		if models.KindOf(err) == models.NotFound && err != nil {
-			return models.Identity{}, badAPIToken(err)
-		}
-		if err != nil {
-			return models.Identity{}, err
-		}
-		s.known.put(t, now, turn)
-	}
-	if !now.Before(t.ExpiresAt) {
-		return models.Identity{}, badAPIToken(nil)
-	}
-	if s.known.due(t, now) {
-		s.touch(ctx, t.ID, now)
-	}
-	return models.Identity{UserID: t.UserID, Scope: t.Scope, TokenID: t.ID}, nil
-}
-
-// touch stores when a token was used. Failing to is no reason to refuse it.
-func (s *APITokens) touch(ctx context.Context, id string, at time.Time) {
-	ctx, cancel := context.WithTimeout(ctx, apiTokenTouching)
-	defer cancel()
-	if err := s.store.Touch(ctx, id, at.UTC().Truncate(time.Millisecond)); err != nil {
-		s.log.WarnContext(ctx, "the use of an API token could not be stored", "api_token", id, "err", err)
-	}
+	return s.store.DeleteAll(ctx, userID)
 }
 
 func noteToken(ctx context.Context, t models.APIToken) {

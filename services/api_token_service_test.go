@@ -51,11 +51,34 @@ func (c *setClock) move(d time.Duration) {
 	c.at.Store(&at)
 }
 
-func apiTokenRig(t *testing.T) (*APITokens, *countedTokens, *setClock) {
+// endedTokens remembers which tokens were said to have ended.
+type endedTokens []string
+
+func (e *endedTokens) EndToken(id string) { *e = append(*e, id) }
+
+// tokenRig is everything about API tokens over one store.
+type tokenRig struct {
+	*APITokens
+	check *APITokenCheck
+	store *countedTokens
+	clock *setClock
+	ended *endedTokens
+}
+
+func newTokenRig(t *testing.T) *tokenRig {
 	t.Helper()
-	store := &countedTokens{APITokens: repositories.NewAPITokens(dbtest.Open(t).Database())}
-	clock := newSetClock()
-	return NewAPITokens(store, slog.New(slog.DiscardHandler), clock.now), store, clock
+	r := &tokenRig{store: &countedTokens{APITokens: repositories.NewAPITokens(dbtest.Open(t).Database())}, clock: newSetClock(), ended: &endedTokens{}}
+	r.APITokens = NewAPITokens(r.store, r.ended, r.clock.now)
+	r.check = NewAPITokenCheck(r.store, slog.New(slog.DiscardHandler), r.clock.now)
+	return r
+}
+
+// kind is how Identify fails.
+func (r *tokenRig) kind(t *testing.T, token string) models.Kind {
+	t.Helper()
+	_, _, err := r.check.Identify(t.Context(), token)
+	require.Error(t, err)
+	return models.KindOf(err)
 }
 
 func (s *APITokens) must(t *testing.T, userID, name string, scope models.Scope) models.NewAPIToken {
@@ -67,7 +90,8 @@ func (s *APITokens) must(t *testing.T, userID, name string, scope models.Scope) 
 
 func TestAPITokenIsGoodForItsAccount(t *testing.T) {
 	t.Parallel()
-	s, store, clock := apiTokenRig(t)
+	s := newTokenRig(t)
+	store, clock := s.store, s.clock
 	made := s.must(t, ann, "ci", models.ScopeDeploy)
 	require.Regexp(t, regexp.MustCompile(`^kubeorch_[a-z2-7]{48}$`), made.Token)
 	require.True(t, strings.HasPrefix(made.Token, made.APIToken.Prefix))
@@ -75,80 +99,61 @@ func TestAPITokenIsGoodForItsAccount(t *testing.T) {
 	require.Equal(t, clock.now().AddDate(0, 0, 90), made.APIToken.ExpiresAt)
 
 	for range 3 {
-		id, err := s.Identify(t.Context(), made.Token)
+		id, expires, err := s.check.Identify(t.Context(), made.Token)
 		require.NoError(t, err)
+		require.Equal(t, made.APIToken.ExpiresAt, expires)
 		require.Equal(t, models.Identity{UserID: ann, Scope: models.ScopeDeploy, TokenID: made.APIToken.ID}, id)
 	}
-	require.EqualValues(t, 1, store.looked.Load(), "a page full of requests looks once")
-
 	list, err := s.List(t.Context(), ann)
 	require.NoError(t, err)
 	require.Len(t, list, 1)
 	require.Empty(t, list[0].Hash)
 	require.Equal(t, clock.now(), *list[0].LastUsedAt)
 	clock.move(30 * time.Second)
-	_, err = s.Identify(t.Context(), made.Token)
+	_, _, err = s.check.Identify(t.Context(), made.Token)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, store.touched.Load(), "once a minute")
 	clock.move(time.Minute)
-	_, err = s.Identify(t.Context(), made.Token)
+	_, _, err = s.check.Identify(t.Context(), made.Token)
 	require.NoError(t, err)
 	require.EqualValues(t, 2, store.touched.Load())
 }
 
 func TestAPITokenEnds(t *testing.T) {
 	t.Parallel()
-	for name, end := range map[string]func(*APITokens, *setClock, models.APIToken) error{
-		"revoked":     func(s *APITokens, _ *setClock, a models.APIToken) error { return s.Revoke(t.Context(), ann, a.ID) },
-		"all revoked": func(s *APITokens, _ *setClock, _ models.APIToken) error { return s.RevokeAll(t.Context(), ann) },
-		"expired": func(_ *APITokens, c *setClock, _ models.APIToken) error {
-			c.move(90*24*time.Hour - time.Second) // still good, and known
-			return nil
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, _, clock := apiTokenRig(t)
-			made, other := s.must(t, ann, "ci", models.ScopeRead), s.must(t, bob, "ci", models.ScopeRead)
-			require.NoError(t, end(s, clock, made.APIToken))
-			if name == "expired" {
-				_, err := s.Identify(t.Context(), made.Token)
-				require.NoError(t, err)
-				clock.move(time.Second)
-			} else {
-				_, err := s.Identify(t.Context(), other.Token)
-				require.NoError(t, err, "of somebody else")
-			}
-			_, err := s.Identify(t.Context(), made.Token)
-			require.Equal(t, models.Unauthenticated, models.KindOf(err))
-		})
+	s := newTokenRig(t)
+	var all []models.NewAPIToken
+	for _, name := range []string{"revoked", "one of all", "another of all"} {
+		all = append(all, s.must(t, ann, name, models.ScopeRead))
 	}
-}
+	other := s.must(t, bob, "ci", models.ScopeRead)
+	require.NoError(t, s.Revoke(t.Context(), ann, all[0].APIToken.ID))
+	require.Equal(t, endedTokens{all[0].APIToken.ID}, *s.ended)
+	require.Equal(t, models.Unauthenticated, s.kind(t, all[0].Token))
+	good, err := s.check.Good(t.Context(), []string{all[0].APIToken.ID, all[1].APIToken.ID, other.APIToken.ID})
+	require.NoError(t, err)
+	require.Equal(t, map[string]bool{all[1].APIToken.ID: true, other.APIToken.ID: true}, good)
 
-// A revocation counts at once for a token that was used a moment ago, also for
-// a look-up that began before it.
-func TestRevokedAPITokenIsForgotten(t *testing.T) {
-	t.Parallel()
-	s, _, clock := apiTokenRig(t)
-	made := s.must(t, ann, "ci", models.ScopeRead)
-	_, err := s.Identify(t.Context(), made.Token)
+	require.NoError(t, s.RevokeAll(t.Context(), ann))
+	require.Equal(t, models.Unauthenticated, s.kind(t, all[1].Token))
+	require.Equal(t, models.Unauthenticated, s.kind(t, all[2].Token))
+
+	s.clock.move(90*24*time.Hour - time.Second)
+	_, _, err = s.check.Identify(t.Context(), other.Token)
 	require.NoError(t, err)
-	hash, err := hashAPIToken(made.Token)
+	s.clock.move(time.Second)
+	require.Equal(t, models.Unauthenticated, s.kind(t, other.Token))
+	good, err = s.check.Good(t.Context(), []string{other.APIToken.ID})
 	require.NoError(t, err)
-	read, ok, turn := s.known.get(hash, clock.now())
-	require.True(t, ok)
-	require.NoError(t, s.Revoke(t.Context(), ann, made.APIToken.ID))
-	s.known.put(read, clock.now(), turn)
-	_, err = s.Identify(t.Context(), made.Token)
-	require.Equal(t, models.Unauthenticated, models.KindOf(err))
+	require.Empty(t, good)
 }
 
 func TestForeignAPITokenIsNotFound(t *testing.T) {
 	t.Parallel()
-	s, _, _ := apiTokenRig(t)
+	s := newTokenRig(t)
 	made := s.must(t, ann, "ci", models.ScopeRead)
 	require.Equal(t, models.NotFound, models.KindOf(s.Revoke(t.Context(), bob, made.APIToken.ID)))
-	_, err := s.Identify(t.Context(), made.Token)
+	_, _, err := s.check.Identify(t.Context(), made.Token)
 	require.NoError(t, err)
 	list, err := s.List(t.Context(), bob)
 	require.NoError(t, err)
@@ -158,7 +163,8 @@ func TestForeignAPITokenIsNotFound(t *testing.T) {
 
 func TestAPITokensThatCannotBe(t *testing.T) {
 	t.Parallel()
-	s, store, _ := apiTokenRig(t)
+	s := newTokenRig(t)
+	store := s.store
 	made := s.must(t, ann, "ci", models.ScopeRead)
 	last := made.Token[len(made.Token)-1:]
 	swapped := "a"
@@ -171,18 +177,18 @@ func TestAPITokensThatCannotBe(t *testing.T) {
 		"without prefix": strings.TrimPrefix(made.Token, models.APITokenPrefix), "line break": made.Token + "\n",
 		"its hash": models.APITokenPrefix + made.APIToken.Hash, "100 KB": models.APITokenPrefix + strings.Repeat("a", 100_000),
 	} {
-		_, err := s.Identify(t.Context(), token)
+		_, _, err := s.check.Identify(t.Context(), token)
 		require.Equal(t, models.Unauthenticated, models.KindOf(err), name)
 		require.NotContains(t, err.Error(), made.Token)
 	}
 	require.Zero(t, store.looked.Load(), "the checksum spares the look-ups")
-	_, err := s.Identify(t.Context(), newAPIToken())
+	_, _, err := s.check.Identify(t.Context(), newAPIToken())
 	require.Equal(t, models.Unauthenticated, models.KindOf(err), "well-formed and unknown")
 }
 
 func TestAPITokenInput(t *testing.T) {
 	t.Parallel()
-	s, _, _ := apiTokenRig(t)
+	s := newTokenRig(t)
 	s.must(t, ann, "taken", models.ScopeRead)
 	days := func(n int) *int { return &n }
 	for name, tc := range map[string]struct {
@@ -216,7 +222,7 @@ func TestAPITokenInput(t *testing.T) {
 
 func TestAPITokensAreBounded(t *testing.T) {
 	t.Parallel()
-	s, _, _ := apiTokenRig(t)
+	s := newTokenRig(t)
 	for i := range maxAPITokens - 3 {
 		s.must(t, ann, fmt.Sprint(i), models.ScopeRead)
 	}

@@ -37,6 +37,7 @@ func (e *WorkflowExecutor) Run(ctx context.Context, owner, id string, typed mode
 	run := e.newRun(w, models.RunDeploy)
 	run.TriggeredBy = models.TriggeredManually
 	run.TriggerData = models.Trigger{UserID: owner, Typed: typedNames(typed)}
+	noteRun(ctx, run)
 	s := newRunSession(run, p, typed, e.now)
 	s.workflow = w
 	if err := e.begin(ctx, s, e.deploy); err != nil {

@@ -164,6 +164,7 @@ func (e *WorkflowExecutor) finish(ctx context.Context, s *runSession, status, me
 			e.deps.Log.ErrorContext(ctx, "a run could not be counted", "run", s.run.ID, "err", err)
 		}
 	}
+	e.recordEnd(ctx, s, status)
 	e.deps.Watch(s.run.WorkflowID)
 	e.deps.Log.InfoContext(ctx, "run ended", "run", s.run.ID, "workflow", s.run.WorkflowID, "status", status)
 }

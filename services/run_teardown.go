@@ -26,6 +26,7 @@ func (e *WorkflowExecutor) TearDown(ctx context.Context, w models.Workflow) (war
 	run := e.newRun(w, models.RunTearDown)
 	run.Version, run.TriggeredBy = w.VersionSeq, models.TriggeredByStatus
 	run.TriggerData = models.Trigger{UserID: w.OwnerID}
+	noteRun(ctx, run)
 	s := newRunSession(run, nil, models.TriggerData{}, e.now)
 	s.workflow = w
 	if err := e.beginTearDown(ctx, s); err != nil {

@@ -100,6 +100,7 @@ type ExecutorDeps struct {
 	// Watch has the objects of a workflow looked at again, because a run may
 	// have changed them. It does not block.
 	Watch func(workflowID string)
+	Audit runTrail // nil: how runs end is not recorded
 	Log   *slog.Logger
 }
 

@@ -72,6 +72,7 @@ func (s *Workflows) Create(ctx context.Context, owner string, in models.Workflow
 	if err := p.Err(op); err != nil {
 		return models.Workflow{}, err
 	}
+	models.NoteForAudit(ctx, "workflow", w.ID)
 	return w, s.store.Insert(ctx, w)
 }
 
@@ -99,6 +100,7 @@ func (s *Workflows) Clone(ctx context.Context, owner, id, name string) (models.W
 	w, graph := s.draft(owner, name), from.Graph().Tidy()
 	w.Nodes, w.Edges, w.ClusterID, w.Tags = graph.Nodes, graph.Edges, from.ClusterID, from.Tags
 	w.Description = strings.TrimSpace(fmt.Sprintf("%s (cloned from %s)", from.Description, from.Name))
+	models.NoteForAudit(ctx, "workflow", w.ID)
 	return w, s.store.Insert(ctx, w)
 }
 
