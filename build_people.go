@@ -12,7 +12,7 @@ import (
 
 // buildPeople adds the handlers of accounts to h and returns what tells whose
 // token a request carries.
-func (s *server) buildPeople(h *routes.Handlers) *services.Auth {
+func (s *server) buildPeople(h *routes.Handlers) *services.Sessions {
 	var (
 		cfg       = s.cfg
 		db        = s.db.Database()
@@ -22,12 +22,13 @@ func (s *server) buildPeople(h *routes.Handlers) *services.Auth {
 		settings  = services.NewSettings(repositories.NewSettings(db), models.InviteSettings{
 			RegenerateAfterSignup: cfg.RegenerateInviteAfterSignup, InviteCode: cfg.InviteCode,
 		})
-		auth = services.NewAuth(services.AuthRules{
+		sessions = services.NewSessions(repositories.NewSessions(db), users, repositories.NewCodes(db), tokens, s.log)
+		auth     = services.NewAuth(services.AuthRules{
 			Enabled: cfg.Auth.BuiltinEnabled, SignupEnabled: cfg.Auth.SignupEnabled, AllowedDomains: cfg.Auth.AllowedDomains,
-		}, users, settings, passwords, tokens)
+		}, users, settings, passwords, sessions)
 	)
 	h.Auth = handlers.NewAuth(auth)
-	h.Profile = handlers.NewProfile(services.NewUsers(users, passwords))
+	h.Profile = handlers.NewProfile(services.NewUsers(users, passwords, sessions))
 	h.Settings = handlers.NewSettings(settings)
-	return auth
+	return sessions
 }

@@ -11,6 +11,7 @@ import (
 // The names of the collections.
 const (
 	Users     = "users"
+	Sessions  = "sessions"
 	Clusters  = "clusters"
 	Workflows = "workflows"
 	Versions  = "versions"
@@ -48,6 +49,9 @@ func indexes(keep retention) []index {
 		{collection: Users, key: asc("email"), unique: true},
 		// Only the account that became admin by being the first has a slot.
 		{collection: Users, key: asc("admin_slot"), unique: true, partial: exists("admin_slot")},
+
+		{collection: Sessions, key: newest("created_at", "user_id")},
+		{collection: Sessions, key: asc("expires_at"), expires: true},
 
 		{collection: Clusters, key: asc("owner_id", "name"), unique: true},
 		{collection: Clusters, key: newest("created_at", "owner_id")},

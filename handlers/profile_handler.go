@@ -13,7 +13,7 @@ import (
 type profiles interface {
 	Profile(ctx context.Context, userID string) (models.UserView, error)
 	Rename(ctx context.Context, userID string, in models.ProfileInput) (models.UserView, error)
-	ChangePassword(ctx context.Context, userID string, in models.PasswordChange) error
+	ChangePassword(ctx context.Context, by models.Identity, in models.PasswordChange) error
 }
 
 // Profile serves /profile.
@@ -52,7 +52,7 @@ func (h *Profile) ChangePassword(c *gin.Context) error {
 	if err := decode(c, &in); err != nil {
 		return err
 	}
-	if err := h.svc.ChangePassword(c.Request.Context(), caller(c).UserID, in); err != nil {
+	if err := h.svc.ChangePassword(c.Request.Context(), caller(c), in); err != nil {
 		return err
 	}
 	c.JSON(http.StatusOK, gin.H{"message": "the password was changed"})

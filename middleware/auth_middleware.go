@@ -21,18 +21,92 @@ type accounts interface {
 // AuthMiddleware lets only requests with a valid bearer token pass and puts the
 // caller into the request's context. The role is the account's present one.
 func AuthMiddleware(svc accounts, fail Fail) gin.HandlerFunc {
-	return func(c *gin.Context) {
+	return admit(fail, func(c *gin.Context) (models.Identity, error) {
 		token, ok := bearer(c.GetHeader("Authorization"))
 		if !ok {
-			fail(c, refuse(models.Unauthenticated, "sign in first: the header Authorization: Bearer <token> is missing or malformed"))
-			return
+			return models.Identity{}, errNoToken()
 		}
-		id, err := svc.Authenticate(c.Request.Context(), token)
+		return svc.Authenticate(c.Request.Context(), token)
+	})
+}
+
+// expiredAccounts knows whose token it was.
+type expiredAccounts interface {
+	AuthenticateExpired(ctx context.Context, token string) (models.Identity, error)
+}
+
+// RefreshTokenMiddleware is AuthMiddleware for what is to work with a token
+// that has expired, as long as its session lasts.
+func RefreshTokenMiddleware(svc expiredAccounts, fail Fail) gin.HandlerFunc {
+	return admit(fail, func(c *gin.Context) (models.Identity, error) {
+		token, ok := bearer(c.GetHeader("Authorization"))
+		if !ok {
+			return models.Identity{}, errNoToken()
+		}
+		return svc.AuthenticateExpired(c.Request.Context(), token)
+	})
+}
+
+// ticketAccounts also knows whose ticket it is.
+type ticketAccounts interface {
+	accounts
+	AuthenticateTicket(ctx context.Context, ticket string) (models.Identity, error)
+}
+
+// SocketMiddleware is AuthMiddleware for WebSockets: scripts in browsers can
+// set no header there, so the query may hold a ticket or a token instead.
+func SocketMiddleware(svc ticketAccounts, fail Fail) gin.HandlerFunc {
+	return admit(fail, func(c *gin.Context) (models.Identity, error) {
+		ctx := c.Request.Context()
+		if token, ok := bearer(c.GetHeader("Authorization")); ok {
+			return svc.Authenticate(ctx, token)
+		}
+		if ticket := c.Query("ticket"); ticket != "" && len(ticket) <= maxToken {
+			return svc.AuthenticateTicket(ctx, ticket)
+		}
+		if token := c.Query("token"); token != "" && len(token) <= maxToken {
+			return svc.Authenticate(ctx, token)
+		}
+		return models.Identity{}, errNoToken()
+	})
+}
+
+// admit lets requests pass that identify finds the caller of.
+func admit(fail Fail, identify func(*gin.Context) (models.Identity, error)) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		id, err := identify(c)
 		if err != nil {
 			fail(c, err)
 			return
 		}
 		c.Request = c.Request.WithContext(models.WithIdentity(c.Request.Context(), id))
+	}
+}
+
+func errNoToken() error {
+	return refuse(models.Unauthenticated, "there is no session: the header Authorization: Bearer <token> is missing or malformed; sign in first")
+}
+
+// holding ties what stays open to a credential.
+type holding interface {
+	Hold(ctx context.Context, id models.Identity) (*models.Hold, error)
+}
+
+// Hold is for what stays open: the request's context then carries what tells
+// that the caller's session has ended, see models.EndedFrom. It belongs behind
+// the middleware that finds the caller.
+func Hold(svc holding, fail Fail) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		ctx := c.Request.Context()
+		id, _ := models.IdentityFrom(ctx)
+		hold, err := svc.Hold(ctx, id)
+		if err != nil {
+			fail(c, err)
+			return
+		}
+		defer hold.Release()
+		c.Request = c.Request.WithContext(models.WithHold(ctx, hold))
+		c.Next()
 	}
 }
 

@@ -18,6 +18,12 @@ type User struct {
 	AuthProvider string    `bson:"auth_provider,omitempty"` // provider slug; empty for password accounts
 	CreatedAt    time.Time `bson:"created_at"`
 	UpdatedAt    time.Time `bson:"updated_at"`
+	Disabled     bool      `bson:"disabled,omitempty"` // may not sign in
+
+	// SessionEpoch grows with each change that ends the account's sessions;
+	// those of another epoch are over, except KeptSession.
+	SessionEpoch int64  `bson:"session_epoch,omitempty"`
+	KeptSession  string `bson:"kept_session,omitempty"`
 }
 
 // UserView is a User as answers show it; all seven fields are always there.
@@ -29,4 +35,11 @@ type UserView struct {
 	AvatarURL    string    `json:"avatarUrl"`
 	CreatedAt    time.Time `json:"createdAt"`
 	AuthProvider string    `json:"authProvider"`
+}
+
+// HashChange is the change of a password as it is stored.
+type HashChange struct {
+	From, To    string // hashes
+	KeepSession string // the session that goes on; the others are over
+	At          time.Time
 }

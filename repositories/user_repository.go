@@ -63,6 +63,17 @@ func (r *Users) ByID(ctx context.Context, id string) (models.User, error) {
 	return r.find(ctx, "repositories.Users.ByID", byID(id))
 }
 
+// ByIDs returns those of the accounts that exist, in any order.
+func (r *Users) ByIDs(ctx context.Context, ids []string) ([]models.User, error) {
+	const op = "repositories.Users.ByIDs"
+	cur, err := r.coll.Find(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}})
+	if err != nil {
+		return nil, translate(op, "user", err)
+	}
+	var list []models.User
+	return list, translate(op, "user", cur.All(ctx, &list))
+}
+
 // SetName changes the name and returns the account as it then is.
 func (r *Users) SetName(ctx context.Context, id, name string, at time.Time) (models.User, error) {
 	const op = "repositories.Users.SetName"
@@ -72,11 +83,25 @@ func (r *Users) SetName(ctx context.Context, id, name string, at time.Time) (mod
 	return u, translate(op, "user", err)
 }
 
-// SetPasswordHash replaces the password's hash, or is NotFound.
-func (r *Users) SetPasswordHash(ctx context.Context, id, hash string, at time.Time) error {
+// SetPasswordHash replaces the password's hash if it is from, and ends the
+// account's sessions except keep in the same step. It is a Conflict when the
+// hash is another one by now.
+func (r *Users) SetPasswordHash(ctx context.Context, id string, c models.HashChange) error {
 	const op = "repositories.Users.SetPasswordHash"
-	res, err := r.coll.UpdateOne(ctx, byID(id), set(bson.D{{Key: "password_hash", Value: hash}, {Key: "updated_at", Value: at}}))
-	return matched(op, "user", res, err)
+	filter := append(byID(id), bson.E{Key: "password_hash", Value: c.From})
+	change := newEpoch(bson.D{
+		{Key: "password_hash", Value: c.To}, {Key: "kept_session", Value: c.KeepSession}, {Key: "updated_at", Value: c.At},
+	})
+	res, err := r.coll.UpdateOne(ctx, filter, change)
+	if err == nil && res.MatchedCount == 0 {
+		return &models.Error{Op: op, Kind: models.Conflict, Msg: "the password was changed somewhere else just now"}
+	}
+	return translate(op, "user", err)
+}
+
+// newEpoch is set for changes that end the account's sessions.
+func newEpoch(fields bson.D) bson.D {
+	return append(set(fields), bson.E{Key: "$inc", Value: bson.D{{Key: "session_epoch", Value: 1}}})
 }
 
 func (r *Users) find(ctx context.Context, op string, filter bson.D) (models.User, error) {

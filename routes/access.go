@@ -9,7 +9,8 @@ type Access uint8
 // The levels, each of which includes those before it. Whose object it is, is
 // the services' business: a foreign one is not found.
 const (
-	Public Access = iota + 1
+	Public  Access = iota + 1
+	Expired        // a token whose session lasts, though it may have expired itself
 	SignedIn
 	Admin
 )
@@ -19,6 +20,8 @@ func (a Access) String() string {
 	switch a {
 	case Public:
 		return "public"
+	case Expired:
+		return "expired"
 	case SignedIn:
 		return "signed in"
 	case Admin:

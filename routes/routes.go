@@ -20,9 +20,12 @@ import (
 // that of a run, comes within 20 seconds.
 const answerTimeout = time.Minute
 
-// accounts knows whose token it is.
+// accounts knows whose token or ticket it is, and when it is good no more.
 type accounts interface {
 	Authenticate(ctx context.Context, token string) (models.Identity, error)
+	AuthenticateExpired(ctx context.Context, token string) (models.Identity, error)
+	AuthenticateTicket(ctx context.Context, ticket string) (models.Identity, error)
+	Hold(ctx context.Context, id models.Identity) (*models.Hold, error)
 }
 
 // Deps is what the router needs besides the handlers.
@@ -87,7 +90,7 @@ func mount(e *gin.Engine, r Route, d Deps, fail middleware.Fail) error {
 	}
 	var chain []gin.HandlerFunc
 	if r.Access != Public {
-		chain = append(chain, middleware.AuthMiddleware(d.Accounts, fail), middleware.RequireScope(r.Scope, fail))
+		chain = append(chain, identification(r, d.Accounts, fail), middleware.RequireScope(r.Scope, fail))
 	}
 	chain = append(chain, limits...)
 	if r.Access == Admin {
@@ -96,8 +99,22 @@ func mount(e *gin.Engine, r Route, d Deps, fail middleware.Fail) error {
 	if r.Stream {
 		chain = append(chain, middleware.Deadline(0))
 	}
+	if r.Access != Public && (r.Stream || r.Socket) {
+		chain = append(chain, middleware.Hold(d.Accounts, fail))
+	}
 	e.Handle(r.Method, r.Path, append(chain, handlers.Handle(d.Log, r.Handle))...)
 	return nil
+}
+
+// identification finds the caller in the way that r allows.
+func identification(r Route, accounts accounts, fail middleware.Fail) gin.HandlerFunc {
+	switch {
+	case r.Socket:
+		return middleware.SocketMiddleware(accounts, fail)
+	case r.Access == Expired:
+		return middleware.RefreshTokenMiddleware(accounts, fail)
+	}
+	return middleware.AuthMiddleware(accounts, fail)
 }
 
 func missing(msg string) error {

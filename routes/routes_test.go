@@ -36,6 +36,18 @@ func (k known) Authenticate(_ context.Context, token string) (models.Identity, e
 	return models.Identity{UserID: token, Role: role, Scope: models.ScopeSession}, nil
 }
 
+func (k known) AuthenticateExpired(ctx context.Context, token string) (models.Identity, error) {
+	return k.Authenticate(ctx, strings.TrimPrefix(token, "expired-"))
+}
+
+func (k known) AuthenticateTicket(ctx context.Context, ticket string) (models.Identity, error) {
+	return k.Authenticate(ctx, strings.TrimPrefix(ticket, "ticket-"))
+}
+
+func (k known) Hold(context.Context, models.Identity) (*models.Hold, error) {
+	return models.NewHold(nil, func() {}), nil
+}
+
 func deps() Deps {
 	return Deps{
 		Log:         slog.New(slog.DiscardHandler),

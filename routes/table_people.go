@@ -6,7 +6,7 @@ func people(h Handlers) []Route {
 	return []Route{
 		{Method: post, Path: api + "/auth/register", Access: Public, Audit: "auth.register", Limit: LimitRegister, Handle: h.Auth.Register},
 		{Method: post, Path: api + "/auth/login", Access: Public, Audit: "auth.login", Limit: LimitLogin, Handle: h.Auth.Login},
-		{Method: post, Path: api + "/auth/refresh", Access: Public, Audit: "auth.refresh", Limit: LimitRefresh, Handle: h.Auth.Refresh},
+		{Method: post, Path: api + "/auth/refresh", Access: Expired, Scope: models.ScopeSession, Audit: "auth.refresh", Limit: LimitRefresh, Handle: h.Auth.Refresh},
 		{Method: get, Path: api + "/auth/methods", Access: Public, Handle: h.Auth.Methods},
 
 		{Method: get, Path: api + "/profile", Access: SignedIn, Scope: models.ScopeRead, Handle: h.Profile.Get},

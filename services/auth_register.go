@@ -37,7 +37,7 @@ func (a *Auth) Register(ctx context.Context, in models.Registration) (models.Ses
 	if err != nil {
 		return models.Session{}, err
 	}
-	return a.session(u)
+	return a.StartSession(ctx, u, models.SessionByPassword)
 }
 
 // create stores the account as the first or as a later one.

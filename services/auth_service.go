@@ -28,14 +28,13 @@ type Auth struct {
 	users     accountStore
 	invites   *Settings
 	passwords *Passwords
-	tokens    *Tokens
-	known     identityCache
+	sessions  *Sessions
 }
 
 // NewAuth returns a service over users. invites holds the code that accounts
 // after the first need.
-func NewAuth(rules AuthRules, users accountStore, invites *Settings, passwords *Passwords, tokens *Tokens) *Auth {
-	return &Auth{rules: rules, users: users, invites: invites, passwords: passwords, tokens: tokens}
+func NewAuth(rules AuthRules, users accountStore, invites *Settings, passwords *Passwords, sessions *Sessions) *Auth {
+	return &Auth{rules: rules, users: users, invites: invites, passwords: passwords, sessions: sessions}
 }
 
 // Methods tells how people can log in.
@@ -47,7 +46,8 @@ func (a *Auth) Methods() models.AuthMethods {
 }
 
 // Login starts a session. A wrong e-mail and a wrong password are the same
-// Unauthenticated error after the same time.
+// Unauthenticated error after the same time; only who knows the password
+// learns that an account is disabled.
 func (a *Auth) Login(ctx context.Context, in models.Login) (models.Session, error) {
 	const op = "services.Auth.Login"
 	var p models.Problems
@@ -74,56 +74,19 @@ func (a *Auth) Login(ctx context.Context, in models.Login) (models.Session, erro
 	if !ok {
 		return models.Session{}, &models.Error{Op: op, Kind: models.Unauthenticated, Msg: "the e-mail address or the password is wrong"}
 	}
-	return a.session(u)
+	return a.StartSession(ctx, u, models.SessionByPassword)
 }
 
-// Refresh exchanges a token, also one that has expired, for a new one of the
-// same session, as long as the login is recent enough.
-func (a *Auth) Refresh(ctx context.Context, token string) (models.Session, error) {
-	c, err := a.tokens.parseOld(token)
-	if err != nil {
-		return models.Session{}, err
-	}
-	u, err := a.users.ByID(ctx, c.UserID)
-	if err != nil {
-		return models.Session{}, err
-	}
-	fresh, err := a.tokens.sign(u, c.SessionID, c.AuthTime.Time)
-	if err != nil {
-		return models.Session{}, err
-	}
-	return models.Session{Token: fresh, User: userView(u)}, nil
+// StartSession signs in somebody who was authenticated just now, as u. method
+// is SessionByPassword or a provider's slug. A disabled account is Forbidden.
+func (a *Auth) StartSession(ctx context.Context, u models.User, method string) (models.Session, error) {
+	return a.sessions.Start(ctx, u, method)
 }
 
-// Authenticate returns whose token it is. The role is the account's present
-// one, seen at most identityAge ago.
-func (a *Auth) Authenticate(ctx context.Context, token string) (models.Identity, error) {
-	c, err := a.tokens.parse(token)
-	if err != nil {
-		return models.Identity{}, err
-	}
-	id, ok := a.known.get(c.UserID, a.tokens.now())
-	if !ok {
-		u, err := a.users.ByID(ctx, c.UserID)
-		if err != nil && models.KindOf(err) == models.NotFound {
-			return models.Identity{}, invalidSession(err)
-		}
-		if err != nil {
-			return models.Identity{}, err
-		}
-		id = models.Identity{UserID: u.ID, Email: u.Email, Role: u.Role}
-		a.known.put(id, a.tokens.now())
-	}
-	id.Scope, id.SessionID = models.ScopeSession, c.SessionID
-	return id, nil
-}
-
-func (a *Auth) session(u models.User) (models.Session, error) {
-	token, err := a.tokens.login(u)
-	if err != nil {
-		return models.Session{}, err
-	}
-	return models.Session{Token: token, User: userView(u)}, nil
+// Refresh returns a new token of the same session, as long as the login is
+// recent enough. id comes from a token that may have expired.
+func (a *Auth) Refresh(ctx context.Context, id models.Identity) (models.Session, error) {
+	return a.sessions.Refresh(ctx, id)
 }
 
 func newUser(in models.Registration, hash string) models.User {

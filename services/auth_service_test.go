@@ -2,12 +2,14 @@ package services
 
 import (
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/kubeorch/core/database/dbtest"
@@ -21,8 +23,10 @@ const testSecret = "a secret of the tests, long enough for all"
 type house struct {
 	auth     *Auth
 	users    *Users
+	sessions *Sessions
 	settings *Settings
 	store    *repositories.Users
+	db       *mongo.Database
 
 	mu    sync.Mutex
 	shift time.Duration
@@ -40,19 +44,26 @@ func (h *house) pass(d time.Duration) {
 	h.shift += d
 }
 
-func openHouse(t *testing.T, rules AuthRules, invites models.InviteSettings) *house {
+func openHouse(t testing.TB, rules AuthRules, invites models.InviteSettings) *house {
 	t.Helper()
 	db := dbtest.Open(t).Database()
-	h := &house{store: repositories.NewUsers(db)}
+	h := &house{store: repositories.NewUsers(db), db: db}
 	passwords := NewPasswords(bcrypt.MinCost)
-	tokens := NewTokens(testSecret, 48*time.Hour, 7*24*time.Hour, h.now)
 	h.settings = NewSettings(repositories.NewSettings(db), invites)
-	h.auth = NewAuth(rules, h.store, h.settings, passwords, tokens)
-	h.users = NewUsers(h.store, passwords)
+	h.sessions = h.newSessions()
+	h.auth = NewAuth(rules, h.store, h.settings, passwords, h.sessions)
+	h.users = NewUsers(h.store, passwords, h.sessions)
 	return h
 }
 
-func openAccounts(t *testing.T) *house {
+// newSessions is what another server on the same database has.
+func (h *house) newSessions() *Sessions {
+	tokens := NewTokens(testSecret, 48*time.Hour, 7*24*time.Hour, h.now)
+	log := slog.New(slog.DiscardHandler)
+	return NewSessions(repositories.NewSessions(h.db), h.store, repositories.NewCodes(h.db), tokens, log)
+}
+
+func openAccounts(t testing.TB) *house {
 	return openHouse(t, AuthRules{Enabled: true, SignupEnabled: true}, models.InviteSettings{InviteCode: "012345"})
 }
 
@@ -111,7 +122,7 @@ func TestLogin(t *testing.T) {
 	s, err := h.auth.Login(t.Context(), models.Login{Email: " User0@EXAMPLE.org", Password: longest})
 	require.NoError(t, err)
 	require.Equal(t, "user0@example.org", s.User.Email)
-	id, err := h.auth.Authenticate(t.Context(), s.Token)
+	id, err := h.sessions.Authenticate(t.Context(), s.Token)
 	require.NoError(t, err)
 	require.Equal(t, models.RoleAdmin, id.Role)
 	require.NotEmpty(t, id.SessionID)

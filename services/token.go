@@ -1,7 +1,6 @@
 package services
 
 import (
-	"crypto/rand"
 	"errors"
 	"time"
 
@@ -49,11 +48,6 @@ func (c *claims) Validate() error {
 	return nil
 }
 
-// login returns the token of a new session of u.
-func (t *Tokens) login(u models.User) (string, error) {
-	return t.sign(u, rand.Text(), t.now())
-}
-
 func (t *Tokens) sign(u models.User, session string, authTime time.Time) (string, error) {
 	now := t.now()
 	c := claims{
@@ -75,9 +69,8 @@ func (t *Tokens) sign(u models.User, session string, authTime time.Time) (string
 // parse returns the claims of a valid token.
 func (t *Tokens) parse(token string) (claims, error) { return t.parseAt(token, t.now()) }
 
-// parseOld returns the claims of a token that may have expired but belongs to
-// a login that is recent enough.
-func (t *Tokens) parseOld(token string) (claims, error) {
+// parseExpired returns the claims of a token that may have expired.
+func (t *Tokens) parseExpired(token string) (claims, error) {
 	var c claims
 	// Whether it has expired is checked as of the moment it was made.
 	if _, _, err := jwt.NewParser().ParseUnverified(token, &c); err != nil || c.IssuedAt == nil {
@@ -86,14 +79,7 @@ func (t *Tokens) parseOld(token string) (claims, error) {
 	if c.IssuedAt.After(t.now().Add(clockSkew)) {
 		return claims{}, invalidSession(errors.New("made in the future"))
 	}
-	c, err := t.parseAt(token, c.IssuedAt.Time)
-	if err != nil {
-		return claims{}, err
-	}
-	if t.now().Sub(c.AuthTime.Time) > t.refreshFor {
-		return claims{}, invalidSession(errors.New("the login is too long ago"))
-	}
-	return c, nil
+	return t.parseAt(token, c.IssuedAt.Time)
 }
 
 func (t *Tokens) parseAt(token string, at time.Time) (claims, error) {

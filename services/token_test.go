@@ -15,10 +15,12 @@ func TestTokensRefused(t *testing.T) {
 	h := openAccounts(t)
 	s, err := h.auth.Register(t.Context(), registration(0))
 	require.NoError(t, err)
+	id, err := h.sessions.Authenticate(t.Context(), s.Token)
+	require.NoError(t, err)
 	now := time.Now()
 	good := func() jwt.MapClaims {
 		return jwt.MapClaims{
-			"user_id": s.User.ID, "role": "admin", "sid": "s", "iss": "kubeorch", "auth_time": now.Unix(),
+			"user_id": s.User.ID, "role": "admin", "sid": id.SessionID, "iss": "kubeorch", "auth_time": now.Unix(),
 			"iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(time.Hour).Unix(),
 		}
 	}
@@ -32,7 +34,7 @@ func TestTokensRefused(t *testing.T) {
 		return token
 	}
 	key := []byte(testSecret)
-	_, err = h.auth.Authenticate(t.Context(), sign(jwt.SigningMethodHS256, key, nil))
+	_, err = h.sessions.Authenticate(t.Context(), sign(jwt.SigningMethodHS256, key, nil))
 	require.NoError(t, err, "the form that the cases below spoil")
 
 	for name, token := range map[string]string{
@@ -47,14 +49,15 @@ func TestTokensRefused(t *testing.T) {
 		"no login time":     sign(jwt.SigningMethodHS256, key, func(c jwt.MapClaims) { delete(c, "auth_time") }),
 		"of tomorrow":       sign(jwt.SigningMethodHS256, key, func(c jwt.MapClaims) { c["iat"] = now.Add(24 * time.Hour).Unix() }),
 		"not yet":           sign(jwt.SigningMethodHS256, key, func(c jwt.MapClaims) { c["nbf"] = now.Add(time.Hour).Unix() }),
+		"another session":   sign(jwt.SigningMethodHS256, key, func(c jwt.MapClaims) { c["sid"] = "s" }),
 		"nobody's":          sign(jwt.SigningMethodHS256, key, func(c jwt.MapClaims) { c["user_id"] = models.NewID() }),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := h.auth.Authenticate(t.Context(), token)
+			_, err := h.sessions.Authenticate(t.Context(), token)
 			require.Equal(t, models.Unauthenticated, models.KindOf(err))
 			if name != "nobody's" && name != "not yet" {
-				_, err = h.auth.Refresh(t.Context(), token)
+				_, err = h.refresh(t, token)
 				require.Equal(t, models.Unauthenticated, models.KindOf(err), "refresh")
 			}
 		})
@@ -62,10 +65,20 @@ func TestTokensRefused(t *testing.T) {
 	expired := sign(jwt.SigningMethodHS256, key, func(c jwt.MapClaims) {
 		c["iat"], c["nbf"], c["exp"] = now.Add(-2*time.Hour).Unix(), now.Add(-2*time.Hour).Unix(), now.Add(-time.Hour).Unix()
 	})
-	_, err = h.auth.Authenticate(t.Context(), expired)
+	_, err = h.sessions.Authenticate(t.Context(), expired)
 	require.Equal(t, models.Unauthenticated, models.KindOf(err))
-	_, err = h.auth.Refresh(t.Context(), expired)
+	_, err = h.refresh(t, expired)
 	require.NoError(t, err)
+}
+
+// refresh does what the middleware and the handler of the route do.
+func (h *house) refresh(t *testing.T, token string) (models.Session, error) {
+	t.Helper()
+	id, err := h.sessions.AuthenticateExpired(t.Context(), token)
+	if err != nil {
+		return models.Session{}, err
+	}
+	return h.auth.Refresh(t.Context(), id)
 }
 
 func TestRefresh(t *testing.T) {
@@ -73,21 +86,21 @@ func TestRefresh(t *testing.T) {
 	h := openAccounts(t)
 	s, err := h.auth.Register(t.Context(), registration(0))
 	require.NoError(t, err)
-	first, err := h.auth.Authenticate(t.Context(), s.Token)
+	first, err := h.sessions.Authenticate(t.Context(), s.Token)
 	require.NoError(t, err)
 
 	h.pass(3 * 24 * time.Hour)
-	_, err = h.auth.Authenticate(t.Context(), s.Token)
+	_, err = h.sessions.Authenticate(t.Context(), s.Token)
 	require.Equal(t, models.Unauthenticated, models.KindOf(err), "expired")
-	fresh, err := h.auth.Refresh(t.Context(), s.Token)
+	fresh, err := h.refresh(t, s.Token)
 	require.NoError(t, err)
 	require.Equal(t, s.User, fresh.User)
-	again, err := h.auth.Authenticate(t.Context(), fresh.Token)
+	again, err := h.sessions.Authenticate(t.Context(), fresh.Token)
 	require.NoError(t, err)
 	require.Equal(t, first.SessionID, again.SessionID, "the session goes on")
 
 	// The age counts from the login, so that refreshing cannot go on for ever.
 	h.pass(5 * 24 * time.Hour)
-	_, err = h.auth.Refresh(t.Context(), fresh.Token)
+	_, err = h.refresh(t, fresh.Token)
 	require.Equal(t, models.Unauthenticated, models.KindOf(err))
 }

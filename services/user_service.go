@@ -13,17 +13,25 @@ import (
 type profileStore interface {
 	ByID(ctx context.Context, id string) (models.User, error)
 	SetName(ctx context.Context, id, name string, at time.Time) (models.User, error)
-	SetPasswordHash(ctx context.Context, id, hash string, at time.Time) error
+	SetPasswordHash(ctx context.Context, id string, c models.HashChange) error
+}
+
+// otherSessions ends the sessions of an account but the one that asks.
+type otherSessions interface {
+	EndOthers(ctx context.Context, id models.Identity) error
 }
 
 // Users serves people's own accounts. It is safe for concurrent use.
 type Users struct {
 	store     profileStore
 	passwords *Passwords
+	sessions  otherSessions
 }
 
 // NewUsers returns a service over store.
-func NewUsers(store profileStore, passwords *Passwords) *Users { return &Users{store, passwords} }
+func NewUsers(store profileStore, passwords *Passwords, sessions otherSessions) *Users {
+	return &Users{store, passwords, sessions}
+}
 
 // Profile returns an account as its owner sees it.
 func (s *Users) Profile(ctx context.Context, userID string) (models.UserView, error) {
@@ -49,9 +57,10 @@ func (s *Users) Rename(ctx context.Context, userID string, in models.ProfileInpu
 	return userView(u), nil
 }
 
-// ChangePassword replaces the password of an account that has one. A wrong
-// current password is Invalid: the session is still good.
-func (s *Users) ChangePassword(ctx context.Context, userID string, in models.PasswordChange) error {
+// ChangePassword replaces the password of an account that has one, and ends
+// its sessions but the one that asks. A wrong current password is Invalid:
+// the session is still good.
+func (s *Users) ChangePassword(ctx context.Context, by models.Identity, in models.PasswordChange) error {
 	const op = "services.Users.ChangePassword"
 	var p models.Problems
 	if in.CurrentPassword.Empty() {
@@ -61,7 +70,7 @@ func (s *Users) ChangePassword(ctx context.Context, userID string, in models.Pas
 	if err := p.Err(op); err != nil {
 		return err
 	}
-	u, err := s.store.ByID(ctx, userID)
+	u, err := s.store.ByID(ctx, by.UserID)
 	if err != nil {
 		return err
 	}
@@ -79,7 +88,11 @@ func (s *Users) ChangePassword(ctx context.Context, userID string, in models.Pas
 	if err != nil {
 		return err
 	}
-	return s.store.SetPasswordHash(ctx, userID, hash, timestamp())
+	change := models.HashChange{From: u.PasswordHash, To: hash, KeepSession: by.SessionID, At: timestamp()}
+	if err := s.store.SetPasswordHash(ctx, by.UserID, change); err != nil {
+		return err
+	}
+	return s.sessions.EndOthers(ctx, by)
 }
 
 func userView(u models.User) models.UserView {

@@ -33,7 +33,7 @@ func TestChangePassword(t *testing.T) {
 	s, err := h.auth.Register(t.Context(), registration(0))
 	require.NoError(t, err)
 	change := func(from, to string) error {
-		return h.users.ChangePassword(t.Context(), s.User.ID, models.PasswordChange{
+		return h.users.ChangePassword(t.Context(), models.Identity{UserID: s.User.ID}, models.PasswordChange{
 			CurrentPassword: models.NewSecret(from), NewPassword: models.NewSecret(to),
 		})
 	}
@@ -49,7 +49,7 @@ func TestChangePassword(t *testing.T) {
 	provided := newUser(models.Registration{Name: "P", Email: "p@example.org"}, "")
 	provided.AuthProvider = "corp"
 	require.NoError(t, h.store.Insert(t.Context(), provided))
-	err = h.users.ChangePassword(t.Context(), provided.ID, models.PasswordChange{
+	err = h.users.ChangePassword(t.Context(), models.Identity{UserID: provided.ID}, models.PasswordChange{
 		CurrentPassword: models.NewSecret("x"), NewPassword: models.NewSecret("secret2"),
 	})
 	require.Equal(t, models.Invalid, models.KindOf(err))
