@@ -141,7 +141,7 @@ func checkServer(server string, allowHTTP bool) (string, error) {
 	case u.RawQuery != "" || u.Fragment != "":
 		return "", badConfig("server", "must not contain a query or fragment")
 	case u.Scheme == "http" && !allowHTTP:
-		return "", badConfig("server", "must use https: plain http would send the credentials in clear")
+		return "", badConfig("server", "must use https: plain http, which would send the credentials in clear, is not allowed here")
 	case u.Scheme != "https" && u.Scheme != "http":
 		return "", badConfig("server", "must be a URL that starts with https://")
 	}

@@ -44,6 +44,7 @@ func (r *reader) config() Config {
 		RateLimitBurst: r.number("RATE_LIMIT_BURST", 1, 1e6),
 		RateLimitAuth:  r.number("RATE_LIMIT_AUTH_PER_MINUTE", 0, 1e6),
 		Egress:         r.egress("EGRESS_ALLOW"),
+		ClusterHTTP:    r.truth("CLUSTER_ALLOW_HTTP"),
 
 		TemplatesDir:  r.text("TEMPLATES_DIR"),
 		PluginsDir:    r.text("PLUGINS_DIR"),

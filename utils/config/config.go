@@ -38,6 +38,7 @@ type Config struct {
 	RateLimitBurst int
 	RateLimitAuth  int // logins of a client in a minute; 0: no limit
 	Egress         Egress
+	ClusterHTTP    bool // permit http:// servers and issuers of clusters
 
 	TemplatesDir  string        // empty: the templates in the binary
 	PluginsDir    string        // empty: the definitions in the binary

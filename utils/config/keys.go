@@ -36,6 +36,7 @@ func defaults() map[string]any {
 		"RATE_LIMIT_RPS":       50,
 		"RATE_LIMIT_BURST":     100,
 		"EGRESS_ALLOW":         "loopback,private",
+		"CLUSTER_ALLOW_HTTP":   false,
 
 		"RATE_LIMIT_AUTH_PER_MINUTE": 10,
 
