@@ -83,8 +83,8 @@ func (r *rotation) run(ctx context.Context) (models.KeyRotation, error) {
 			return sum, inUse
 		case ctx.Err() != nil:
 			return sum, ctx.Err()
-		case try == openTries:
-			return sum, fmt.Errorf("%w, and it cannot be asked to do it (%w): stop it first", inUse, err)
+		case try == openTries || errors.Is(err, errNoSocket):
+			return sum, fmt.Errorf("%w: stop the server first, it cannot be asked to do it: %w", inUse, err)
 		}
 	}
 }

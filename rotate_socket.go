@@ -19,8 +19,12 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// errNoServer says that no server listens on the socket.
-var errNoServer = errors.New("no server listens there")
+var (
+	// errNoServer says that no server listens on the socket.
+	errNoServer = errors.New("no server listens on the socket")
+	// errNoSocket says that none ever will.
+	errNoSocket = errors.New("there can be no socket")
+)
 
 // rotationEvent is one line of what a server answers to an order to rotate.
 // The last line has a summary or an error.
@@ -47,7 +51,7 @@ func (s *server) openOrders(ctx context.Context) error {
 	path := socketFile(s.cfg)
 	ln, err := listenUnix(ctx, path)
 	if err != nil {
-		s.log.WarnContext(ctx, "no socket: to rotate keys, stop the server first", "path", path, "err", err)
+		s.log.WarnContext(ctx, "to rotate keys, the server will have to be stopped", "socket", path, "err", err)
 		return nil
 	}
 	mux := http.NewServeMux()
@@ -60,7 +64,7 @@ func (s *server) openOrders(ctx context.Context) error {
 	}
 	s.orders.serving.Go(func() {
 		if err := s.orders.srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
-			s.log.WarnContext(ctx, "the socket failed", "path", path, "err", err)
+			s.log.WarnContext(ctx, "the socket failed", "socket", path, "err", err)
 		}
 	})
 	return nil
@@ -89,7 +93,7 @@ func listenUnix(ctx context.Context, path string) (net.Listener, error) {
 // argument".
 func fitsSocket(path string) error {
 	if most := len(syscall.RawSockaddrUnix{}.Path) - 1; len(path) > most {
-		return fmt.Errorf("the path of the socket has %d bytes and the system allows %d: choose a shorter DATA_DIR", len(path), most)
+		return fmt.Errorf("%w: its path has %d bytes and the system allows %d, choose a shorter DATA_DIR", errNoSocket, len(path), most)
 	}
 	return nil
 }

@@ -9,7 +9,7 @@ type SealedField string
 // The sealed fields. Whoever seals a value names its place by one of them, so
 // that a rotation of the key finds it.
 const (
-	SealedClusterCredentials SealedField = "clusters/credentials" // ClusterCredentials as JSON
+	SealedClusterCredentials SealedField = "clusters/credentials" //nolint:gosec // a place; there: ClusterCredentials as JSON
 )
 
 // SealedFields returns every sealed field that there is.

@@ -1,0 +1,394 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/kubeorch/core/database"
+	"github.com/kubeorch/core/models"
+	"github.com/kubeorch/core/pkg/encryption"
+	"github.com/kubeorch/core/pkg/kubernetes/kubetest"
+	"github.com/kubeorch/core/repositories"
+	"github.com/kubeorch/core/utils/config"
+)
+
+// command runs a command in this process and returns what it prints.
+func command(t *testing.T, dir string, args ...string) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	err := run(t.Context(), args, environment(dir), &out, io.Discard)
+	return out.String(), err
+}
+
+// commanded is command for what has to succeed.
+func commanded(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	out, err := command(t, dir, args...)
+	require.NoError(t, err, out)
+	return out
+}
+
+// boxIn returns a box with the keys of a data directory.
+func boxIn(t *testing.T, dir string) *encryption.Box {
+	t.Helper()
+	keys, err := encryptionKeys(config.Config{DataDir: dir})
+	require.NoError(t, err)
+	box, err := encryption.NewBox(keys[0], keys[1:]...)
+	require.NoError(t, err)
+	return box
+}
+
+// withDatabase calls do with the database of a server that does not run.
+func withDatabase(t *testing.T, dir string, do func(*database.DB)) {
+	t.Helper()
+	db, err := database.Open(t.Context(), database.Config{DataDir: dir})
+	require.NoError(t, err)
+	do(db)
+	require.NoError(t, db.Close(t.Context()))
+}
+
+// strangers stores clusters of an account that is not there.
+func strangers(t *testing.T, dir string, count int) {
+	t.Helper()
+	box := boxIn(t, dir)
+	withDatabase(t, dir, func(db *database.DB) {
+		clusters := repositories.NewClusters(db.Database())
+		for n := range count {
+			id := models.NewID()
+			sealed, err := box.Seal([]byte(`{"token":"theirs"}`), models.SealedClusterCredentials.Place(id))
+			require.NoError(t, err)
+			_, err = clusters.Insert(t.Context(), models.Cluster{
+				ID: id, OwnerID: "stranger", Name: fmt.Sprint("c", n), Server: nowhere, AuthType: models.AuthToken, Sealed: sealed,
+			})
+			require.NoError(t, err)
+		}
+	})
+}
+
+// stored returns the tokens that box opens, by owner and name, and requires
+// that it opens all; current counts those under its present key.
+func stored(t *testing.T, dir string, box *encryption.Box) (tokens map[string]string, current int) {
+	t.Helper()
+	tokens = map[string]string{}
+	withDatabase(t, dir, func(db *database.DB) {
+		all, err := repositories.NewClusters(db.Database()).All(t.Context())
+		require.NoError(t, err)
+		for _, c := range all {
+			plain, err := box.Open(c.Sealed, models.SealedClusterCredentials.Place(c.ID))
+			require.NoError(t, err, c.Name)
+			var cred models.ClusterCredentials
+			require.NoError(t, json.Unmarshal(plain, &cred))
+			tokens[c.OwnerID+"/"+c.Name] = cred.Token
+			if box.Current(c.Sealed) {
+				current++
+			}
+		}
+	})
+	return tokens, current
+}
+
+// nowhere refuses connections at once.
+const nowhere = "https://127.0.0.1:1"
+
+// unlimited lets a test ask as often as it can.
+func unlimited(t *testing.T, dir string) {
+	t.Helper()
+	text := "RATE_LIMIT_RPS: 1000000\nRATE_LIMIT_BURST: 1000000\n"
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "config.yaml"), []byte(text), 0o600))
+}
+
+func (p *person) addNowhere(t *testing.T, name string) {
+	t.Helper()
+	p.ask(t, http.StatusCreated, "POST", "/clusters", object{"name": name, "server": nowhere, "authType": "token",
+		"credentials": object{"token": "first", "insecure": true}})
+}
+
+// changing changes the tokens of count clusters of p again and again until stop
+// is called or the server is gone, and keeps those that were accepted in tokens.
+func (p *person) changing(t *testing.T, count int, tokens *sync.Map) (stop func() (changes int64)) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	var changes atomic.Int64
+	const workers = 4
+	for w := range workers {
+		all.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				name, token := fmt.Sprint("c", (n*workers+w)%count), fmt.Sprint("token-", w, "-", n)
+				status, _, err := p.send(context.WithoutCancel(ctx), "PUT", "/clusters/"+name+"/credentials",
+					`{"credentials":{"insecure":true,"token":"`+token+`"}}`)
+				if err != nil {
+					tokens.Delete(name) // nobody knows whether it was stored
+					return
+				}
+				if status == http.StatusOK {
+					tokens.Store(name, token)
+					changes.Add(1)
+				}
+			}
+		})
+	}
+	return func() int64 { cancel(); all.Wait(); return changes.Load() }
+}
+
+// rotating starts rotate-keys in a process of its own and returns when it has
+// printed its first line.
+func rotating(t *testing.T, dir string) (cmd *exec.Cmd, rest func() string) {
+	t.Helper()
+	cmd = exec.CommandContext(t.Context(), os.Args[0], "rotate-keys") //nolint:gosec // this very binary
+	cmd.Env = append(os.Environ(), asServer+"=1", "DATA_DIR="+dir)
+	cmd.Dir = dir
+	stdin, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = stdin.Close() })
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	cmd.Stderr = cmd.Stdout
+	require.NoError(t, cmd.Start())
+	lines := bufio.NewReader(stdout)
+	first, err := lines.ReadString('\n')
+	require.NoError(t, err)
+	require.Contains(t, first, "clusters/credentials: 50 of ")
+	return cmd, func() string {
+		text, err := io.ReadAll(lines)
+		require.NoError(t, err)
+		return string(text)
+	}
+}
+
+// Keys are rotated while credentials change, across the death of the server in
+// the middle. Afterwards everything opens with the new key alone and no change
+// is lost.
+func TestKeyRotationOnline(t *testing.T) {
+	t.Parallel()
+	const count, others = 200, 2000
+	dir := house(t)
+	unlimited(t, dir)
+	server := spawn(t, dir)
+	ann := server.annIn(t)
+	for n := range count {
+		ann.addNowhere(t, fmt.Sprint("c", n))
+	}
+	server.terminate(t)
+	strangers(t, dir, others)
+	commanded(t, dir, "new-key")
+
+	server = spawn(t, dir)
+	var tokens sync.Map
+	stop := ann.on(server.running).changing(t, count, &tokens)
+	cmd, rest := rotating(t, dir)
+	server.kill(t)
+	require.Contains(t, rest(), "run rotate-keys again")
+	require.Error(t, cmd.Wait())
+	changes := stop()
+	_, current := stored(t, dir, boxIn(t, dir))
+	require.Positive(t, current)
+	require.Less(t, current, count+others, "it was to be killed in the middle")
+	t.Logf("killed after %d changes, when %d of %d were under the new key", changes, current, count+others)
+	require.FileExists(t, socketFile(config.Config{DataDir: dir}), "left by the killed server")
+
+	server = spawn(t, dir)
+	stop = ann.on(server.running).changing(t, count, &tokens)
+	begin := time.Now()
+	out := commanded(t, dir, "rotate-keys")
+	t.Logf("%d changes during %s:\n%s", stop(), time.Since(begin), out)
+	require.Contains(t, out, ", 0 unreadable")
+	require.Contains(t, commanded(t, dir, "rotate-keys", "--drop-old"), "Removed key ")
+	require.Len(t, boxIn(t, dir).Keys(), 1)
+	server.terminate(t)
+	require.NoFileExists(t, socketFile(config.Config{DataDir: dir}))
+
+	found, current := stored(t, dir, boxIn(t, dir))
+	require.Equal(t, count+others, current)
+	accepted := 0
+	tokens.Range(func(name, token any) bool {
+		accepted++
+		require.Equal(t, token, found[ownerOf(found)+"/"+name.(string)], name)
+		return true
+	})
+	require.Positive(t, accepted)
+	last := start(t, dir)
+	list := (&person{last, ann.token}).ask(t, 200, "GET", "/clusters", nil)
+	require.Len(t, list["clusters"], count)
+}
+
+// ownerOf returns who besides the stranger has clusters.
+func ownerOf(tokens map[string]string) string {
+	for place := range tokens {
+		if owner, _, _ := strings.Cut(place, "/"); owner != "stranger" {
+			return owner
+		}
+	}
+	return ""
+}
+
+// A rotation without a server is killed as well, and the next one finishes it.
+func TestKeyRotationOffline(t *testing.T) {
+	t.Parallel()
+	const count = 3000
+	dir := house(t)
+	strangers(t, dir, count)
+	commanded(t, dir, "new-key")
+	cmd, _ := rotating(t, dir)
+	require.NoError(t, cmd.Process.Kill())
+	require.Error(t, cmd.Wait())
+	_, current := stored(t, dir, boxIn(t, dir))
+	require.Positive(t, current)
+	require.Less(t, current, count, "it was to be killed in the middle")
+
+	begin := time.Now()
+	out := commanded(t, dir, "rotate-keys", "--drop-old")
+	require.Contains(t, out, fmt.Sprintf("%d values rewritten, %d already current, 0 unreadable", count-current, current))
+	t.Logf("killed at %d of %d; the rest took %s, %.0f records/s", current, count, time.Since(begin), float64(count-current)/time.Since(begin).Seconds())
+	_, current = stored(t, dir, boxIn(t, dir))
+	require.Equal(t, count, current)
+	require.Len(t, boxIn(t, dir).Keys(), 1)
+}
+
+func TestRunningServerHasToKnowTheKey(t *testing.T) {
+	t.Parallel()
+	dir := house(t)
+	server := start(t, dir)
+	ann := server.annIn(t)
+	ann.addNowhere(t, "far")
+	info, err := os.Stat(socketFile(config.Config{DataDir: dir}))
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	old := boxIn(t, dir).Keys()[0]
+	require.Contains(t, commanded(t, dir, "rotate-keys"), "0 values rewritten, 1 already current")
+
+	commanded(t, dir, "new-key")
+	_, err = command(t, dir, "rotate-keys", "--drop-old")
+	require.ErrorContains(t, err, "restart it with the new key first")
+	require.Len(t, boxIn(t, dir).Keys(), 2, "nothing was dropped")
+	require.NoError(t, server.stop())
+
+	server = start(t, dir)
+	out := commanded(t, dir, "rotate-keys")
+	require.Contains(t, out, "1 values rewritten")
+	require.Contains(t, out, "No record needs key "+old+" any more: kubeorch rotate-keys --drop-old removes it")
+	require.NoError(t, server.stop())
+}
+
+// A record that does not open is told with its id, stays out of everybody's
+// way, and can be given new credentials.
+func TestRecordThatDoesNotOpen(t *testing.T) {
+	t.Parallel()
+	dir := house(t)
+	server := start(t, dir)
+	ann := server.annIn(t)
+	for _, name := range []string{"good", "bad", "fine"} {
+		ann.addNowhere(t, name)
+	}
+	require.NoError(t, server.stop())
+	var id string
+	withDatabase(t, dir, func(db *database.DB) {
+		all, err := repositories.NewClusters(db.Database()).All(t.Context())
+		require.NoError(t, err)
+		for _, c := range all {
+			if c.Name == "bad" {
+				id = c.ID
+				n, err := repositories.NewSealedValues(db.Database()).Swap(t.Context(), models.SealedClusterCredentials,
+					[]models.SealedSwap{{ID: c.ID, Old: c.Sealed, New: []byte("damaged")}})
+				require.NoError(t, err)
+				require.Equal(t, 1, n)
+			}
+		}
+	})
+
+	ann = ann.on(start(t, dir))
+	list := ann.ask(t, 200, "GET", "/clusters", nil)
+	require.Len(t, list["clusters"], 3)
+	for _, name := range []string{"good", "bad", "fine"} {
+		require.Equal(t, name, ann.ask(t, 200, "GET", "/clusters/"+name, nil)["name"])
+		ann.ask(t, 200, "GET", "/clusters/"+name+"/status", nil)
+	}
+	tested := ann.call(t, "POST", api+"/clusters/bad/test", ann.token, "")
+	require.Equal(t, 503, tested.StatusCode)
+	require.Contains(t, tested.text, "cannot be decrypted; enter them again")
+	require.Equal(t, "error", ann.ask(t, 200, "GET", "/clusters/bad/status", nil)["status"])
+
+	out, err := command(t, dir, "rotate-keys")
+	require.ErrorContains(t, err, "1 values cannot be read")
+	require.Contains(t, out, "unreadable: clusters/credentials of record "+id+": ")
+	require.Contains(t, out, "2 already current, 1 unreadable")
+
+	ann.ask(t, 200, "PUT", "/clusters/bad/credentials", object{"credentials": object{"token": "again", "insecure": true}})
+	require.Contains(t, commanded(t, dir, "rotate-keys"), "3 already current, 0 unreadable")
+}
+
+func TestConfiguredKeys(t *testing.T) {
+	t.Parallel()
+	const old, fresh = "an old key that has 32 characters", "a new key that has 32 characters!"
+	dir := t.TempDir()
+	server := start(t, dir, "ENCRYPTION_KEY", old)
+	ann := &person{server, server.signUp(t, "ann@example.org", "")}
+	ann.addNowhere(t, "far")
+	require.NoError(t, server.stop())
+
+	rotate := func(args []string, env ...string) (string, error) {
+		var out bytes.Buffer
+		err := run(t.Context(), args, environment(dir, env...), &out, io.Discard)
+		return out.String(), err
+	}
+	_, err := rotate([]string{"new-key"}, "ENCRYPTION_KEY", old)
+	require.ErrorContains(t, err, "move its value to ENCRYPTION_OLD_KEYS")
+	_, err = rotate([]string{"rotate-keys", "--drop-old"}, "ENCRYPTION_KEY", old)
+	require.ErrorContains(t, err, "remove them from ENCRYPTION_OLD_KEYS")
+	_, err = rotate([]string{"rotate-keys"})
+	require.ErrorContains(t, err, "there is no encryption key")
+	_, err = rotate([]string{"new-key"})
+	require.ErrorContains(t, err, "on its first start")
+	_, err = rotate([]string{"serve", "--drop-old"})
+	require.ErrorContains(t, err, "for rotate-keys")
+	out, err := rotate([]string{"rotate-keys"}, "ENCRYPTION_KEY", fresh)
+	require.ErrorContains(t, err, "1 values cannot be read")
+	require.Contains(t, out, "which is not configured")
+
+	env := []string{"ENCRYPTION_KEY", fresh, "ENCRYPTION_OLD_KEYS", old}
+	ann = ann.on(start(t, dir, env...))
+	out, err = rotate([]string{"rotate-keys"}, env...)
+	require.NoError(t, err)
+	require.Contains(t, out, "1 values rewritten")
+	require.Contains(t, out, "remove it from ENCRYPTION_OLD_KEYS")
+	require.NotContains(t, out, old)
+	require.NotContains(t, out, fresh)
+	require.NoError(t, ann.stop())
+
+	ann = ann.on(start(t, dir, "ENCRYPTION_KEY", fresh))
+	kubetest.Eventually(t, "the credentials to open", func(context.Context) error {
+		tested := ann.call(t, "POST", api+"/clusters/far/test", ann.token, "")
+		if strings.Contains(tested.text, "decrypt") {
+			return fmt.Errorf("they do not: %s", tested.text)
+		}
+		return nil
+	})
+}
+
+// A data directory whose path is too long for a socket is served all the same.
+func TestPathTooLongForASocket(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), strings.Repeat("long", 30))
+	server := start(t, dir)
+	require.Contains(t, server.log.String(), "choose a shorter DATA_DIR")
+	_, err := command(t, dir, "rotate-keys")
+	require.ErrorContains(t, err, "stop the server first")
+	require.ErrorContains(t, err, "choose a shorter DATA_DIR")
+	require.NoError(t, server.stop())
+	require.Contains(t, commanded(t, dir, "rotate-keys"), "0 values rewritten")
+}
