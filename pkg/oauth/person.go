@@ -15,7 +15,8 @@ const maxSubject = 255
 // Verification is what a provider says about an e-mail address.
 type Verification uint8
 
-// The answers. Unknown is that of a provider that does not say.
+// The answers. Unknown is that of a plain OAuth2 provider that does not say;
+// an OpenID provider that does not say has not verified.
 const (
 	Unknown Verification = iota
 	Verified
@@ -39,10 +40,18 @@ func (p *Provider) openIDPerson(ctx context.Context, at endpoints, nonce string,
 		return Person{}, err
 	}
 	who, err := p.person(c, c.text("sub"))
-	if err != nil || at.userInfo == "" || who.Email != "" && who.Checked != Unknown && who.Name != "" {
-		return who, err
+	if err == nil && at.userInfo != "" && (who.Email == "" || who.Checked == Unknown || who.Name == "") {
+		who, err = p.completed(ctx, at, who, token.AccessToken)
 	}
-	info, err := p.userInfo(ctx, at.userInfo, token.AccessToken)
+	if who.Checked == Unknown {
+		who.Checked = Unverified // there is a claim for it, and some providers leave out what is false
+	}
+	return who, err
+}
+
+// completed adds what the userinfo endpoint says.
+func (p *Provider) completed(ctx context.Context, at endpoints, who Person, accessToken string) (Person, error) {
+	info, err := p.userInfo(ctx, at.userInfo, accessToken)
 	if err != nil {
 		return Person{}, err
 	}

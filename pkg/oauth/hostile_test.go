@@ -1,0 +1,319 @@
+package oauth_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/stretchr/testify/require"
+
+	"github.com/kubeorch/core/pkg/oauth"
+	"github.com/kubeorch/core/pkg/oauth/oauthtest"
+)
+
+type object = map[string]any
+
+// hostile is a provider that answers what a test tells it to.
+type hostile struct {
+	*httptest.Server
+
+	key       *ecdsa.PrivateKey
+	discovery object // added to, or in place of, what is right
+	claims    object // of the id_token, likewise; nil values are left out
+	sign      func([]byte) string
+	token     http.HandlerFunc // nil: a right answer with the id_token
+	userInfo  any
+}
+
+func newHostile(t *testing.T) *hostile {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	h := &hostile{key: key}
+	h.sign = func(payload []byte) string { return signed(t, jose.ES256, key, payload) }
+	mux := http.NewServeMux()
+	mux.HandleFunc("/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, with(object{
+			"issuer": h.URL, "authorization_endpoint": h.URL + "/auth", "token_endpoint": h.URL + "/token",
+			"userinfo_endpoint": h.URL + "/userinfo", "jwks_uri": h.URL + "/keys",
+			"id_token_signing_alg_values_supported": []string{"ES256", "HS256", "none"},
+		}, h.discovery))
+	})
+	mux.HandleFunc("/keys", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: &key.PublicKey, KeyID: "k", Algorithm: "ES256"}}})
+	})
+	mux.HandleFunc("/userinfo", func(w http.ResponseWriter, _ *http.Request) { answer(w, h.userInfo) })
+	mux.HandleFunc("/token", func(w http.ResponseWriter, r *http.Request) {
+		if h.token != nil {
+			h.token(w, r)
+			return
+		}
+		payload, _ := json.Marshal(with(object{
+			"iss": h.URL, "aud": oauthtest.ClientID, "sub": "s-1", "exp": time.Now().Add(time.Hour).Unix(), "iat": time.Now().Unix(),
+			"nonce": nonce, "email": "ann@example.org", "email_verified": true, "name": "Ann",
+		}, h.claims))
+		answer(w, object{"access_token": "at", "token_type": "Bearer", "id_token": h.sign(payload)})
+	})
+	h.Server = httptest.NewServer(mux)
+	t.Cleanup(h.Close)
+	return h
+}
+
+const nonce = "the-nonce-of-the-test"
+
+func with(right, change object) object {
+	for k, v := range change {
+		if v == nil {
+			delete(right, k)
+			continue
+		}
+		right[k] = v
+	}
+	return right
+}
+
+func answer(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+func signed(t *testing.T, alg jose.SignatureAlgorithm, key any, payload []byte) string {
+	t.Helper()
+	opts := (&jose.SignerOptions{}).WithHeader("kid", "k")
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: key}, opts)
+	require.NoError(t, err)
+	jws, err := signer.Sign(payload)
+	require.NoError(t, err)
+	out, err := jws.CompactSerialize()
+	require.NoError(t, err)
+	return out
+}
+
+func (h *hostile) login(t *testing.T) (oauth.Person, error) {
+	t.Helper()
+	p := openID(t, h.URL, &clock{})
+	a := attempt()
+	a.Nonce = nonce
+	return p.Login(t.Context(), a, oauth.Return{Code: "the-code"})
+}
+
+func TestHostileTokens(t *testing.T) {
+	t.Parallel()
+	foreign, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	encode := base64.RawURLEncoding.EncodeToString
+	for name, tc := range map[string]struct {
+		claims object
+		sign   func(right func([]byte) string, payload []byte) string
+	}{
+		"another issuer":           {claims: object{"iss": "https://evil.example"}},
+		"another audience":         {claims: object{"aud": "another-client"}},
+		"several audiences":        {claims: object{"aud": []string{oauthtest.ClientID, "another-client"}}},
+		"authorised another":       {claims: object{"azp": "another-client"}},
+		"expired":                  {claims: object{"exp": time.Now().Add(-time.Minute).Unix()}},
+		"without end":              {claims: object{"exp": nil}},
+		"not valid yet":            {claims: object{"nbf": time.Now().Add(time.Hour).Unix()}},
+		"another nonce":            {claims: object{"nonce": "another"}},
+		"no nonce":                 {claims: object{"nonce": nil}},
+		"no subject":               {claims: object{"sub": nil}},
+		"a huge subject":           {claims: object{"sub": strings.Repeat("s", 300)}},
+		"for another access token": {claims: object{"at_hash": "YWJjZGVmZ2hpamtsbW5vcA"}},
+		"a foreign key":            {sign: func(_ func([]byte) string, p []byte) string { return signed(t, jose.ES256, foreign, p) }},
+		"the secret as key": {sign: func(_ func([]byte) string, p []byte) string {
+			return signed(t, jose.HS256, []byte(oauthtest.ClientSecret+strings.Repeat(" ", 9)), p)
+		}},
+		"no algorithm": {sign: func(_ func([]byte) string, p []byte) string {
+			return encode([]byte(`{"alg":"none"}`)) + "." + encode(p) + "."
+		}},
+		"none":           {sign: func(func([]byte) string, []byte) string { return "" }},
+		"100 KB of dots": {sign: func(func([]byte) string, []byte) string { return strings.Repeat(".", 100_000) }},
+		"altered after it was signed": {sign: func(right func([]byte) string, p []byte) string {
+			parts := strings.Split(right(p), ".")
+			parts[1] = encode([]byte(strings.Replace(string(p), "s-1", "s-2", 1)))
+			return strings.Join(parts, ".")
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHostile(t)
+			_, err := h.login(t)
+			require.NoError(t, err, "the form that the case spoils")
+			h.claims = tc.claims
+			if right := h.sign; tc.sign != nil {
+				h.sign = func(p []byte) string { return tc.sign(right, p) }
+			}
+			_, err = h.login(t)
+			requireReason(t, oauth.Untrusted, err)
+			require.Less(t, len(err.Error()), 600)
+		})
+	}
+}
+
+func TestHostileAnswers(t *testing.T) {
+	t.Parallel()
+	const page = "<html><body>the-code " + oauthtest.ClientSecret + "</body></html>"
+	status := func(code int, media, text string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", media)
+			w.Header().Set("Location", "https://evil.example/steal")
+			w.WriteHeader(code)
+			_, _ = w.Write([]byte(text))
+		}
+	}
+	for name, tc := range map[string]struct {
+		discovery object
+		token     http.HandlerFunc
+		want      oauth.Reason
+	}{
+		"discovery of another issuer": {discovery: object{"issuer": "https://evil.example"}, want: oauth.Unreachable},
+		"a script for a login page":   {discovery: object{"authorization_endpoint": "javascript:alert(1)"}, want: oauth.Unreachable},
+		"a file for a token endpoint": {discovery: object{"token_endpoint": "file:///etc/passwd"}, want: oauth.Unreachable},
+		"no keys":                     {discovery: object{"jwks_uri": nil}, want: oauth.Unreachable},
+		"keys that are a page":        {discovery: object{"jwks_uri": "http://127.0.0.1:1/"}, want: oauth.Untrusted},
+		"a server error":              {token: status(500, "text/html", page), want: oauth.Unreachable},
+		"a page for a token":          {token: status(200, "text/html", page), want: oauth.Unreachable},
+		"a redirect":                  {token: status(307, "text/html", page), want: oauth.Unreachable},
+		"a refusal":                   {token: status(400, "application/json", `{"error":"invalid_grant","error_description":"the-code"}`), want: oauth.Refused},
+		"a refusal with status 200":   {token: status(200, "application/json", `{"error":"bad_verification_code"}`), want: oauth.Refused},
+		"2 MB":                        {token: status(200, "application/json", `{"access_token":"`+strings.Repeat("a", 2<<20)+`"}`), want: oauth.Unreachable},
+		"no access token":             {token: status(200, "application/json", `{}`), want: oauth.Unreachable},
+		"no id_token":                 {token: status(200, "application/json", `{"access_token":"at"}`), want: oauth.Untrusted},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHostile(t)
+			h.discovery, h.token = tc.discovery, tc.token
+			_, err := h.login(t)
+			requireReason(t, tc.want, err)
+			require.Less(t, len(err.Error()), 600)
+			require.NotContains(t, err.Error(), "the-code")
+			require.NotContains(t, err.Error(), oauthtest.ClientSecret)
+		})
+	}
+}
+
+func TestSlowProvider(t *testing.T) {
+	t.Parallel()
+	h := newHostile(t)
+	h.token = func(_ http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm() // else the server does not notice who leaves
+		<-r.Context().Done()
+	}
+	p := oauth.New(oauth.Config{IssuerURL: h.URL, ClientID: oauthtest.ClientID, AllowHTTP: true}, client(50*time.Millisecond), time.Now)
+	t.Cleanup(p.Close)
+	_, err := p.Login(t.Context(), attempt(), oauth.Return{Code: "x"})
+	requireReason(t, oauth.Unreachable, err)
+}
+
+// An address counts as verified only by the claim that is about it.
+func TestWhatIsVerified(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		claims, info object
+		mapping      oauth.Mapping
+		trust        bool
+		want         oauth.Person
+	}{
+		"as text":               {claims: object{"email_verified": "true"}, want: oauth.Person{Email: "ann@example.org", Name: "Ann", Checked: oauth.Verified}},
+		"not":                   {claims: object{"email_verified": false}, trust: true, want: oauth.Person{Email: "ann@example.org", Name: "Ann", Checked: oauth.Unverified}},
+		"as a number":           {claims: object{"email_verified": 1}, want: oauth.Person{Email: "ann@example.org", Name: "Ann", Checked: oauth.Unverified}},
+		"not said":              {claims: object{"email_verified": nil}, info: object{"sub": "s-1"}, want: oauth.Person{Email: "ann@example.org", Name: "Ann", Checked: oauth.Unverified}},
+		"not said, and trusted": {claims: object{"email_verified": nil}, trust: true, want: oauth.Person{Email: "ann@example.org", Name: "Ann", Checked: oauth.Verified}},
+		"said of another address": {
+			claims: object{"email_verified": nil}, info: object{"sub": "s-1", "email": "bob@example.org", "email_verified": true},
+			want: oauth.Person{Email: "bob@example.org", Name: "Ann", Checked: oauth.Verified},
+		},
+		"an address of another claim": {
+			claims: object{"upn": "ceo@example.org"}, info: object{"sub": "s-1"}, mapping: oauth.Mapping{Email: "upn"},
+			want: oauth.Person{Email: "ceo@example.org", Name: "Ann", Checked: oauth.Unverified},
+		},
+		"mapped, with dots": {
+			claims:  object{"user": object{"mails": []any{"x@example.org"}, "checked": true, "full": "X"}},
+			mapping: oauth.Mapping{Email: "user.mails.0", EmailVerified: "user.checked", Name: "user.full"},
+			want:    oauth.Person{Email: "x@example.org", Name: "X", Checked: oauth.Verified},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHostile(t)
+			h.claims, h.userInfo = tc.claims, tc.info
+			p := oauth.New(oauth.Config{
+				IssuerURL: h.URL, ClientID: oauthtest.ClientID, AllowHTTP: true, Claims: tc.mapping, TrustEmail: tc.trust,
+			}, client(10*time.Second), time.Now)
+			t.Cleanup(p.Close)
+			a := attempt()
+			a.Nonce = nonce
+			who, err := p.Login(t.Context(), a, oauth.Return{Code: "x"})
+			require.NoError(t, err)
+			tc.want.Subject = "s-1"
+			require.Equal(t, tc.want, who)
+		})
+	}
+	h := newHostile(t)
+	h.claims, h.userInfo = object{"email": nil}, object{"sub": "somebody-else", "email": "ann@example.org", "email_verified": true}
+	_, err := h.login(t)
+	requireReason(t, oauth.Untrusted, err)
+}
+
+// gitHub answers as GitHub does: a form for a token, numbers for ids.
+func gitHub(t *testing.T, profile object, emails any) *oauth.Provider {
+	t.Helper()
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /login/oauth/access_token", func(w http.ResponseWriter, r *http.Request) {
+		require.NotEmpty(t, r.FormValue("code_verifier"))
+		w.Header().Set("Content-Type", "application/x-www-form-urlencoded")
+		_, _ = fmt.Fprint(w, "access_token=gho_x&scope=user%3Aemail&token_type=bearer")
+	})
+	bearer := func(v any) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Authorization") != "Bearer gho_x" || v == nil {
+				http.Error(w, "no", http.StatusNotFound)
+				return
+			}
+			answer(w, v)
+		}
+	}
+	mux.HandleFunc("GET /user", bearer(profile))
+	mux.HandleFunc("GET /user/emails", bearer(emails))
+	s := httptest.NewServer(mux)
+	t.Cleanup(s.Close)
+	p := oauth.New(oauth.Config{
+		AuthorizationURL: s.URL + "/login/oauth/authorize", TokenURL: s.URL + "/login/oauth/access_token", UserInfoURL: s.URL + "/user",
+		ClientID: "id", ClientSecret: "secret", RedirectURL: redirect, Scopes: []string{"read:user", "user:email"}, GitHub: true,
+	}, client(10*time.Second), time.Now)
+	t.Cleanup(p.Close)
+	return p
+}
+
+func TestGitHub(t *testing.T) {
+	t.Parallel()
+	profile := object{"id": json.Number("583231000000000001"), "login": "octo", "name": nil, "email": "shown@example.org"}
+	list := []object{
+		{"email": "old@example.org", "verified": true}, {"email": "octo@example.org", "primary": true, "verified": true},
+	}
+	p := gitHub(t, profile, list)
+	at, err := p.AuthURL(t.Context(), attempt())
+	require.NoError(t, err)
+	require.Contains(t, at, "code_challenge_method=S256")
+	require.Contains(t, at, "scope=read%3Auser+user%3Aemail")
+	require.NotContains(t, at, "nonce")
+
+	who, err := p.Login(t.Context(), attempt(), oauth.Return{Code: "x"})
+	require.NoError(t, err)
+	require.Equal(t, oauth.Person{Subject: "583231000000000001", Email: "octo@example.org", Name: "octo", Checked: oauth.Verified}, who)
+
+	who, err = gitHub(t, profile, []object{{"email": "octo@example.org", "primary": true}}).Login(t.Context(), attempt(), oauth.Return{Code: "x"})
+	require.NoError(t, err)
+	require.Empty(t, who.Email, "neither the one that is shown nor one that is not verified")
+	_, err = gitHub(t, profile, nil).Login(t.Context(), attempt(), oauth.Return{Code: "x"})
+	requireReason(t, oauth.Unreachable, err)
+}

@@ -1,0 +1,118 @@
+package oauthtest
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Browser is one person's browser. It keeps cookies, fills in the provider's
+// form, and follows redirects up to an address that nobody serves: that of the
+// web frontend, or wherever else a test lets it stop.
+type Browser struct {
+	jar    http.CookieJar
+	client *http.Client
+	who    string
+	stopAt []string
+}
+
+// NewBrowser returns a browser without cookies. It connects to the addresses
+// in hosts, "host:port" of a listener, for the names in front of them, and
+// stops in front of every URL that begins with one of stopAt.
+func NewBrowser(t testing.TB, hosts map[string]string, stopAt ...string) *Browser {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	dialer := net.Dialer{Timeout: 5 * time.Second}
+	transport := &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if at, ok := hosts[strings.TrimSuffix(addr, ":80")]; ok {
+				addr = at
+			}
+			return dialer.DialContext(ctx, network, addr)
+		},
+	}
+	client := &http.Client{
+		Jar: jar, Transport: transport, Timeout: 30 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return &Browser{jar: jar, client: client, stopAt: stopAt}
+}
+
+// As says who uses the browser: an address that was added to the provider, or
+// "" for somebody who cancels.
+func (b *Browser) As(email string) *Browser {
+	b.who = email
+	return b
+}
+
+// StopAt adds addresses to stop in front of.
+func (b *Browser) StopAt(prefixes ...string) { b.stopAt = append(b.stopAt, prefixes...) }
+
+// Cookies returns those that the browser would send to a URL.
+func (b *Browser) Cookies(t testing.TB, at string) []*http.Cookie {
+	t.Helper()
+	u, err := url.Parse(at)
+	require.NoError(t, err)
+	return b.jar.Cookies(u)
+}
+
+//nolint:gochecknoglobals // never written
+var hidden = regexp.MustCompile(`name="id" value="([^"]*)"`)
+
+// Open goes to a URL as a person does who logs in, and returns where that
+// ends: the URL in front of which it stopped.
+func (b *Browser) Open(t testing.TB, at string) *url.URL {
+	t.Helper()
+	method, form := http.MethodGet, url.Values(nil)
+	for range 20 {
+		for _, prefix := range b.stopAt {
+			if strings.HasPrefix(at, prefix) {
+				end, err := url.Parse(at)
+				require.NoError(t, err)
+				return end
+			}
+		}
+		res, text := b.send(t, method, at, form)
+		if next := res.Header.Get("Location"); next != "" {
+			to, err := res.Request.URL.Parse(next)
+			require.NoError(t, err)
+			method, form, at = http.MethodGet, nil, to.String()
+			continue
+		}
+		id := hidden.FindStringSubmatch(text)
+		require.NotNil(t, id, "%s answered %d: %s", at, res.StatusCode, text)
+		method, form = http.MethodPost, url.Values{"id": {id[1]}, "username": {b.who}, "password": {password}}
+		at = res.Request.URL.Scheme + "://" + res.Request.URL.Host + res.Request.URL.Path
+	}
+	require.Fail(t, "redirected for ever", at)
+	return nil
+}
+
+func (b *Browser) send(t testing.TB, method, at string, form url.Values) (res *http.Response, text string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, at, strings.NewReader(form.Encode()))
+	require.NoError(t, err)
+	req.Header.Set("Accept", "text/html,application/xhtml+xml")
+	if form != nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	res, err = b.client.Do(req)
+	require.NoError(t, err)
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	return res, string(body)
+}
