@@ -27,8 +27,10 @@ func (s *server) buildPeople(h *routes.Handlers) *services.Sessions {
 			Enabled: cfg.Auth.BuiltinEnabled, SignupEnabled: cfg.Auth.SignupEnabled, AllowedDomains: cfg.Auth.AllowedDomains,
 		}, users, settings, passwords, sessions)
 	)
+	s.parts.sessions = worker{run: sessions.Run}
 	h.Auth = handlers.NewAuth(auth)
 	h.Profile = handlers.NewProfile(services.NewUsers(users, passwords, sessions))
+	h.Session = handlers.NewSession(sessions)
 	h.Settings = handlers.NewSettings(settings)
 	return sessions
 }

@@ -50,6 +50,7 @@ type parts struct {
 	executor  *services.WorkflowExecutor
 	recovery  worker
 	monitor   worker
+	sessions  worker
 }
 
 // step is one named part of starting or stopping.

@@ -10,6 +10,7 @@ import (
 func (s *server) openDatabase(ctx context.Context) (err error) {
 	cfg := database.Config{
 		URI: s.cfg.MongoURI, Name: s.cfg.DBName, DataDir: s.cfg.DataDir, Log: s.log, AuditRetention: s.cfg.AuditFor,
+		ClusterLogTTL: s.cfg.ClusterLogTTL,
 	}
 	if s.db, err = database.Open(ctx, cfg); err != nil {
 		return err
@@ -28,6 +29,7 @@ func (s *server) startWorkers(ctx context.Context) error {
 	s.parts.watchers.Start(ctx)
 	s.parts.monitor.start(ctx)
 	s.parts.recovery.start(ctx)
+	s.parts.sessions.start(ctx)
 	return nil
 }
 
@@ -58,7 +60,7 @@ func (s *server) stopWorkers(ctx context.Context) error {
 	if s.parts == nil {
 		return nil
 	}
-	return errors.Join(s.parts.monitor.stop(ctx), s.parts.recovery.stop(ctx), s.parts.executor.Stop(ctx))
+	return errors.Join(s.parts.monitor.stop(ctx), s.parts.recovery.stop(ctx), s.parts.sessions.stop(ctx), s.parts.executor.Stop(ctx))
 }
 
 func (s *server) disconnect(context.Context) error {

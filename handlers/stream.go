@@ -74,16 +74,20 @@ func (s *eventStream) event(id, name string, data any) error {
 	return s.send([][]byte{models.StreamFrame(id, name, payload)})
 }
 
-// follow sends what sub brings until the reader is gone, ctx ends or the
-// server stops. After a loss, snapshot sends the present state; if that fails
+// follow sends what sub brings until the reader is gone, ctx ends, the reader's
+// session does, or the server stops. After a loss, snapshot sends the present state; if that fails
 // it is tried again until it works, unless the thing itself is gone.
 func (s *eventStream) follow(ctx context.Context, sub Subscription, snapshot func(context.Context) error) {
 	look := time.NewTicker(glance)
 	defer look.Stop()
+	signedOut := models.EndedFrom(ctx)
 	f := follower{eventStream: s, sub: sub, snapshot: snapshot, beatAt: time.Now().Add(heartbeat)}
 	for err := error(nil); err == nil; {
 		select {
 		case <-ctx.Done():
+			return
+		case <-signedOut:
+			_ = s.event("", models.EventComplete, "the session has ended")
 			return
 		case <-sub.Closed():
 			if f.news(ctx) == nil {

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"github.com/kubeorch/core/models"
 )
 
 // transport carries frames to one reader.
@@ -135,11 +137,14 @@ func (t *connTransport) gone() bool {
 	return err != nil && !errors.Is(err, os.ErrDeadlineExceeded)
 }
 
-// serve lets the request end and goes on without it. Subscription.Close at the
-// end of f tells who waits for the stream.
+// serve lets the request end and goes on without it, still tied to the reader's
+// session. Subscription.Close at the end of f tells who waits for the stream.
 func (t *connTransport) serve(ctx context.Context, f func(context.Context)) {
 	ctx = context.WithoutCancel(ctx)
+	hold := models.HoldFrom(ctx)
+	hold.Keep()
 	go func() {
+		defer hold.Release()
 		defer t.close()
 		defer func() { // the server's own recovery ended with the request
 			if p := recover(); p != nil {

@@ -10,7 +10,7 @@ const (
 	EventMetadata     = "metadata"      // the whole workflow, without an envelope
 	EventNodeUpdate   = "node_update"   // one node's complete status
 	EventWorkflowSync = "workflow_sync" // all nodes' statuses
-	EventComplete     = "complete"      // the server stops
+	EventComplete     = "complete"      // the server stops, or the reader's session has ended
 )
 
 // WorkflowStream returns the key of a workflow's status stream.

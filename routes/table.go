@@ -42,6 +42,7 @@ type Handlers struct {
 	Docs     *handlers.Docs
 	Auth     *handlers.Auth
 	Profile  *handlers.Profile
+	Session  *handlers.Session
 	Settings *handlers.Settings
 	Template *handlers.Template
 	Cluster  *handlers.Cluster

@@ -7,11 +7,17 @@ func people(h Handlers) []Route {
 		{Method: post, Path: api + "/auth/register", Access: Public, Audit: "auth.register", Limit: LimitRegister, Handle: h.Auth.Register},
 		{Method: post, Path: api + "/auth/login", Access: Public, Audit: "auth.login", Limit: LimitLogin, Handle: h.Auth.Login},
 		{Method: post, Path: api + "/auth/refresh", Access: Expired, Scope: models.ScopeSession, Audit: "auth.refresh", Limit: LimitRefresh, Handle: h.Auth.Refresh},
+		{Method: post, Path: api + "/auth/logout", Access: Expired, Scope: models.ScopeSession, Audit: "auth.logout", Handle: h.Session.Logout},
+		{Method: post, Path: api + "/auth/ws-ticket", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "auth.ticket", Handle: h.Session.Ticket},
 		{Method: get, Path: api + "/auth/methods", Access: Public, Handle: h.Auth.Methods},
 
 		{Method: get, Path: api + "/profile", Access: SignedIn, Scope: models.ScopeRead, Handle: h.Profile.Get},
 		{Method: put, Path: api + "/profile", Access: SignedIn, Scope: models.ScopeSession, Audit: "profile.update", Handle: h.Profile.Update},
 		{Method: put, Path: api + "/profile/password", Access: SignedIn, Scope: models.ScopeSession, Audit: "profile.password", Limit: LimitPassword, Handle: h.Profile.ChangePassword},
+
+		{Method: get, Path: api + "/profile/sessions", Access: SignedIn, Scope: models.ScopeSession, Handle: h.Session.List},
+		{Method: del, Path: api + "/profile/sessions", Access: SignedIn, Scope: models.ScopeSession, Audit: "session.end_all", Handle: h.Session.EndAll},
+		{Method: del, Path: api + "/profile/sessions/:id", Access: SignedIn, Scope: models.ScopeSession, Audit: "session.end", Handle: h.Session.End},
 
 		{Method: get, Path: api + "/settings/regenerate-setting", Access: Admin, Scope: models.ScopeAdmin, Handle: h.Settings.Invites},
 		{Method: put, Path: api + "/settings/regenerate-setting", Access: Admin, Scope: models.ScopeAdmin, Audit: "invite_code.setting", Handle: h.Settings.SetRegenerate},

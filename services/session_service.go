@@ -169,9 +169,18 @@ func (s *Sessions) EndOthers(ctx context.Context, id models.Identity) error {
 	return s.endAll(ctx, id.UserID, id.SessionID)
 }
 
-// EndAll ends everything that the user is signed in with, API tokens' streams
-// included.
-func (s *Sessions) EndAll(ctx context.Context, userID string) error { return s.endAll(ctx, userID, "") }
+// EndAll ends all sessions of the one who asks.
+func (s *Sessions) EndAll(ctx context.Context, id models.Identity) error {
+	return s.endAll(ctx, id.UserID, "")
+}
+
+// EndAccount ends all sessions of an account that has lost its rights, and
+// what is open for its API tokens.
+func (s *Sessions) EndAccount(ctx context.Context, userID string) error {
+	err := s.endAll(ctx, userID, "")
+	s.drop(func(id models.Identity) bool { return id.UserID == userID })
+	return err
+}
 
 // EndToken makes it known that an API token is good no more: it is forgotten,
 // and what is open for it ends.
@@ -183,7 +192,7 @@ func (s *Sessions) endAll(ctx context.Context, userID, keep string) error {
 	err := s.store.DeleteAll(ctx, userID, keep)
 	// Also when that failed: the account's epoch may have ended them already.
 	s.drop(func(id models.Identity) bool {
-		return id.UserID == userID && (keep == "" || id.SessionID != keep && id.TokenID == "")
+		return id.UserID == userID && id.SessionID != "" && id.SessionID != keep
 	})
 	return err
 }
