@@ -29,7 +29,6 @@ func (s *server) startWorkers(ctx context.Context) error {
 	s.parts.watchers.Start(ctx)
 	s.parts.monitor.start(ctx)
 	s.parts.recovery.start(ctx)
-	s.parts.sessions.start(ctx)
 	return nil
 }
 
@@ -60,7 +59,7 @@ func (s *server) stopWorkers(ctx context.Context) error {
 	if s.parts == nil {
 		return nil
 	}
-	return errors.Join(s.parts.monitor.stop(ctx), s.parts.recovery.stop(ctx), s.parts.sessions.stop(ctx), s.parts.executor.Stop(ctx))
+	return errors.Join(s.parts.monitor.stop(ctx), s.parts.recovery.stop(ctx), s.parts.executor.Stop(ctx))
 }
 
 func (s *server) disconnect(context.Context) error {

@@ -18,6 +18,9 @@ const (
 	Runs      = "runs"
 	Settings  = "settings"
 	Codes     = "one_time_codes"
+
+	ClusterLogs = "cluster_logs"
+
 	Audit     = "audit"
 	APITokens = "api_tokens"
 )
@@ -27,7 +30,7 @@ const (
 const RunsOneRunning = "runs_one_running"
 
 // retention says how long what goes by itself is kept.
-type retention struct{ audit time.Duration }
+type retention struct{ audit, clusterLog time.Duration }
 
 // index is one row of the table of indexes. Its name is made from the key
 // unless it is given.
@@ -57,6 +60,9 @@ func indexes(keep retention) []index {
 		{collection: Clusters, key: newest("created_at", "owner_id")},
 		{collection: Clusters, key: asc("owner_id"), name: "clusters_one_default", unique: true,
 			partial: bson.D{{Key: "default", Value: true}}},
+
+		{collection: ClusterLogs, key: newestLine("cluster_id")},
+		{collection: ClusterLogs, key: asc("timestamp"), expires: keep.clusterLog > 0, after: keep.clusterLog},
 
 		{collection: Workflows, key: newest("updated_at", "owner_id")},
 
@@ -103,6 +109,11 @@ func newest(field string, by ...string) bson.D {
 // field. The id settles the order of entries of the same moment.
 func newestEntry(field string) bson.D {
 	return append(newest("at", field), bson.E{Key: "_id", Value: -1})
+}
+
+// newestLine is newestEntry for a log.
+func newestLine(field string) bson.D {
+	return append(newest("timestamp", field), bson.E{Key: "_id", Value: -1})
 }
 
 func exists(field string) bson.D {

@@ -37,6 +37,7 @@ type Config struct {
 	Log     *slog.Logger // nil: nothing is logged
 
 	AuditRetention time.Duration // how long the audit trail is kept; 0: for ever
+	ClusterLogTTL  time.Duration // how long the logs of clusters are kept; 0: for ever
 }
 
 // DB is an open database. It is safe for concurrent use.
@@ -75,7 +76,7 @@ func connect(ctx context.Context, o *options.ClientOptions, cfg Config, store *e
 	if o.ServerSelectionTimeout == nil {
 		o.SetServerSelectionTimeout(selectionTime)
 	}
-	d := &DB{store: store, keep: retention{audit: cfg.AuditRetention}}
+	d := &DB{store: store, keep: retention{audit: cfg.AuditRetention, clusterLog: cfg.ClusterLogTTL}}
 	var err error
 	if d.client, err = mongo.Connect(o); err != nil {
 		return nil, errors.Join(fmt.Errorf("connect the database: %w", err), d.abandon(ctx))

@@ -43,7 +43,7 @@ type Config struct {
 	TemplatesDir  string        // empty: the templates in the binary
 	PluginsDir    string        // empty: the definitions in the binary
 	AuditFor      time.Duration // how long the audit trail is kept
-	ClusterLogTTL time.Duration // reserved: no such log is kept yet
+	ClusterLogTTL time.Duration // how long the logs of clusters are kept
 }
 
 // Auth says how people log in.
