@@ -3,7 +3,6 @@ package main
 import (
 	"time"
 
-	"github.com/kubeorch/core/middleware"
 	"github.com/kubeorch/core/pkg/limit"
 	"github.com/kubeorch/core/routes"
 )
@@ -26,7 +25,7 @@ func (s *server) limits() routes.Limits {
 	return routes.Limits{
 		Client:  buckets(limit.Rate{PerSecond: float64(rps), Burst: burst}, limitedKeys),
 		Account: buckets(limit.Rate{PerSecond: float64(accountShare * rps), Burst: accountShare * burst}, limitedKeys),
-		Rows: map[routes.Limit]middleware.Buckets{
+		Rows: map[routes.Limit]routes.Buckets{
 			// An account is made once in a while.
 			routes.LimitRegister: s.perMinute(1, 2),
 			routes.LimitLogin:    s.perMinute(1, 1),
@@ -40,11 +39,11 @@ func (s *server) limits() routes.Limits {
 }
 
 // perMinute returns buckets of times/by of the logins that a client may make.
-func (s *server) perMinute(times, by int) middleware.Buckets {
+func (s *server) perMinute(times, by int) routes.Buckets {
 	n := (s.cfg.RateLimitAuth*times + by - 1) / by
 	return buckets(limit.Rate{PerSecond: float64(n) / 60, Burst: n}, limitedLogins)
 }
 
-func buckets(r limit.Rate, keys int) middleware.Buckets {
+func buckets(r limit.Rate, keys int) routes.Buckets {
 	return limit.NewBuckets[string](r, keys, time.Now)
 }

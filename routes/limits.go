@@ -23,12 +23,15 @@ const (
 	LimitPassword Limit = "password"
 )
 
+// Buckets holds a token bucket for each key.
+type Buckets = middleware.Buckets
+
 // Limits holds the buckets of requests. Where a bucket is nil, nothing is
 // limited.
 type Limits struct {
-	Client  middleware.Buckets           // by network
-	Account middleware.Buckets           // by user id
-	Rows    map[Limit]middleware.Buckets // nil, or every limit that a row names
+	Client  Buckets           // by network
+	Account Buckets           // by user id
+	Rows    map[Limit]Buckets // nil, or every limit that a row names
 }
 
 // of returns what limits r besides the client's rate.
