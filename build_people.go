@@ -21,16 +21,25 @@ func (s *server) buildPeople(h *routes.Handlers) *services.Sessions {
 		tokens    = services.NewTokens(cfg.JWTSecret, cfg.TokenTTL, cfg.TokenRefreshMaxAge, time.Now)
 		settings  = services.NewSettings(repositories.NewSettings(db), models.InviteSettings{
 			RegenerateAfterSignup: cfg.RegenerateInviteAfterSignup, InviteCode: cfg.InviteCode,
+		}, time.Now)
+		rules = services.AuthRules{
+			Enabled: cfg.Auth.BuiltinEnabled, SignupEnabled: cfg.Auth.SignupEnabled, AllowedDomains: cfg.Auth.AllowedDomains,
+		}
+		invites = services.NewInvites(services.InviteDeps{
+			Store: repositories.NewInvites(db), People: users, Codes: settings, Rules: rules,
+			FrontendURL: cfg.FrontendURL, Now: time.Now,
 		})
 		sessions = services.NewSessions(repositories.NewSessions(db), users, repositories.NewCodes(db), tokens, s.log)
-		auth     = services.NewAuth(services.AuthRules{
-			Enabled: cfg.Auth.BuiltinEnabled, SignupEnabled: cfg.Auth.SignupEnabled, AllowedDomains: cfg.Auth.AllowedDomains,
-		}, users, settings, passwords, sessions)
+		auth     = services.NewAuth(services.AuthDeps{
+			Rules: rules, Users: users, Invites: invites, Passwords: passwords, Sessions: sessions,
+			Attempts: services.NewAttempts(time.Now), Networks: users,
+		})
 	)
 	s.parts.sessions = worker{run: sessions.Run}
 	h.Auth = handlers.NewAuth(auth)
 	h.Profile = handlers.NewProfile(services.NewUsers(users, passwords, sessions))
 	h.Session = handlers.NewSession(sessions)
 	h.Settings = handlers.NewSettings(settings)
+	h.Invite = handlers.NewInvite(invites)
 	return sessions
 }

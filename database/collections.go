@@ -11,6 +11,7 @@ import (
 // The names of the collections.
 const (
 	Users     = "users"
+	Invites   = "invites"
 	Sessions  = "sessions"
 	Clusters  = "clusters"
 	Workflows = "workflows"
@@ -73,6 +74,9 @@ func indexes(keep retention) []index {
 		{collection: Runs, key: asc("lease_until"), partial: running},
 
 		{collection: Codes, key: asc("expires_at"), expires: true},
+
+		{collection: Invites, key: asc("code_hash"), unique: true},
+		{collection: Invites, key: newest("created_at")},
 
 		{collection: Audit, key: asc("at"), expires: keep.audit > 0, after: keep.audit},
 		{collection: Audit, key: bson.D{{Key: "at", Value: -1}, {Key: "_id", Value: -1}}},

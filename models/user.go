@@ -24,6 +24,10 @@ type User struct {
 	// those of another epoch are over, except KeptSession.
 	SessionEpoch int64  `bson:"session_epoch,omitempty"`
 	KeptSession  string `bson:"kept_session,omitempty"`
+
+	// Networks are hashes of the networks that the account has logged in from,
+	// the last one last.
+	Networks []string `bson:"networks,omitempty"`
 }
 
 // UserView is a User as answers show it; all seven fields are always there.

@@ -3,6 +3,7 @@ package repositories
 import (
 	"context"
 	"errors"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -43,20 +44,52 @@ func (r *Settings) SetRegenerate(ctx context.Context, on bool) error {
 	return r.set(ctx, "repositories.Settings.SetRegenerate", "regenerate_after_signup", on)
 }
 
-// SetInviteCode replaces the code whatever it is.
+// SetInviteCode replaces the code whatever it is. Of the new one no wrong code
+// has been counted.
 func (r *Settings) SetInviteCode(ctx context.Context, code string) error {
-	return r.set(ctx, "repositories.Settings.SetInviteCode", "invite_code", code)
+	_, err := r.coll.UpdateOne(ctx, byID(invitesID), newCode(code))
+	return translate("repositories.Settings.SetInviteCode", "setting", err)
 }
 
 // SwapInviteCode replaces the code if it is from. Of several calls with the
 // same from, one swaps.
 func (r *Settings) SwapInviteCode(ctx context.Context, from, to string) (swapped bool, err error) {
-	filter := bson.D{{Key: "_id", Value: invitesID}, {Key: "invite_code", Value: from}}
-	res, err := r.coll.UpdateOne(ctx, filter, set(bson.D{{Key: "invite_code", Value: to}}))
+	filter := append(byID(invitesID), bson.E{Key: "invite_code", Value: from})
+	res, err := r.coll.UpdateOne(ctx, filter, newCode(to))
 	if err != nil {
 		return false, translate("repositories.Settings.SwapInviteCode", "setting", err)
 	}
 	return res.MatchedCount == 1, nil
+}
+
+func newCode(code string) bson.D {
+	return append(set(bson.D{{Key: "invite_code", Value: code}, {Key: "failed_attempts", Value: 0}}),
+		bson.E{Key: "$unset", Value: bson.D{{Key: "last_failed_at", Value: ""}}})
+}
+
+// CountWrongCode counts a wrong code at a time, which puts GuessesUntil off by
+// cost. Calls at once count one each.
+func (r *Settings) CountWrongCode(ctx context.Context, at time.Time, cost time.Duration) error {
+	const op = "repositories.Settings.CountWrongCode"
+	var (
+		later = bson.D{{Key: "$gt", Value: at.UnixMilli()}}
+		when  = bson.E{Key: "last_failed_at", Value: at}
+		one   = bson.E{Key: "failed_attempts", Value: 1}
+		until = func(v any) bson.D { return append(byID(invitesID), bson.E{Key: "guesses_until", Value: v}) }
+		add   = bson.D{{Key: "$inc", Value: bson.D{one, {Key: "guesses_until", Value: cost.Milliseconds()}}}, {Key: "$set", Value: bson.D{when}}}
+		begin = bson.D{{Key: "$inc", Value: bson.D{one}}, {Key: "$set", Value: bson.D{when, {Key: "guesses_until", Value: at.Add(cost).UnixMilli()}}}}
+	)
+	for _, try := range []struct{ filter, change bson.D }{
+		{until(later), add},
+		{until(bson.D{{Key: "$not", Value: later}}), begin},
+		{until(later), add}, // somebody else began meanwhile
+	} {
+		res, err := r.coll.UpdateOne(ctx, try.filter, try.change)
+		if err != nil || res.MatchedCount > 0 {
+			return translate(op, "setting", err)
+		}
+	}
+	return translate(op, "setting", mongo.ErrNoDocuments)
 }
 
 func (r *Settings) set(ctx context.Context, op, field string, value any) error {

@@ -12,8 +12,7 @@ import (
 // which every row has.
 type Limit string
 
-// The limits of rows. Those of public rows count by client, the others by
-// account.
+// The limits of rows. They count by client, but LimitPassword by account.
 const (
 	Unlimited     Limit = "none" // not even the client's: probes come from one address
 	LimitRegister Limit = "register"
@@ -34,22 +33,23 @@ type Limits struct {
 	Rows    map[Limit]Buckets // nil, or every limit that a row names
 }
 
-// of returns what limits r besides the client's rate.
-func (l Limits) of(r Route, fail middleware.Fail) (chain []gin.HandlerFunc, err error) {
+// of returns what limits r besides the client's rate: before the caller is
+// known, and after.
+func (l Limits) of(r Route, fail middleware.Fail) (before, after []gin.HandlerFunc, err error) {
 	if r.Access != Public && l.Account != nil {
-		chain = append(chain, middleware.RatePerAccount(l.Account, fail))
+		after = append(after, middleware.RatePerAccount(l.Account, fail))
 	}
 	if r.Limit == "" || r.Limit == Unlimited || l.Rows == nil {
-		return chain, nil
+		return nil, after, nil
 	}
 	b, ok := l.Rows[r.Limit]
 	switch {
 	case !ok:
-		return nil, fmt.Errorf("route %s %s: unknown limit %q", r.Method, r.Path, r.Limit)
-	case r.Access == Public:
-		return append(chain, middleware.RatePerClient(b, nil, fail)), nil
+		return nil, nil, fmt.Errorf("route %s %s: unknown limit %q", r.Method, r.Path, r.Limit)
+	case r.Limit == LimitPassword:
+		return nil, append(after, middleware.RatePerAccount(b, fail)), nil
 	}
-	return append(chain, middleware.RatePerAccount(b, fail)), nil
+	return []gin.HandlerFunc{middleware.RatePerClient(b, nil, fail)}, after, nil
 }
 
 // unlimited returns the paths that no limit is for.

@@ -84,15 +84,14 @@ func mount(e *gin.Engine, r Route, d Deps, fail middleware.Fail) error {
 	if err := r.check(); err != nil {
 		return err
 	}
-	limits, err := d.Limits.of(r, fail)
+	chain, perAccount, err := d.Limits.of(r, fail)
 	if err != nil {
 		return err
 	}
-	var chain []gin.HandlerFunc
 	if r.Access != Public {
 		chain = append(chain, identification(r, d.Accounts, fail), middleware.RequireScope(r.Scope, fail))
 	}
-	chain = append(chain, limits...)
+	chain = append(chain, perAccount...)
 	if r.Access == Admin {
 		chain = append(chain, middleware.AdminMiddleware(fail))
 	}

@@ -23,5 +23,8 @@ func people(h Handlers) []Route {
 		{Method: put, Path: api + "/settings/regenerate-setting", Access: Admin, Scope: models.ScopeAdmin, Audit: "invite_code.setting", Handle: h.Settings.SetRegenerate},
 		{Method: post, Path: api + "/settings/generate-invite-code", Access: Admin, Scope: models.ScopeAdmin, Audit: "invite_code.create", Handle: h.Settings.NewInviteCode},
 		{Method: get, Path: api + "/settings/invite-code", Access: Admin, Scope: models.ScopeAdmin, Handle: h.Settings.InviteCode},
+		{Method: post, Path: api + "/settings/invites", Access: Admin, Scope: models.ScopeAdmin, Audit: "invite.create", Handle: h.Invite.Create},
+		{Method: get, Path: api + "/settings/invites", Access: Admin, Scope: models.ScopeAdmin, Handle: h.Invite.List},
+		{Method: del, Path: api + "/settings/invites/:id", Access: Admin, Scope: models.ScopeAdmin, Audit: "invite.revoke", Handle: h.Invite.Revoke},
 	}
 }

@@ -3,7 +3,6 @@ package services
 import (
 	"context"
 	"net/mail"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -20,7 +19,7 @@ const emailTaken = "an account with this e-mail address exists already"
 
 // Register makes an account and starts its first session. The first account of
 // all becomes admin, exactly once however many register at the same moment;
-// every later one is a user and needs the invite code.
+// every later one needs an invite, and is a user unless the invite says otherwise.
 func (a *Auth) Register(ctx context.Context, in models.Registration) (models.Session, error) {
 	const op = "services.Auth.Register"
 	in.Name, in.Email = strings.TrimSpace(in.Name), normalEmail(in.Email)
@@ -30,7 +29,7 @@ func (a *Auth) Register(ctx context.Context, in models.Registration) (models.Ses
 	if !a.rules.Enabled || !a.rules.SignupEnabled {
 		return models.Session{}, forbidden(op, "signing up is disabled")
 	}
-	if !a.domainAllowed(in.Email) {
+	if !a.rules.allows(in.Email) {
 		return models.Session{}, forbidden(op, "signing up is not open to this e-mail domain")
 	}
 	u, err := a.create(ctx, in)
@@ -66,13 +65,13 @@ func (a *Auth) create(ctx context.Context, in models.Registration) (models.User,
 			return models.User{}, err
 		}
 	}
-	return u, a.join(ctx, u, in.InviteCode)
+	return a.join(ctx, u, in)
 }
 
 // found stores u as the first account. The result is empty when another one
 // was faster.
 func (a *Auth) found(ctx context.Context, u models.User) (models.User, error) {
-	if _, err := a.invites.Invites(ctx); err != nil { // makes the first code
+	if err := a.invites.prepare(ctx); err != nil {
 		return models.User{}, err
 	}
 	u.Role = models.RoleAdmin
@@ -86,7 +85,7 @@ func (a *Auth) found(ctx context.Context, u models.User) (models.User, error) {
 // mayJoin checks what keeps an account from being made, changing nothing.
 func (a *Auth) mayJoin(ctx context.Context, in models.Registration) error {
 	const op = "services.Auth.Register"
-	if err := a.invites.check(ctx, in.InviteCode); err != nil {
+	if err := a.invites.check(ctx, in); err != nil {
 		return err
 	}
 	_, err := a.users.ByEmail(ctx, in.Email)
@@ -99,26 +98,23 @@ func (a *Auth) mayJoin(ctx context.Context, in models.Registration) error {
 	return err
 }
 
-// join stores u as a later account and uses the invite code up.
-func (a *Auth) join(ctx context.Context, u models.User, code string) error {
-	giveBack, err := a.invites.use(ctx, code)
+// join uses the invite up and stores u, with the role that the invite gives,
+// as a later account.
+func (a *Auth) join(ctx context.Context, u models.User, in models.Registration) (models.User, error) {
+	admitted, err := a.invites.use(ctx, in, u.ID)
 	if err != nil {
-		return err
+		return models.User{}, err
 	}
+	u.Role = admitted.role
 	err = a.users.Insert(ctx, u)
 	if err == nil {
-		return nil
+		return u, nil
 	}
-	giveBack(ctx)
+	admitted.giveBack(ctx)
 	if models.KindOf(err) == models.Conflict {
-		return &models.Error{Op: "services.Auth.Register", Kind: models.Conflict, Msg: emailTaken, Err: err}
+		err = &models.Error{Op: "services.Auth.Register", Kind: models.Conflict, Msg: emailTaken, Err: err}
 	}
-	return err
-}
-
-func (a *Auth) domainAllowed(email string) bool {
-	_, domain, _ := strings.Cut(email, "@")
-	return len(a.rules.AllowedDomains) == 0 || slices.Contains(a.rules.AllowedDomains, domain)
+	return models.User{}, err
 }
 
 func checkRegistration(in models.Registration) models.Problems {

@@ -2,6 +2,8 @@ package services
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/kubeorch/core/models"
 )
@@ -15,6 +17,11 @@ type accountStore interface {
 	ByID(ctx context.Context, id string) (models.User, error)
 }
 
+// networkStore remembers from where people have logged in.
+type networkStore interface {
+	AddNetwork(ctx context.Context, userID, network string) error
+}
+
 // AuthRules says who may sign up and in.
 type AuthRules struct {
 	Enabled        bool
@@ -22,19 +29,40 @@ type AuthRules struct {
 	AllowedDomains []string // lower-case; empty allows all
 }
 
+// allows reports whether an e-mail address may sign up.
+func (r AuthRules) allows(email string) bool {
+	_, domain, _ := strings.Cut(email, "@")
+	return len(r.AllowedDomains) == 0 || slices.Contains(r.AllowedDomains, domain)
+}
+
 // Auth signs people up and in. It is safe for concurrent use.
 type Auth struct {
 	rules     AuthRules
 	users     accountStore
-	invites   *Settings
+	invites   *Invites
 	passwords *Passwords
 	sessions  *Sessions
+	attempts  *Attempts
+	networks  networkStore
 }
 
-// NewAuth returns a service over users. invites holds the code that accounts
-// after the first need.
-func NewAuth(rules AuthRules, users accountStore, invites *Settings, passwords *Passwords, sessions *Sessions) *Auth {
-	return &Auth{rules: rules, users: users, invites: invites, passwords: passwords, sessions: sessions}
+// AuthDeps is what Auth works with.
+type AuthDeps struct {
+	Rules     AuthRules
+	Users     accountStore
+	Invites   *Invites // whom accounts after the first need
+	Passwords *Passwords
+	Sessions  *Sessions
+	Attempts  *Attempts
+	Networks  networkStore
+}
+
+// NewAuth returns a service over d.
+func NewAuth(d AuthDeps) *Auth {
+	return &Auth{
+		rules: d.Rules, users: d.Users, invites: d.Invites, passwords: d.Passwords, sessions: d.Sessions,
+		attempts: d.Attempts, networks: d.Networks,
+	}
 }
 
 // Methods tells how people can log in.
@@ -47,7 +75,8 @@ func (a *Auth) Methods() models.AuthMethods {
 
 // Login starts a session. A wrong e-mail and a wrong password are the same
 // Unauthenticated error after the same time; only who knows the password
-// learns that an account is disabled.
+// learns that an account is disabled. Who has failed too often is told to wait
+// by a TooMany error, also with the right password.
 func (a *Auth) Login(ctx context.Context, in models.Login) (models.Session, error) {
 	const op = "services.Auth.Login"
 	var p models.Problems
@@ -67,7 +96,7 @@ func (a *Auth) Login(ctx context.Context, in models.Login) (models.Session, erro
 	if err != nil && models.KindOf(err) != models.NotFound {
 		return models.Session{}, err
 	}
-	ok, err := a.passwords.Match(ctx, u.PasswordHash, in.Password)
+	ok, err := a.tryPassword(ctx, normalEmail(in.Email), u, in.Password)
 	if err != nil {
 		return models.Session{}, err
 	}
@@ -80,7 +109,11 @@ func (a *Auth) Login(ctx context.Context, in models.Login) (models.Session, erro
 // StartSession signs in somebody who was authenticated just now, as u. method
 // is SessionByPassword or a provider's slug. A disabled account is Forbidden.
 func (a *Auth) StartSession(ctx context.Context, u models.User, method string) (models.Session, error) {
-	return a.sessions.Start(ctx, u, method)
+	s, err := a.sessions.Start(ctx, u, method)
+	if err == nil {
+		a.remember(ctx, u)
+	}
+	return s, err
 }
 
 // Refresh returns a new token of the same session, as long as the login is

@@ -1,6 +1,7 @@
 package services
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -25,6 +26,7 @@ type house struct {
 	users    *Users
 	sessions *Sessions
 	settings *Settings
+	invites  *Invites
 	store    *repositories.Users
 	db       *mongo.Database
 
@@ -49,9 +51,16 @@ func openHouse(t testing.TB, rules AuthRules, invites models.InviteSettings) *ho
 	db := dbtest.Open(t).Database()
 	h := &house{store: repositories.NewUsers(db), db: db}
 	passwords := NewPasswords(bcrypt.MinCost)
-	h.settings = NewSettings(repositories.NewSettings(db), invites)
+	h.settings = NewSettings(repositories.NewSettings(db), invites, h.now)
 	h.sessions = h.newSessions()
-	h.auth = NewAuth(rules, h.store, h.settings, passwords, h.sessions)
+	h.invites = NewInvites(InviteDeps{
+		Store: repositories.NewInvites(db), People: h.store, Codes: h.settings, Rules: rules,
+		FrontendURL: "https://app.example", Now: h.now,
+	})
+	h.auth = NewAuth(AuthDeps{
+		Rules: rules, Users: h.store, Invites: h.invites, Passwords: passwords, Sessions: h.sessions,
+		Attempts: NewAttempts(h.now), Networks: h.store,
+	})
 	h.users = NewUsers(h.store, passwords, h.sessions)
 	return h
 }
@@ -74,7 +83,13 @@ func registration(i int) models.Registration {
 	}
 }
 
-// together registers n people at the same moment and returns how it went.
+// from is the context of a request from address.
+func from(t *testing.T, address string) context.Context {
+	return models.WithClient(t.Context(), models.Client{Address: address})
+}
+
+// together registers n people at the same moment, each from an address of
+// their own, and returns how it went.
 func (h *house) together(t *testing.T, n int, reg func(int) models.Registration) (sessions []models.Session, kinds map[models.Kind]int) {
 	t.Helper()
 	var (
@@ -86,7 +101,7 @@ func (h *house) together(t *testing.T, n int, reg func(int) models.Registration)
 	for i := range n {
 		done.Go(func() {
 			start.Wait()
-			s, err := h.auth.Register(t.Context(), reg(i))
+			s, err := h.auth.Register(from(t, fmt.Sprintf("192.0.2.%d", i)), reg(i))
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {

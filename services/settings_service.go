@@ -3,9 +3,9 @@ package services
 import (
 	"context"
 	"crypto/rand"
-	"crypto/subtle"
 	"fmt"
 	"math/big"
+	"time"
 
 	"github.com/kubeorch/core/models"
 )
@@ -16,6 +16,7 @@ type inviteStore interface {
 	SetRegenerate(ctx context.Context, on bool) error
 	SetInviteCode(ctx context.Context, code string) error
 	SwapInviteCode(ctx context.Context, from, to string) (swapped bool, err error)
+	CountWrongCode(ctx context.Context, at time.Time, cost time.Duration) error
 }
 
 // Settings keeps what administrators set at run time. It is safe for
@@ -23,12 +24,13 @@ type inviteStore interface {
 type Settings struct {
 	store   inviteStore
 	initial models.InviteSettings
+	now     func() time.Time
 }
 
 // NewSettings returns settings that begin with initial; an empty code there
 // stands for a random one.
-func NewSettings(store inviteStore, initial models.InviteSettings) *Settings {
-	return &Settings{store, initial}
+func NewSettings(store inviteStore, initial models.InviteSettings, now func() time.Time) *Settings {
+	return &Settings{store, initial, now}
 }
 
 // Invites returns the settings and makes them on first use.
@@ -76,19 +78,7 @@ func (s *Settings) NewInviteCode(ctx context.Context) (models.InviteSettings, er
 	return s.Invites(ctx)
 }
 
-// check returns a Forbidden error unless code is the present one.
-func (s *Settings) check(ctx context.Context, code string) error {
-	now, err := s.Invites(ctx)
-	if err != nil {
-		return err
-	}
-	if subtle.ConstantTimeCompare([]byte(code), []byte(now.InviteCode)) != 1 {
-		return wrongCode()
-	}
-	return nil
-}
-
-// use takes code for one sign-up. Where codes count once, it is replaced, so
+// use takes code, which check has accepted, for one sign-up. Where codes count once, it is replaced, so
 // of several sign-ups with it at the same moment one succeeds; giveBack
 // restores it as long as nobody has replaced it again.
 func (s *Settings) use(ctx context.Context, code string) (giveBack func(context.Context), err error) {
@@ -97,7 +87,10 @@ func (s *Settings) use(ctx context.Context, code string) (giveBack func(context.
 		return nil, err
 	}
 	if !now.RegenerateAfterSignup {
-		return func(context.Context) {}, s.check(ctx, code)
+		if !sameCode(code, now.InviteCode) {
+			return nil, wrongCode()
+		}
+		return func(context.Context) {}, nil
 	}
 	next, err := newInviteCode()
 	if err != nil {
