@@ -15,12 +15,13 @@ import (
 
 func TestClusterLogs(t *testing.T) {
 	t.Parallel()
+	at := now()
 	logs := repositories.NewClusterLogs(dbtest.Open(t).Database())
 	for n := range 5 {
 		for _, cluster := range []string{"a", "b"} {
 			require.NoError(t, logs.Add(t.Context(), models.ClusterLogEntry{
 				ID: fmt.Sprint(cluster, n), ClusterID: cluster, Action: models.ClusterLogTested, Level: models.LogInfo, Success: true,
-				Details: map[string]string{"n": fmt.Sprint(n)}, Timestamp: now().Add(time.Duration(n/2) * time.Second),
+				Details: map[string]string{"n": fmt.Sprint(n)}, Timestamp: at.Add(time.Duration(n/2) * time.Second),
 			}))
 		}
 	}
@@ -33,7 +34,7 @@ func TestClusterLogs(t *testing.T) {
 	require.Equal(t, []string{"a4", "a3", "a2", "a1"}, ids, "the newest first, in one order even within a moment")
 	require.Equal(t, models.ClusterLogEntry{
 		ID: "a4", ClusterID: "a", Action: models.ClusterLogTested, Level: models.LogInfo, Success: true,
-		Details: map[string]string{"n": "4"}, Timestamp: now().Add(2 * time.Second),
+		Details: map[string]string{"n": "4"}, Timestamp: at.Add(2 * time.Second),
 	}, list[0])
 
 	require.NoError(t, logs.DeleteByCluster(t.Context(), "a"))
