@@ -8,14 +8,37 @@ import (
 	"github.com/kubeorch/core/pkg/kubernetes"
 )
 
+// clusterNews is told what becomes of clusters. It must not block for long.
+type clusterNews interface {
+	// Changed is called after a check found a cluster in another state than
+	// before, once for all servers that share a database.
+	Changed(ctx context.Context, c models.Cluster)
+	// Removed is called after a cluster was removed.
+	Removed(ctx context.Context, c models.Cluster)
+}
+
+// nobody is told nothing.
+type nobody struct{}
+
+// Changed does nothing.
+func (nobody) Changed(context.Context, models.Cluster) {}
+
+// Removed does nothing.
+func (nobody) Removed(context.Context, models.Cluster) {}
+
+// Tell has news of all clusters told to n. It is called before the service is
+// used.
+func (s *KubernetesClusterService) Tell(n clusterNews) { s.news = n }
+
 // Test asks a cluster whether it answers and accepts the credentials, for up
 // to 10 s, and stores the outcome. A failed test is no error.
 func (s *KubernetesClusterService) Test(ctx context.Context, owner, name string) (models.ClusterTest, error) {
-	c, err := s.store.ByName(ctx, owner, name)
+	g, err := s.users.Access.Require(ctx, owner, name, models.ClusterProbe)
 	if err != nil {
 		return models.ClusterTest{}, err
 	}
-	if c, err = s.check(ctx, c, false); err != nil {
+	c, err := s.CheckSingleCluster(ctx, g.Cluster, false)
+	if err != nil {
 		return models.ClusterTest{}, err
 	}
 	return models.ClusterTest{Cluster: c.Name, Status: c.Status, Message: c.LastError}, nil
@@ -24,11 +47,12 @@ func (s *KubernetesClusterService) Test(ctx context.Context, owner, name string)
 // Refresh reads a cluster's metadata again and stores it. A cluster that does
 // not answer is Unavailable.
 func (s *KubernetesClusterService) Refresh(ctx context.Context, owner, name string) (models.ClusterMetadata, error) {
-	c, err := s.store.ByName(ctx, owner, name)
+	g, err := s.users.Access.Require(ctx, owner, name, models.ClusterProbe)
 	if err != nil {
 		return models.ClusterMetadata{}, err
 	}
-	if c, err = s.check(ctx, c, true); err != nil {
+	c, err := s.CheckSingleCluster(ctx, g.Cluster, true)
+	if err != nil {
 		return models.ClusterMetadata{}, err
 	}
 	if c.Status != models.ClusterConnected {
@@ -36,46 +60,102 @@ func (s *KubernetesClusterService) Refresh(ctx context.Context, owner, name stri
 			Op: "services.KubernetesClusterService.Refresh", Kind: models.Unavailable, Msg: c.LastError,
 		}
 	}
-	return c.Metadata, nil
+	return viewOf(models.ClusterGrant{
+		Cluster: c, Role: g.Role, Namespaces: g.Namespaces,
+	}, models.Person{}).Metadata, nil
 }
 
-// CheckHealth tests c for background work and stores the outcome, reading its
-// metadata again when that is old. A failed test is no error. When ctx ends
-// first, nothing has been found out and nothing is stored.
-func (s *KubernetesClusterService) CheckHealth(ctx context.Context, c models.Cluster) error {
-	_, err := s.examine(ctx, c, s.now().Sub(c.Metadata.LastUpdated) > clusterFactsAge)
-	return err
+// CheckSingleCluster tests c for a person, reads its metadata if describe is
+// set, stores the outcome and returns c with it. A failed test is no error;
+// Status and LastError tell. Checks of one cluster at the same time share one,
+// those in the background among them. The check goes on when ctx ends, for up
+// to 10 s: the status is not to be left open. It also ends the pauses that a
+// dead cluster is given in the background.
+func (s *KubernetesClusterService) CheckSingleCluster(ctx context.Context, c models.Cluster, describe bool) (models.Cluster, error) {
+	ctx = context.WithoutCancel(ctx)
+	f := s.flights.do(ctx, c, describe, func() found { return s.examine(ctx, c, examination{describe: describe}) })
+	return f.cluster, f.err
 }
 
-// check is examine for a person, who may go away without ending it.
-func (s *KubernetesClusterService) check(ctx context.Context, c models.Cluster, describe bool) (models.Cluster, error) {
-	return s.examine(context.WithoutCancel(ctx), c, describe)
+// CheckHealth tests a cluster in the background. What it finds is stored if it
+// differs from what is stored already; else the caller stores that there was a
+// check. A failed test is no error. When ctx ends first, nothing has been found
+// out and nothing is stored.
+func (s *KubernetesClusterService) CheckHealth(ctx context.Context, id string, p models.ProbeWish) (models.ClusterCheck, error) {
+	c, err := s.store.ByID(ctx, id)
+	if models.KindOf(err) == models.NotFound {
+		return models.ClusterCheck{Skipped: true}, nil
+	}
+	if err != nil {
+		return models.ClusterCheck{}, err
+	}
+	old := s.now().Sub(c.Metadata.LastUpdated) > clusterFactsAge
+	describing := old && p.Quick == 0 && c.Status == models.ClusterConnected
+	if c.LastCheck != nil && s.now().Sub(*c.LastCheck) < p.Fresh && !describing {
+		return models.ClusterCheck{Cluster: c, Skipped: true}, nil
+	}
+	ex := examination{background: true, quick: p.Quick, describe: old && p.Quick == 0}
+	f := s.flights.do(ctx, c, ex.describe, func() found { return s.examine(ctx, c, ex) })
+	if f.err == errSlowCluster { //nolint:errorlint // it is never wrapped
+		return models.ClusterCheck{Cluster: c, More: true, Stored: true}, nil
+	}
+	more := old && !f.described && f.cluster.Status == models.ClusterConnected
+	return models.ClusterCheck{Cluster: f.cluster, More: more, Stored: f.stored || f.err != nil}, f.err
 }
+
+// examination says how a cluster is examined.
+type examination struct {
+	describe   bool
+	background bool
+	quick      time.Duration // how long to wait, without taking silence for an outcome
+}
+
+// errSlowCluster ends a quick check without an outcome.
+var errSlowCluster = &kubernetes.Error{Reason: kubernetes.Timeout, Message: "the cluster did not answer at once"} //nolint:gochecknoglobals // never written
 
 // examine tests c, reads its metadata when asked to, stores the outcome and
 // returns c with it.
-func (s *KubernetesClusterService) examine(ctx context.Context, c models.Cluster, describe bool) (models.Cluster, error) {
-	h := models.ClusterHealth{CredentialVersion: c.CredentialVersion}
-	probing, cancel := context.WithTimeout(ctx, clusterTestTime)
+func (s *KubernetesClusterService) examine(ctx context.Context, c models.Cluster, ex examination) found {
+	wait := s.testTime
+	if ex.quick > 0 {
+		wait = ex.quick
+	}
+	probing, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	var err error
-	h.Metadata, err = s.probe(probing, c, describe)
-	if ctx.Err() != nil {
-		return c, ctx.Err()
+	metadata, err := s.probe(probing, c, ex.describe)
+	switch {
+	case ctx.Err() != nil:
+		return found{cluster: c, err: ctx.Err()}
+	case err != nil && ex.quick > 0 && probing.Err() != nil:
+		return found{cluster: c, err: errSlowCluster}
 	}
-	h.At = s.now().UTC()
-	h.Status, h.Error = healthOf(err)
-	if h.Error != c.LastError {
-		s.log.InfoContext(ctx, "cluster changed its state", "cluster", c.ID, "status", h.Status, "reason", h.Error)
+	h := models.ClusterHealth{CredentialVersion: c.CredentialVersion, At: s.now().UTC(), Metadata: metadata}
+	if h.Status, h.Error = healthOf(err); err != nil && ex.background {
+		h.Failures = c.Failures + 1
 	}
-	c.Status, c.LastError, c.LastCheck = h.Status, h.Error, &h.At
-	if h.Metadata != nil {
-		c.Metadata = *h.Metadata
+	asStored := ex.background && err == nil && metadata == nil && c.Status == h.Status && c.LastError == "" && c.LastCheck != nil
+	c.Status, c.LastError, c.LastCheck, c.Failures = h.Status, h.Error, &h.At, h.Failures
+	if metadata != nil {
+		c.Metadata = *metadata
 	}
-	// What was found is stored, also when the server begins to stop.
+	out := found{cluster: c, described: ex.describe, stored: !asStored}
+	if !asStored {
+		out.err = s.record(ctx, c, h)
+	}
+	return out
+}
+
+// record stores what was found, also when the server begins to stop, and
+// passes on that it is news.
+func (s *KubernetesClusterService) record(ctx context.Context, c models.Cluster, h models.ClusterHealth) error {
 	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), clusterTestTime)
 	defer done()
-	return c, s.store.SetHealth(ctx, c.ID, h)
+	changed, err := s.store.SetHealth(ctx, c.ID, h)
+	if changed {
+		s.log.InfoContext(ctx, "cluster changed its state", "cluster", c.ID, "status", h.Status, "reason", h.Error)
+		s.news.Changed(ctx, c)
+	}
+	return err
 }
 
 // probe returns metadata only when it could be read completely; that it could
