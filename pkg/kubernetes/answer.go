@@ -44,8 +44,9 @@ type body struct {
 // Read fails with TooLarge beyond the limit.
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		err = causeOf(b.ctx, err)
+	if err != nil && b.ctx.Err() != nil {
+		// An end that comes after giving up is not the end of the answer.
+		err = causeOf(b.ctx, b.ctx.Err())
 	}
 	if b.endless {
 		return n, err

@@ -78,8 +78,24 @@ func (b *breaker) RoundTrip(r *http.Request) (*http.Response, error) {
 	begin := b.now()
 	resp, err := b.next.RoundTrip(r)
 	b.leave(probe, err, b.now().Sub(begin))
+	if err != nil && r.Context().Value(eagernessKey{}) == certain {
+		err = final(err)
+	}
 	return resp, err
 }
+
+// final hides what kind of error the cause of err is: after a reset, client-go
+// would try again once a second, ten times.
+func final(err error) *Error {
+	e := *Translate(err)
+	e.Err = opaque{err}
+	return &e
+}
+
+type opaque struct{ cause error }
+
+// Error is for operators.
+func (o opaque) Error() string { return o.cause.Error() }
 
 // state returns what is known.
 func (b *breaker) state() Reach {
@@ -125,7 +141,7 @@ func (b *breaker) due(how eagerness) bool {
 }
 
 func (b *breaker) refusal() *Error {
-	return &Error{Reason: b.cause.Reason, Err: b.cause, Message: fmt.Sprintf("the cluster has been out of reach since %s: %s",
+	return &Error{Reason: b.cause.Reason, Err: opaque{b.cause}, Message: fmt.Sprintf("the cluster has been out of reach since %s: %s",
 		b.reach.Since.UTC().Format("15:04:05 UTC"), b.cause.Message)}
 }
 

@@ -63,15 +63,24 @@ func TestHostileServers(t *testing.T) {
 			w.Header().Set("Content-Type", "text/html")
 			w.WriteHeader(http.StatusBadGateway)
 		}, Busy, "not available"},
-		"redirect":          {http.RedirectHandler("https://elsewhere.invalid/", http.StatusFound).ServeHTTP, NotKubernetes, "redirects"},
-		"empty answer":      {func(http.ResponseWriter, *http.Request) {}, NotKubernetes, "Kubernetes"},
-		"plain 404":         {http.NotFound, NotKubernetes, "Kubernetes"},
-		"1 GB":              {endless, TooLarge, "larger"},
-		"unauthorized":      {status(401, "Unauthorized", "no "+hostileToken), Unauthorized, "credentials"},
-		"echoes the token":  {status(418, "Unknown", "you sent "+hostileToken), NotKubernetes, ""},
-		"internal error":    {status(500, "InternalError", "etcd "+hostileToken), NotKubernetes, ""},
-		"starting":          {status(503, "ServiceUnavailable", "wait, "+hostileToken), Busy, "busy"},
-		"silent after open": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, Timeout, "in time"},
+		"redirect":     {http.RedirectHandler("https://elsewhere.invalid/", http.StatusFound).ServeHTTP, NotKubernetes, "redirects"},
+		"empty answer": {func(http.ResponseWriter, *http.Request) {}, NotKubernetes, "Kubernetes"},
+		"plain 404":    {http.NotFound, NotKubernetes, "Kubernetes"},
+		"1 GB":         {endless, TooLarge, "larger"},
+		"unauthorized": {status(401, "Unauthorized", "no "+hostileToken), Unauthorized, "credentials"},
+		"forbids everything, and is no API server": {func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "blocked "+hostileToken, http.StatusForbidden)
+		}, NotKubernetes, "Kubernetes"},
+		"forbids nobody everything": {status(403, "Forbidden", "User system:anonymous cannot list"), Unauthorized, "credentials"},
+		"echoes the token":          {status(418, "Unknown", "you sent "+hostileToken), NotKubernetes, ""},
+		"internal error":            {status(500, "InternalError", "etcd "+hostileToken), NotKubernetes, ""},
+		"starting":                  {status(503, "ServiceUnavailable", "wait, "+hostileToken), Busy, "busy"},
+		"silent after open":         {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, Timeout, "in time"},
+		"silent after headers": {func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+		}, Timeout, "in time"},
 		"other JSON": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = io.WriteString(w, `{"hello":"world"}`)

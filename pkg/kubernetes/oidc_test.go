@@ -93,7 +93,7 @@ func (b *bearerOnly) by(i *kubetest.Issuer, v *vault) Config {
 	}
 }
 
-func opened(t *testing.T, cfg Config) *Connection {
+func connected(t *testing.T, cfg Config) *Connection {
 	t.Helper()
 	connector := NewConnector(Options{})
 	t.Cleanup(connector.Close)
@@ -108,7 +108,7 @@ func TestManyRequestsRefreshOnce(t *testing.T) {
 	issuer, api := kubetest.NewIssuer(t), newBearerOnly(t)
 	v := &vault{token: issuer.Login()}
 	first := v.token
-	conn := opened(t, api.by(issuer, v))
+	conn := connected(t, api.by(issuer, v))
 	var all sync.WaitGroup
 	for range 50 {
 		all.Go(func() {
@@ -135,7 +135,7 @@ func TestManyRequestsRefreshOnce(t *testing.T) {
 func TestTokenIsRefreshedBeforeItsEnd(t *testing.T) {
 	t.Parallel()
 	issuer, api := kubetest.NewIssuer(t), newBearerOnly(t)
-	conn := opened(t, api.by(issuer, &vault{token: issuer.Login()}))
+	conn := connected(t, api.by(issuer, &vault{token: issuer.Login()}))
 	now := time.Now()
 	conn.tokens.now = func() time.Time { return now }
 	for _, step := range []struct {
@@ -153,7 +153,7 @@ func TestTokenIsRefreshedBeforeItsEnd(t *testing.T) {
 func TestRefusedTokenIsReplacedOnce(t *testing.T) {
 	t.Parallel()
 	issuer, api := kubetest.NewIssuer(t), newBearerOnly(t)
-	conn := opened(t, api.by(issuer, &vault{token: issuer.Login()}))
+	conn := connected(t, api.by(issuer, &vault{token: issuer.Login()}))
 	now := time.Now()
 	conn.tokens.now = func() time.Time { return now }
 	require.NoError(t, conn.Test(t.Context()))
@@ -179,7 +179,7 @@ func TestLostRaceTakesTheStoredToken(t *testing.T) {
 	v := &vault{token: issuer.Login()}
 	var all sync.WaitGroup
 	for range 2 {
-		conn := opened(t, api.by(issuer, v))
+		conn := connected(t, api.by(issuer, v))
 		all.Go(func() {
 			if err := conn.Test(t.Context()); err != nil {
 				t.Error(err)
@@ -192,8 +192,8 @@ func TestLostRaceTakesTheStoredToken(t *testing.T) {
 	require.Equal(t, issuer.Newest(), v.token)
 
 	stale := api.by(issuer, &vault{token: v.token})
-	require.NoError(t, opened(t, api.by(issuer, v)).Test(t.Context()))
-	conn := opened(t, stale)
+	require.NoError(t, connected(t, api.by(issuer, v)).Test(t.Context()))
+	conn := connected(t, stale)
 	err := conn.Test(t.Context())
 	require.Equal(t, Unauthorized, ReasonOf(err))
 	require.ErrorContains(t, err, "the OIDC issuer "+issuer.URL+" does not accept the refresh token any more")
@@ -204,7 +204,7 @@ func TestTokenThatCannotBeStoredIsStoredLater(t *testing.T) {
 	issuer, api := kubetest.NewIssuer(t), newBearerOnly(t)
 	v := &vault{token: issuer.Login()}
 	old := v.token
-	conn := opened(t, api.by(issuer, v))
+	conn := connected(t, api.by(issuer, v))
 	now := time.Now()
 	conn.tokens.now = func() time.Time { return now }
 	v.setBroken(true)
@@ -241,7 +241,7 @@ func TestBrokenIssuers(t *testing.T) {
 			issuer, api := kubetest.NewIssuer(t), newBearerOnly(t)
 			issuer.Break(tc.serve)
 			cfg := api.by(issuer, &vault{token: issuer.Login()})
-			conn := opened(t, cfg)
+			conn := connected(t, cfg)
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 			defer cancel()
 			err := conn.Test(ctx)
@@ -259,17 +259,17 @@ func TestIssuerThatIsNotTrusted(t *testing.T) {
 	issuer, api := kubetest.NewIssuer(t), newBearerOnly(t)
 	cfg := api.by(issuer, &vault{token: issuer.Login()})
 	cfg.CAData = ""
-	err := opened(t, cfg).Test(t.Context())
+	err := connected(t, cfg).Test(t.Context())
 	require.Equal(t, TLS, ReasonOf(err), "insecure is about the cluster's certificate alone")
 	require.ErrorContains(t, err, "put the CA")
 
 	cfg = api.by(issuer, &vault{token: issuer.Login()})
 	cfg.OIDCClientSecret = "wrong-secret"
-	err = opened(t, cfg).Test(t.Context())
+	err = connected(t, cfg).Test(t.Context())
 	require.ErrorContains(t, err, "does not accept the client id and secret")
 
 	cfg.OIDCIssuerURL = "https://169.254.169.254"
-	err = opened(t, cfg).Test(t.Context())
+	err = connected(t, cfg).Test(t.Context())
 	require.Equal(t, NotAllowed, ReasonOf(err))
 }
 
@@ -278,7 +278,7 @@ func TestIssuerThatIsNotTrusted(t *testing.T) {
 func TestRefusalIsRemembered(t *testing.T) {
 	t.Parallel()
 	issuer, api := kubetest.NewIssuer(t), newBearerOnly(t)
-	conn := opened(t, api.by(issuer, &vault{token: "not-a-token"}))
+	conn := connected(t, api.by(issuer, &vault{token: "not-a-token"}))
 	for range 5 {
 		_, err := conn.RESTMapper(t.Context())
 		require.Equal(t, Unauthorized, ReasonOf(err))

@@ -2,8 +2,12 @@ package kubernetes
 
 import (
 	"context"
+	"errors"
+	"strings"
+	"time"
 
 	authv1 "k8s.io/api/authentication/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -14,6 +18,15 @@ import (
 // reach, and its success ends that.
 func (c *Connection) Test(ctx context.Context) error {
 	ctx = certainly(ctx)
+	begin := time.Now()
+	err := c.test(ctx)
+	if ReasonOf(err) == Unreachable && time.Since(begin) < time.Second {
+		return c.test(ctx) // perhaps it was an old connection
+	}
+	return err
+}
+
+func (c *Connection) test(ctx context.Context) error {
 	v, err := c.discovery.ServerVersionWithContext(ctx)
 	switch {
 	case err != nil && ReasonOf(err) != Forbidden: // some forbid even that
@@ -30,11 +43,31 @@ func (c *Connection) Test(ctx context.Context) error {
 		return c.Err(err)
 	}
 	_, err = c.metadata.Resource(namespaces()).List(ctx, metav1.ListOptions{Limit: 1})
-	if err != nil && ReasonOf(err) != Forbidden {
-		return c.Err(err)
+	if ReasonOf(err) == Forbidden {
+		err = forbidsSomebody(err)
+	}
+	return c.Err(err)
+}
+
+// forbidsSomebody returns nil when a refusal comes from an API server, and
+// tells that it knows who asks.
+func forbidsSomebody(err error) error {
+	status := apierrors.APIStatus(nil)
+	if !errors.As(err, &status) {
+		return err
+	}
+	if _, foreign := apierrors.StatusCause(err, metav1.CauseTypeUnexpectedServerResponse); foreign {
+		return notAPI(&Error{Reason: Other, Err: err})
+	}
+	if strings.Contains(status.Status().Message, nobody) {
+		return anonymous(nobody)
 	}
 	return nil
 }
+
+// nobody is who a cluster takes a request for that brings no credentials, or
+// has lost them on its way, as certificates do at some proxies.
+const nobody = "system:anonymous"
 
 // notAPI words the answers of servers that speak HTTP but not Kubernetes.
 func notAPI(e *Error) *Error {
@@ -47,7 +80,7 @@ func notAPI(e *Error) *Error {
 }
 
 func anonymous(user string) error {
-	if user == "system:anonymous" || user == "" {
+	if user == nobody || user == "" {
 		return &Error{Reason: Unauthorized, Message: "the cluster does not accept the credentials"}
 	}
 	return nil

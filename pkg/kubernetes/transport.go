@@ -14,7 +14,10 @@ import (
 // errHeaders is the cause of giving up on a watch that never begins.
 var errHeaders = fmt.Errorf("no answer to a watch: %w", context.DeadlineExceeded)
 
-const maxHeaders = 256 << 10
+const (
+	maxHeaders = 256 << 10
+	testAnswer = 1 << 20 // of a server that nobody has spoken to yet
+)
 
 // limits bound what a server can cost.
 type limits struct {
@@ -87,7 +90,7 @@ func (g *guarded) RoundTrip(r *http.Request) (*http.Response, error) {
 	if stream {
 		timer.stop()
 	}
-	resp.Body = &body{ReadCloser: resp.Body, ctx: ctx, left: g.limits.answer, endless: stream, end: func() {
+	resp.Body = &body{ReadCloser: resp.Body, ctx: ctx, left: g.most(ctx), endless: stream, end: func() {
 		timer.stop()
 		cancel(nil)
 	}}
@@ -96,6 +99,14 @@ func (g *guarded) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	return resp, nil
+}
+
+// most is how much of an answer is read.
+func (g *guarded) most(ctx context.Context) int64 {
+	if ctx.Value(eagernessKey{}) == certain {
+		return min(testAnswer, g.limits.answer)
+	}
+	return g.limits.answer
 }
 
 // deadline starts the timer of one request. Logs and upgrades have none: a
