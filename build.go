@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
@@ -36,8 +37,9 @@ func (s *server) build(context.Context) error {
 		watchers  = services.NewResourceWatcherManager(services.WatcherDeps{
 			Workflows: documents, Events: events, Connect: services.WatchThrough(clusters.Connection), Log: s.log,
 		})
+		trail    = services.NewAudit(repositories.NewAudit(db), repositories.NewUsers(db), s.log, time.Now)
 		executor = services.NewWorkflowExecutor(services.ExecutorDeps{
-			Workflows: documents, Runs: runs, Versions: versions, Kinds: s.kinds,
+			Workflows: documents, Runs: runs, Versions: versions, Kinds: s.kinds, Audit: trail,
 			Clusters: clusters, Events: events, Watch: watchers.Watch, Log: s.log,
 		}, services.DefaultExecutorOptions())
 		workflows = services.NewWorkflows(documents, executor)
@@ -58,10 +60,11 @@ func (s *server) build(context.Context) error {
 		Workflow: handlers.NewWorkflow(workflows),
 		Version:  handlers.NewWorkflowVersion(services.NewWorkflowVersions(documents, versions)),
 		Run:      handlers.NewRun(executor),
+		Audit:    handlers.NewAudit(trail),
 		Status:   handlers.NewStatusStream(workflows, handlers.Subscribing(events.Subscribe), watchers, s.log),
 	}
 	s.engine, err = routes.SetupRouter(routes.Deps{
-		Log: s.log, Accounts: s.buildPeople(&h), Metrics: s.metrics, Handlers: h,
+		Log: s.log, Accounts: s.buildPeople(&h), Audit: trail, Metrics: s.metrics, Handlers: h,
 		CORSOrigins: s.cfg.CORSOrigins, TrustedProxies: s.cfg.TrustedProxies, MaxBody: s.cfg.MaxBody,
 		Limits: s.limits(),
 	})

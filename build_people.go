@@ -17,6 +17,7 @@ func (s *server) buildPeople(h *routes.Handlers) *services.Sessions {
 		cfg       = s.cfg
 		db        = s.db.Database()
 		users     = repositories.NewUsers(db)
+		apiTokens = repositories.NewAPITokens(db)
 		passwords = services.NewPasswords(services.PasswordCost)
 		tokens    = services.NewTokens(cfg.JWTSecret, cfg.TokenTTL, cfg.TokenRefreshMaxAge, time.Now)
 		settings  = services.NewSettings(repositories.NewSettings(db), models.InviteSettings{
@@ -29,8 +30,9 @@ func (s *server) buildPeople(h *routes.Handlers) *services.Sessions {
 			Store: repositories.NewInvites(db), People: users, Codes: settings, Rules: rules,
 			FrontendURL: cfg.FrontendURL, Now: time.Now,
 		})
-		sessions = services.NewSessions(repositories.NewSessions(db), users, repositories.NewCodes(db), tokens, s.log)
-		auth     = services.NewAuth(services.AuthDeps{
+		sessions = services.NewSessions(repositories.NewSessions(db), users, repositories.NewCodes(db), tokens,
+			services.NewAPITokenCheck(apiTokens, s.log, time.Now), s.log)
+		auth = services.NewAuth(services.AuthDeps{
 			Rules: rules, Users: users, Invites: invites, Passwords: passwords, Sessions: sessions,
 			Attempts: services.NewAttempts(time.Now), Networks: users,
 		})
@@ -40,6 +42,7 @@ func (s *server) buildPeople(h *routes.Handlers) *services.Sessions {
 	h.Profile = handlers.NewProfile(services.NewUsers(users, passwords, sessions))
 	h.Session = handlers.NewSession(sessions)
 	h.Settings = handlers.NewSettings(settings)
+	h.APIToken = handlers.NewAPIToken(services.NewAPITokens(apiTokens, sessions, time.Now))
 	h.Invite = handlers.NewInvite(invites)
 	return sessions
 }

@@ -54,7 +54,8 @@ type ticketAccounts interface {
 }
 
 // SocketMiddleware is AuthMiddleware for WebSockets: scripts in browsers can
-// set no header there, so the query may hold a ticket or a token instead.
+// set no header there, so the query may hold a ticket or a session's token
+// instead. Scripts elsewhere, which have API tokens, can set it.
 func SocketMiddleware(svc ticketAccounts, fail Fail) gin.HandlerFunc {
 	return admit(fail, func(c *gin.Context) (models.Identity, error) {
 		ctx := c.Request.Context()
@@ -64,7 +65,7 @@ func SocketMiddleware(svc ticketAccounts, fail Fail) gin.HandlerFunc {
 		if ticket := c.Query("ticket"); ticket != "" && len(ticket) <= maxToken {
 			return svc.AuthenticateTicket(ctx, ticket)
 		}
-		if token := c.Query("token"); token != "" && len(token) <= maxToken {
+		if token := c.Query("token"); token != "" && len(token) <= maxToken && !strings.HasPrefix(token, models.APITokenPrefix) {
 			return svc.Authenticate(ctx, token)
 		}
 		return models.Identity{}, errNoToken()

@@ -28,10 +28,16 @@ type accounts interface {
 	Hold(ctx context.Context, id models.Identity) (*models.Hold, error)
 }
 
+// auditTrail keeps what people did.
+type auditTrail interface {
+	Record(ctx context.Context, e models.AuditEntry)
+}
+
 // Deps is what the router needs besides the handlers.
 type Deps struct {
 	Log            *slog.Logger
 	Accounts       accounts
+	Audit          auditTrail // nil: nothing is recorded
 	Metrics        prometheus.Registerer
 	Handlers       Handlers
 	CORSOrigins    []string // origins of browsers that may call
@@ -89,9 +95,17 @@ func mount(e *gin.Engine, r Route, d Deps, fail middleware.Fail) error {
 		return err
 	}
 	if r.Access != Public {
-		chain = append(chain, identification(r, d.Accounts, fail), middleware.RequireScope(r.Scope, fail))
+		chain = append(chain, identification(r, d.Accounts, fail))
 	}
 	chain = append(chain, perAccount...)
+	if r.Audit != "" && d.Audit != nil {
+		// Behind what refuses floods and strangers, who could fill the trail, and
+		// before what refuses people for what they may not do.
+		chain = append(chain, middleware.AuditMiddleware(r.Audit, d.Audit))
+	}
+	if r.Access != Public {
+		chain = append(chain, middleware.RequireScope(r.Scope, fail))
+	}
 	if r.Access == Admin {
 		chain = append(chain, middleware.AdminMiddleware(fail))
 	}

@@ -45,6 +45,8 @@ type Handlers struct {
 	Profile  *handlers.Profile
 	Session  *handlers.Session
 	Settings *handlers.Settings
+	APIToken *handlers.APIToken
+	Audit    *handlers.Audit
 	Template *handlers.Template
 	Cluster  *handlers.Cluster
 	Workflow *handlers.Workflow
@@ -66,7 +68,7 @@ const (
 
 // Table lists the whole API. Reading it is reading the authorisation policy.
 func Table(h Handlers) []Route {
-	return slices.Concat(system(h), people(h), clusters(h), workflows(h))
+	return slices.Concat(system(h), people(h), records(h), clusters(h), workflows(h))
 }
 
 // Print returns the table as text, one row a line, for people and for the

@@ -3,6 +3,7 @@ package services
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -64,8 +65,10 @@ func (s *APITokenCheck) Identify(ctx context.Context, token string) (id models.I
 	return models.Identity{UserID: t.UserID, Scope: t.Scope, TokenID: t.ID}, t.ExpiresAt, nil
 }
 
-// Good returns which of the tokens, given by their ids, are good now.
+// Good returns which of the tokens, given by their ids, are good now. Empty ids
+// are passed over.
 func (s *APITokenCheck) Good(ctx context.Context, ids []string) (map[string]bool, error) {
+	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return id == "" })
 	if len(ids) == 0 {
 		return map[string]bool{}, nil
 	}

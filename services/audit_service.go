@@ -95,6 +95,15 @@ func (a *Audit) complete(ctx context.Context, e models.AuditEntry) models.AuditE
 	return e
 }
 
+// noteClaimed says on a public route as whom somebody tries to come in, if it
+// has the form of an address: people type passwords into that field.
+func noteClaimed(ctx context.Context, email string) {
+	_, domain, _ := strings.Cut(email, "@")
+	if validEmail(email) && strings.Contains(domain, ".") {
+		models.NoteActorForAudit(ctx, "", email)
+	}
+}
+
 // folds reports whether e is of an action that clients repeat by themselves:
 // the canvas saves every few seconds. What was refused is never folded.
 func folds(e models.AuditEntry) bool {

@@ -26,6 +26,7 @@ func (a *Auth) Register(ctx context.Context, in models.Registration) (models.Ses
 	if err := checkRegistration(in).Err(op); err != nil {
 		return models.Session{}, err
 	}
+	noteClaimed(ctx, in.Email)
 	if !a.rules.Enabled || !a.rules.SignupEnabled {
 		return models.Session{}, forbidden(op, "signing up is disabled")
 	}

@@ -89,6 +89,7 @@ func (a *Auth) Login(ctx context.Context, in models.Login) (models.Session, erro
 	if err := p.Err(op); err != nil {
 		return models.Session{}, err
 	}
+	noteClaimed(ctx, normalEmail(in.Email))
 	if !a.rules.Enabled {
 		return models.Session{}, forbidden(op, "logging in with a password is disabled")
 	}

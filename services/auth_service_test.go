@@ -69,7 +69,8 @@ func openHouse(t testing.TB, rules AuthRules, invites models.InviteSettings) *ho
 func (h *house) newSessions() *Sessions {
 	tokens := NewTokens(testSecret, 48*time.Hour, 7*24*time.Hour, h.now)
 	log := slog.New(slog.DiscardHandler)
-	return NewSessions(repositories.NewSessions(h.db), h.store, repositories.NewCodes(h.db), tokens, log)
+	return NewSessions(repositories.NewSessions(h.db), h.store, repositories.NewCodes(h.db), tokens,
+		NewAPITokenCheck(repositories.NewAPITokens(h.db), log, tokens.now), log)
 }
 
 func openAccounts(t testing.TB) *house {

@@ -62,15 +62,19 @@ func (s *Sessions) recheck(ctx context.Context) error {
 
 // over returns which of the credentials are good no more.
 func (s *Sessions) over(ctx context.Context, ids []models.Identity) (map[credential]bool, error) {
-	var userIDs, sessionIDs []string
+	var userIDs, sessionIDs, tokenIDs []string
 	for _, id := range ids {
-		userIDs, sessionIDs = append(userIDs, id.UserID), append(sessionIDs, id.SessionID)
+		userIDs, sessionIDs, tokenIDs = append(userIDs, id.UserID), append(sessionIDs, id.SessionID), append(tokenIDs, id.TokenID)
 	}
 	stored, err := s.store.ByIDs(ctx, sessionIDs)
 	if err != nil {
 		return nil, err
 	}
 	accounts, err := s.users.ByIDs(ctx, userIDs)
+	if err != nil {
+		return nil, err
+	}
+	goodTokens, err := s.apiTokens.Good(ctx, tokenIDs)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +88,7 @@ func (s *Sessions) over(ctx context.Context, ids []models.Identity) (map[credent
 	over := map[credential]bool{}
 	for _, id := range ids {
 		u, exists := users[id.UserID]
-		good := exists && !u.Disabled
+		good := exists && !u.Disabled && goodTokens[id.TokenID]
 		if id.SessionID != "" {
 			good = exists && sessions[id.SessionID].Good(u, s.tokens.now())
 		}

@@ -3,6 +3,7 @@ package services
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/kubeorch/core/models"
@@ -31,9 +32,11 @@ func (s *Sessions) Authenticate(ctx context.Context, token string) (models.Ident
 	return id, nil
 }
 
-// identify checks a token of any kind. Tokens of another kind than those of
-// sessions are to be told apart here, by their prefix.
+// identify checks a token of any kind.
 func (s *Sessions) identify(ctx context.Context, token string) (id models.Identity, expires time.Time, err error) {
+	if strings.HasPrefix(token, models.APITokenPrefix) {
+		return s.identifyAPIToken(ctx, token)
+	}
 	c, err := s.tokens.parse(token)
 	if err != nil {
 		return id, expires, err
@@ -95,15 +98,14 @@ func (s *Sessions) check(ctx context.Context, id models.Identity) (models.Identi
 		}
 		return sessionIdentity(of, u), nil
 	}
-	u, err := s.users.ByID(ctx, id.UserID)
-	switch {
-	case err != nil:
-		return models.Identity{}, unauthenticated(err)
-	case u.Disabled:
-		return models.Identity{}, invalidSession(errors.New("the account is disabled"))
+	good, err := s.apiTokens.Good(ctx, []string{id.TokenID})
+	if err != nil {
+		return models.Identity{}, err
 	}
-	id.Email, id.Role = u.Email, u.Role
-	return id, nil
+	if !good[id.TokenID] {
+		return models.Identity{}, badAPIToken(errors.New("it is gone"))
+	}
+	return s.ofAccount(ctx, id)
 }
 
 func sessionIdentity(of models.StoredSession, u models.User) models.Identity {

@@ -65,14 +65,17 @@ type Sessions struct {
 	codes  codes
 	tokens *Tokens
 	log    *slog.Logger
-	known  identityCache
-	live   liveSessions
+
+	apiTokens apiTokens
+
+	known identityCache
+	live  liveSessions
 }
 
 // NewSessions returns the sessions in store of the people in users. Tickets
-// are kept in codes.
-func NewSessions(store sessionStore, users sessionUsers, codes codes, tokens *Tokens, log *slog.Logger) *Sessions {
-	return &Sessions{store: store, users: users, codes: codes, tokens: tokens, log: log}
+// are kept in codes; apiTokens knows what stands for an account besides.
+func NewSessions(store sessionStore, users sessionUsers, codes codes, tokens *Tokens, apiTokens apiTokens, log *slog.Logger) *Sessions {
+	return &Sessions{store: store, users: users, codes: codes, tokens: tokens, apiTokens: apiTokens, log: log}
 }
 
 // Start signs u in. method is SessionByPassword or a provider's slug. A
@@ -81,7 +84,8 @@ func NewSessions(store sessionStore, users sessionUsers, codes codes, tokens *To
 // before it begins.
 func (s *Sessions) Start(ctx context.Context, u models.User, method string) (models.Session, error) {
 	const op = "services.Sessions.Start"
-	models.NoteForAudit(ctx, "user_id", u.ID)
+	models.NoteActorForAudit(ctx, u.ID, u.Email)
+	models.NoteForAudit(ctx, "method", method)
 	if u.Disabled {
 		return models.Session{}, forbidden(op, "this account is disabled; ask an administrator")
 	}
