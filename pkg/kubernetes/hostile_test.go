@@ -23,9 +23,14 @@ const hostileToken = "s3cret-token-value"
 
 // quiet starts a TLS server that does not log failed handshakes.
 func quiet(h http.HandlerFunc) *httptest.Server {
+	srv := unstarted(h)
+	srv.StartTLS()
+	return srv
+}
+
+func unstarted(h http.HandlerFunc) *httptest.Server {
 	srv := httptest.NewUnstartedServer(h)
 	srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
-	srv.StartTLS()
 	return srv
 }
 
