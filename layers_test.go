@@ -177,6 +177,7 @@ func TestErrorStatusesInOnePlace(t *testing.T) {
 func errorStatus(name string) bool {
 	ok := []string{
 		"StatusText", "StatusOK", "StatusCreated", "StatusAccepted", "StatusNoContent", "StatusNotModified",
+		"StatusTemporaryRedirect",
 		"StatusServiceUnavailable", // a failed probe is an answer
 	}
 	return !slices.Contains(ok, name)

@@ -53,6 +53,7 @@ func indexes(keep retention) []index {
 		{collection: Users, key: asc("email"), unique: true},
 		// Only the account that became admin by being the first has a slot.
 		{collection: Users, key: asc("admin_slot"), unique: true, partial: exists("admin_slot")},
+		{collection: Users, key: asc("auth_provider", "provider_subject"), unique: true, partial: exists("provider_subject")},
 
 		{collection: Sessions, key: newest("created_at", "user_id")},
 		{collection: Sessions, key: asc("expires_at"), expires: true},

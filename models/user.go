@@ -10,15 +10,20 @@ const (
 
 // User is an account.
 type User struct {
-	ID           string    `bson:"_id"`
-	Email        string    `bson:"email"` // lower-cased, unique
-	Name         string    `bson:"name"`
-	PasswordHash string    `bson:"password_hash,omitempty"` // bcrypt; empty for provider accounts
-	Role         string    `bson:"role"`
-	AuthProvider string    `bson:"auth_provider,omitempty"` // provider slug; empty for password accounts
-	CreatedAt    time.Time `bson:"created_at"`
-	UpdatedAt    time.Time `bson:"updated_at"`
-	Disabled     bool      `bson:"disabled,omitempty"` // may not sign in
+	ID           string `bson:"_id"`
+	Email        string `bson:"email"` // lower-cased, unique
+	Name         string `bson:"name"`
+	PasswordHash string `bson:"password_hash,omitempty"` // bcrypt; empty for provider accounts
+	Role         string `bson:"role"`
+	AuthProvider string `bson:"auth_provider,omitempty"` // provider slug; empty for password accounts
+
+	// ProviderSubject is the provider's id of the person, unique per provider.
+	ProviderSubject string `bson:"provider_subject,omitempty"`
+
+	CreatedAt time.Time `bson:"created_at"`
+	UpdatedAt time.Time `bson:"updated_at"`
+	Disabled  bool      `bson:"disabled,omitempty"` // may not sign in
+	Deleting  bool      `bson:"deleting,omitempty"` // is being taken apart, and disabled
 
 	// SessionEpoch grows with each change that ends the account's sessions;
 	// those of another epoch are over, except KeptSession.

@@ -27,6 +27,7 @@ type AuthRules struct {
 	Enabled        bool
 	SignupEnabled  bool
 	AllowedDomains []string // lower-case; empty allows all
+	Providers      []models.AuthProvider
 }
 
 // allows reports whether an e-mail address may sign up.
@@ -69,7 +70,7 @@ func NewAuth(d AuthDeps) *Auth {
 func (a *Auth) Methods() models.AuthMethods {
 	return models.AuthMethods{
 		Builtin:   models.BuiltinAuth{Enabled: a.rules.Enabled, SignupEnabled: a.rules.Enabled && a.rules.SignupEnabled},
-		Providers: []models.AuthProvider{},
+		Providers: append([]models.AuthProvider{}, a.rules.Providers...),
 	}
 }
 

@@ -119,7 +119,7 @@ func (p *Provider) gitHubEmail(ctx context.Context, accessToken string) (string,
 func (p *Provider) ask(ctx context.Context, at, accessToken string, into any) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
 	if err != nil {
-		return unreachable("ask "+clip(at, 200), err)
+		return unreachable("ask "+Clip(at, 200), err)
 	}
 	req.Header.Set("Authorization", "Bearer "+accessToken)
 	req.Header.Set("Accept", "application/json")
@@ -131,12 +131,12 @@ func (p *Provider) ask(ctx context.Context, at, accessToken string, into any) er
 	body, err := io.ReadAll(res.Body)
 	switch {
 	case err != nil:
-		return unreachable("read the answer of "+clip(at, 200), err)
+		return unreachable("read the answer of "+Clip(at, 200), err)
 	case res.StatusCode != http.StatusOK:
-		return &Error{Unreachable, fmt.Errorf("%s answered %d", clip(at, 200), res.StatusCode)}
+		return &Error{Unreachable, fmt.Errorf("%s answered %d", Clip(at, 200), res.StatusCode)}
 	}
 	if err := json.Unmarshal(body, into); err != nil {
-		return unreachable("read the answer of "+clip(at, 200), err)
+		return unreachable("read the answer of "+Clip(at, 200), err)
 	}
 	return nil
 }

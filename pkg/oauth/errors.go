@@ -38,7 +38,7 @@ func untrusted(err error) error { return &Error{Untrusted, err} }
 // unreachable keeps the cause's class, so that a timeout is known as one, and
 // cuts its text: it may hold a page of the provider's.
 func unreachable(doing string, err error) error {
-	return &Error{Unreachable, &cut{text: doing + ": " + clip(err.Error(), 300), err: err}}
+	return &Error{Unreachable, &cut{text: doing + ": " + Clip(err.Error(), 300), err: err}}
 }
 
 // cut is err with a text that may be logged.
@@ -61,16 +61,16 @@ func exchangeError(err error) error {
 	if answer.Response != nil {
 		status = answer.Response.StatusCode
 	}
-	cause := fmt.Errorf("the token endpoint answered %d %s", status, clip(answer.ErrorCode, 60))
+	cause := fmt.Errorf("the token endpoint answered %d %s", status, Clip(answer.ErrorCode, 60))
 	if status >= 500 || status/100 == 3 {
 		return &Error{Unreachable, cause}
 	}
 	return &Error{Refused, cause}
 }
 
-// clip makes foreign text fit for a log line: at most limit characters, none
-// of which controls anything.
-func clip(s string, limit int) string {
+// Clip makes foreign text fit for a line of a log or of a page: at most limit
+// characters, none of which controls anything.
+func Clip(s string, limit int) string {
 	if len(s) > limit*utf8.UTFMax {
 		s = s[:limit*utf8.UTFMax]
 	}

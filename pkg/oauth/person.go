@@ -83,22 +83,22 @@ func (p *Provider) verified(ctx context.Context, at endpoints, nonce string, tok
 	}
 	id, err := at.verifier.Verify(ctx, raw)
 	if err != nil {
-		return nil, untrusted(errors.New(clip(err.Error(), 300)))
+		return nil, untrusted(errors.New(Clip(err.Error(), 300)))
 	}
 	if subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(nonce)) != 1 {
 		return nil, untrusted(errors.New("the id_token is for another login: its nonce differs"))
 	}
 	if id.AccessTokenHash != "" {
 		if err := id.VerifyAccessToken(token.AccessToken); err != nil {
-			return nil, untrusted(errors.New(clip(err.Error(), 300)))
+			return nil, untrusted(errors.New(Clip(err.Error(), 300)))
 		}
 	}
 	var c claims
 	if err := id.Claims(&c); err != nil {
-		return nil, untrusted(errors.New(clip(err.Error(), 300)))
+		return nil, untrusted(errors.New(Clip(err.Error(), 300)))
 	}
 	if azp := c.text("azp"); azp != p.cfg.ClientID && (azp != "" || len(id.Audience) > 1) {
-		return nil, untrusted(fmt.Errorf("the id_token is for %q", clip(azp, 100)))
+		return nil, untrusted(fmt.Errorf("the id_token is for %q", Clip(azp, 100)))
 	}
 	return c, nil
 }

@@ -131,7 +131,7 @@ func (p *Provider) checkIssuer(at endpoints, issuer string) error {
 	if at.verifier == nil || issuer == p.cfg.IssuerURL || issuer == "" && !at.namesIss {
 		return nil
 	}
-	return untrusted(fmt.Errorf("the answer is of the issuer %q", clip(issuer, 200)))
+	return untrusted(fmt.Errorf("the answer is of the issuer %q", Clip(issuer, 200)))
 }
 
 // Close ends the connections that are kept open for the next login.
