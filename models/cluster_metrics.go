@@ -1,0 +1,109 @@
+package models
+
+import "time"
+
+// Where the figures of a cluster's usage come from.
+const (
+	UsageMetricsServer = "metrics-server" // what the nodes use
+	UsageRequests      = "requests"       // what pods reserve, for want of that
+	UsageNone          = "none"           // not known: the used parts are zero
+)
+
+// ComponentHealth is one part of a cluster's control plane.
+type ComponentHealth struct {
+	Name    string `json:"name"`
+	Status  string `json:"status"` // "healthy", "unhealthy" or "unknown"
+	Message string `json:"message,omitempty"`
+}
+
+// ResourceUsage is in millicores or bytes. Percentage is 0 to 100.
+type ResourceUsage struct {
+	Used       int64   `json:"used"`
+	Capacity   int64   `json:"capacity"`
+	Percentage float64 `json:"percentage"`
+}
+
+// UsageOf returns the usage with its percentage, to two digits.
+func UsageOf(used, capacity int64) ResourceUsage {
+	u := ResourceUsage{Used: used, Capacity: capacity}
+	if capacity > 0 && used > 0 {
+		u.Percentage = float64(int64(min(1, float64(used)/float64(capacity))*10000+0.5)) / 100
+	}
+	return u
+}
+
+// ClusterResources is what a cluster has and what of it is in use.
+type ClusterResources struct {
+	CPU     ResourceUsage `json:"cpu"`
+	Memory  ResourceUsage `json:"memory"`
+	Storage ResourceUsage `json:"storage"` // persistent volumes; those that claims hold are used
+}
+
+// ClusterMetrics answers GET /clusters/:name/metrics.
+type ClusterMetrics struct {
+	ClusterName string            `json:"clusterName"`
+	Health      []ComponentHealth `json:"health"`
+	Resources   ClusterResources  `json:"resources"`
+	NodeCount   int               `json:"nodeCount"`
+	PodCount    int               `json:"podCount"`
+	Source      string            `json:"source"` // of the used CPU and memory
+	LastUpdated time.Time         `json:"lastUpdated"`
+}
+
+// MetricsOverview answers GET /metrics/overview.
+type MetricsOverview struct {
+	Clusters []ClusterOverview `json:"clusters"`
+	Totals   OverviewTotals    `json:"totals"`
+}
+
+// ClusterOverview is one cluster of the overview. The figures of one that is
+// not connected are zero, or the last known ones if it fell silent just now.
+type ClusterOverview struct {
+	ClusterName  string     `json:"clusterName"`
+	Status       string     `json:"status"`
+	CPUUsed      int64      `json:"cpuUsed"`
+	CPUCapacity  int64      `json:"cpuCapacity"`
+	CPUPercent   float64    `json:"cpuPercent"`
+	MemUsed      int64      `json:"memUsed"`
+	MemCapacity  int64      `json:"memCapacity"`
+	MemPercent   float64    `json:"memPercent"`
+	StorUsed     int64      `json:"storUsed"`
+	StorCapacity int64      `json:"storCapacity"`
+	StorPercent  float64    `json:"storPercent"`
+	NodeCount    int        `json:"nodeCount"`
+	PodCount     int        `json:"podCount"`
+	LastUpdated  *time.Time `json:"lastUpdated,omitempty"` // absent when the figures are not known
+}
+
+// OverviewTotals are the sums over all clusters of the overview.
+type OverviewTotals struct {
+	CPUUsed         int64   `json:"cpuUsed"`
+	CPUCapacity     int64   `json:"cpuCapacity"`
+	CPUPercent      float64 `json:"cpuPercent"`
+	MemoryUsed      int64   `json:"memoryUsed"`
+	MemoryCapacity  int64   `json:"memoryCapacity"`
+	MemoryPercent   float64 `json:"memoryPercent"`
+	StorageUsed     int64   `json:"storageUsed"`
+	StorageCapacity int64   `json:"storageCapacity"`
+	StoragePercent  float64 `json:"storagePercent"`
+	NodeCount       int     `json:"nodeCount"`
+	PodCount        int     `json:"podCount"`
+}
+
+// MetricsFilter is the query of GET /metrics/resources. Empty fields, and
+// "all", match everything.
+type MetricsFilter struct {
+	Cluster   string
+	Type      string
+	Namespace string
+}
+
+// MetricsResource is one workload or pod of the caller's workflows.
+type MetricsResource struct {
+	Name        string `json:"name"`
+	Namespace   string `json:"namespace"`
+	Type        string `json:"type"` // "Deployment", "StatefulSet", "DaemonSet" or "Pod"
+	ClusterName string `json:"clusterName"`
+	Status      string `json:"status"` // "running", "pending", "failed" or "completed"
+	Restarts    int64  `json:"restarts"`
+}
