@@ -62,7 +62,12 @@ func deps() Deps {
 // are told otherwise.
 func serve(t *testing.T, table []Route) *httptest.Server {
 	t.Helper()
-	e, err := setup(deps(), table)
+	return serveDeps(t, deps(), table)
+}
+
+func serveDeps(t *testing.T, d Deps, table []Route) *httptest.Server {
+	t.Helper()
+	e, err := setup(d, table)
 	require.NoError(t, err)
 	srv := httptest.NewServer(e)
 	t.Cleanup(srv.Close)
@@ -92,41 +97,6 @@ func TestTableMatchesGolden(t *testing.T) {
 	want, err := os.ReadFile(golden)
 	require.NoError(t, err)
 	require.Equal(t, string(want), got, "the table changed; when that is meant, run go test ./routes -update")
-}
-
-// TestEveryRouteAgainstEveryCaller asks each route as each kind of caller.
-// A route added tomorrow is covered without touching this file.
-func TestEveryRouteAgainstEveryCaller(t *testing.T) {
-	t.Parallel()
-	table := Table(Handlers{})
-	for i := range table {
-		table[i].Handle = func(c *gin.Context) error { c.Status(http.StatusNoContent); return nil }
-	}
-	srv := serve(t, table)
-	callers := []struct {
-		name, header string
-		rank         Access
-	}{
-		{"nobody", "", Public},
-		{"a stranger", "Bearer who", Public},
-		{"another scheme", "Basic u1", Public},
-		{"a user", "Bearer u1", SignedIn},
-		{"an admin", "Bearer a1", Admin},
-	}
-	for _, r := range table {
-		for _, who := range callers {
-			res := send(t, r.Method, srv.URL+concrete(r.Path), nil, "Authorization", who.header)
-			want := http.StatusNoContent
-			switch {
-			case who.rank >= r.Access:
-			case who.rank == Public:
-				want = http.StatusUnauthorized
-			default:
-				want = http.StatusForbidden
-			}
-			require.Equal(t, want, res.StatusCode, "%s as %s", r.Method+" "+r.Path, who.name)
-		}
-	}
 }
 
 // concrete fills the parameters of a pattern.
