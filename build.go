@@ -30,26 +30,38 @@ func (s *server) build(context.Context) error {
 		runs      = repositories.NewRuns(db)
 
 		stored = repositories.NewClusters(db)
+		shares = repositories.NewClusterShares(db)
+		access = services.NewClusterAccess(stored, shares)
 
 		events    = services.NewSSEBroadcaster()
-		connector = kubernetes.NewConnector(kubernetes.Options{Dial: s.guard().DialContext})
-		clusters  = services.NewKubernetesClusterService(stored, s.box, connector, s.log)
-		watchers  = services.NewResourceWatcherManager(services.WatcherDeps{
-			Workflows: documents, Events: events, Connect: services.WatchThrough(clusters.Connection), Log: s.log,
+		connector = kubernetes.NewConnector(kubernetes.Options{Dial: s.guard().DialContext, AllowHTTP: s.cfg.ClusterHTTP})
+		users     = services.ClusterUsers{
+			Access: access, Shares: shares, Defaults: repositories.NewClusterDefaults(db), People: repositories.NewUsers(db),
+		}
+		clusters = services.NewKubernetesClusterService(stored, users, s.box, connector, s.log)
+		watchers = services.NewResourceWatcherManager(services.WatcherDeps{
+			Workflows: documents, Events: events, Connect: services.WatchThrough(clusters.ConnectionFor), Log: s.log,
 		})
 		trail    = services.NewAudit(repositories.NewAudit(db), repositories.NewUsers(db), s.log, time.Now)
 		executor = services.NewWorkflowExecutor(services.ExecutorDeps{
 			Workflows: documents, Runs: runs, Versions: versions, Kinds: s.kinds, Audit: trail,
-			Clusters: clusters, Events: events, Watch: watchers.Watch, Log: s.log,
+			Access: access, Clusters: clusters, Events: events, Watch: watchers.Watch, Log: s.log,
 		}, services.DefaultExecutorOptions())
 		workflows = services.NewWorkflows(documents, executor)
+		news      = services.NewClusterEvents(events, services.SharersOf(shares), s.log)
+		monitor   = s.buildMonitor(stored, clusters, news)
+		figures   = services.NewClusterMetrics(services.MetricsDeps{
+			Clusters: clusters, Connect: services.MeasureThrough(clusters.ConnectionByID), Workflows: documents, Log: s.log,
+		})
 	)
+	access.OnChange(executor.AccessChanged)
+	access.OnChange(func(context.Context, string) { watchers.AccessChanged() })
 	s.parts = &parts{
-		connector: connector, events: events, watchers: watchers, executor: executor,
+		connector: connector, events: events, watchers: watchers, executor: executor, figures: figures,
 		recovery: worker{run: services.NewRunRecovery(executor, runs, documents, s.db.Embedded()).Run},
-		monitor:  worker{run: services.NewClusterHealthMonitor(stored, clusters, services.DefaultMonitorOptions(), s.log).Run},
+		monitor:  worker{run: monitor.Run},
 	}
-	if err := s.registerMetrics(events); err != nil {
+	if err := s.registerMetrics(events, connector, monitor); err != nil {
 		return err
 	}
 	h := routes.Handlers{
@@ -57,12 +69,17 @@ func (s *server) build(context.Context) error {
 		Docs:     apiDocs,
 		Template: handlers.NewTemplate(s.templates),
 		Cluster:  handlers.NewCluster(clusters),
+
+		ClusterShare: handlers.NewClusterShare(
+			services.NewClusterShares(access, shares, users.Defaults, repositories.NewUsers(db), news)),
+
 		Workflow: handlers.NewWorkflow(workflows),
 		Version:  handlers.NewWorkflowVersion(services.NewWorkflowVersions(documents, versions)),
 		Run:      handlers.NewRun(executor),
 		Audit:    handlers.NewAudit(trail),
 		Status:   handlers.NewStatusStream(workflows, handlers.Subscribing(events.Subscribe), watchers, s.log),
 	}
+	s.addFigures(&h, clusters)
 	s.engine, err = routes.SetupRouter(routes.Deps{
 		Log: s.log, Accounts: s.buildPeople(&h), Audit: trail, Metrics: s.metrics, Handlers: h,
 		CORSOrigins: s.cfg.CORSOrigins, TrustedProxies: s.cfg.TrustedProxies, MaxBody: s.cfg.MaxBody,

@@ -20,6 +20,9 @@ const (
 	Settings  = "settings"
 	Codes     = "one_time_codes"
 
+	ClusterShares   = "cluster_shares"
+	ClusterDefaults = "cluster_defaults"
+
 	ClusterLogs = "cluster_logs"
 
 	Audit     = "audit"
@@ -60,8 +63,11 @@ func indexes(keep retention) []index {
 
 		{collection: Clusters, key: asc("owner_id", "name"), unique: true},
 		{collection: Clusters, key: newest("created_at", "owner_id")},
-		{collection: Clusters, key: asc("owner_id"), name: "clusters_one_default", unique: true,
-			partial: bson.D{{Key: "default", Value: true}}},
+
+		{collection: ClusterShares, key: asc("cluster_id", "user_id"), unique: true},
+		{collection: ClusterShares, key: asc("user_id", "status", "cluster_name")},
+		{collection: ClusterShares, key: asc("owner_id")},
+		{collection: ClusterDefaults, key: asc("cluster_id")},
 
 		{collection: ClusterLogs, key: newestLine("cluster_id")},
 		{collection: ClusterLogs, key: asc("timestamp"), expires: keep.clusterLog > 0, after: keep.clusterLog},

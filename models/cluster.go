@@ -63,7 +63,7 @@ type Cluster struct {
 	Server      string            `json:"server" bson:"server"`
 	AuthType    string            `json:"authType" bson:"auth_type"`
 	Status      string            `json:"status" bson:"status"`
-	Default     bool              `json:"default" bson:"default"`
+	Default     bool              `json:"default" bson:"-"` // of whoever reads it
 	SingleNode  bool              `json:"singleNode" bson:"single_node"`
 	Labels      map[string]string `json:"labels,omitempty" bson:"labels,omitempty"`
 	Namespace   string            `json:"namespace" bson:"namespace"`
@@ -71,11 +71,14 @@ type Cluster struct {
 	Metadata    ClusterMetadata   `json:"metadata" bson:"metadata"`
 	LastCheck   *time.Time        `json:"-" bson:"last_check,omitempty"`
 	LastError   string            `json:"lastError,omitempty" bson:"last_error,omitempty"` // why Status is not connected
+	Failures    int               `json:"-" bson:"failures,omitempty"`                     // background checks that failed in a row
 	CreatedAt   time.Time         `json:"createdAt" bson:"created_at"`
 	UpdatedAt   time.Time         `json:"updatedAt" bson:"updated_at"`
 
 	Sealed            []byte `json:"-" bson:"credentials"`        // ClusterCredentials as JSON, encrypted
 	CredentialVersion int64  `json:"-" bson:"credential_version"` // grows with every change of server or credentials
+
+	*ClusterMembership `bson:"-"` // nil for the owner
 }
 
 // ClusterInput is the body of POST /clusters.
@@ -119,15 +122,6 @@ type ClusterPatch struct {
 	// fields are unchanged, except Insecure, which a form cannot clear in
 	// another way than by leaving it out.
 	Credentials *ClusterCredentials `json:"credentials"`
-}
-
-// ClusterHealth is the outcome of a check of a cluster.
-type ClusterHealth struct {
-	Status            string
-	Error             string // why Status is not connected
-	At                time.Time
-	CredentialVersion int64            // of the cluster as it was checked
-	Metadata          *ClusterMetadata // nil when it was not read
 }
 
 // ClusterTest answers POST /clusters/:name/test.

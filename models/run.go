@@ -69,6 +69,7 @@ type Run struct {
 	Action          string    `json:"-" bson:"action"`
 	OwnerID         string    `json:"-" bson:"owner_id"`
 	Cluster         string    `json:"-" bson:"cluster"`          // the cluster's name
+	ClusterRef      string    `json:"-" bson:"cluster_ref"`      // the cluster's id
 	Lease           string    `json:"-" bson:"lease"`            // the process that works on it
 	LeaseUntil      time.Time `json:"-" bson:"lease_until"`      // from then on another may take it over
 	Deadline        time.Time `json:"-" bson:"deadline"`         // from then on it fails
@@ -106,9 +107,10 @@ type RunResult struct {
 
 // RunStart is what a run changes in its workflow when it begins.
 type RunStart struct {
-	At        time.Time
-	Version   int
-	Inventory []OwnedObject // everything that is there or will be
+	At         time.Time
+	Version    int
+	ClusterRef string        // where it runs
+	Inventory  []OwnedObject // everything that is there or will be
 }
 
 // OwnedObject is an object that a workflow has, or may have, in a cluster.

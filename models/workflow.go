@@ -71,6 +71,8 @@ type Workflow struct {
 	SuccessCount   int        `json:"success_count" bson:"success_count"`
 	FailureCount   int        `json:"failure_count" bson:"failure_count"`
 
+	ClusterRef string `json:"-" bson:"cluster_ref,omitempty"` // id of the cluster that it ran in last
+
 	VersionSeq int   `json:"-" bson:"version_seq"` // stored versions so far
 	Revision   int64 `json:"-" bson:"revision"`    // grows with every edit by people; the ETag
 	StatusRev  int64 `json:"-" bson:"status_rev"`  // grows with every write of a node's status

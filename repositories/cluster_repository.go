@@ -21,19 +21,11 @@ type Clusters struct{ coll *mongo.Collection }
 // NewClusters returns the clusters of db.
 func NewClusters(db *mongo.Database) *Clusters { return &Clusters{db.Collection(database.Clusters)} }
 
-// Insert stores c. It becomes its owner's default when there is none yet,
-// which the returned cluster tells. A name that its owner has used already is
-// a Conflict.
+// Insert stores c and returns it. A name that its owner has used already is a
+// Conflict.
 func (r *Clusters) Insert(ctx context.Context, c models.Cluster) (models.Cluster, error) {
 	const op = "repositories.Clusters.Insert"
-	// Of two first clusters at once, the index lets one be the default.
-	c.Default = true
 	_, err := r.coll.InsertOne(ctx, c)
-	if !mongo.IsDuplicateKeyError(err) {
-		return c, translate(op, "cluster", err)
-	}
-	c.Default = false
-	_, err = r.coll.InsertOne(ctx, c)
 	if mongo.IsDuplicateKeyError(err) {
 		msg := "a cluster named " + c.Name + " already exists"
 		return c, &models.Error{Op: op, Kind: models.Conflict, Msg: msg, Err: err}
@@ -45,6 +37,15 @@ func (r *Clusters) Insert(ctx context.Context, c models.Cluster) (models.Cluster
 func (r *Clusters) List(ctx context.Context, owner string) ([]models.Cluster, error) {
 	newest := bson.D{{Key: "created_at", Value: -1}}
 	return r.list(ctx, "repositories.Clusters.List", bson.D{{Key: "owner_id", Value: owner}}, options.Find().SetSort(newest))
+}
+
+// ByIDs returns clusters whoever owns them, in no order. Those that are gone
+// are left out.
+func (r *Clusters) ByIDs(ctx context.Context, ids []string) ([]models.Cluster, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	return r.list(ctx, "repositories.Clusters.ByIDs", anyOf("_id", ids), options.Find())
 }
 
 // All returns every cluster, for background work.
@@ -72,89 +73,59 @@ func (r *Clusters) ByID(ctx context.Context, id string) (models.Cluster, error) 
 	return r.find(ctx, "repositories.Clusters.ByID", byID(id))
 }
 
-// Default returns the owner's default cluster, or NotFound.
-func (r *Clusters) Default(ctx context.Context, owner string) (models.Cluster, error) {
-	return r.find(ctx, "repositories.Clusters.Default", bson.D{{Key: "owner_id", Value: owner}, {Key: "default", Value: true}})
-}
-
 func (r *Clusters) find(ctx context.Context, op string, filter bson.D) (models.Cluster, error) {
 	var c models.Cluster
 	err := r.coll.FindOne(ctx, filter).Decode(&c)
 	return c, translate(op, "cluster", err)
 }
 
-// Delete removes the owner's cluster and returns what it was, or NotFound.
-func (r *Clusters) Delete(ctx context.Context, owner, name string) (models.Cluster, error) {
-	var c models.Cluster
-	err := r.coll.FindOneAndDelete(ctx, named(owner, name)).Decode(&c)
-	return c, translate("repositories.Clusters.Delete", "cluster", err)
+// Delete removes a cluster whoever owns it, or is NotFound.
+func (r *Clusters) Delete(ctx context.Context, id string) error {
+	return translate("repositories.Clusters.Delete", "cluster", r.coll.FindOneAndDelete(ctx, byID(id)).Err())
 }
 
-// SetDefault makes the named cluster its owner's only default, or is
-// NotFound. Of several calls at once one wins; in between there may be no
-// default, never two.
-func (r *Clusters) SetDefault(ctx context.Context, owner, name string) error {
-	const op = "repositories.Clusters.SetDefault"
-	if _, err := r.ByName(ctx, owner, name); err != nil {
-		return err
+// DeleteByUser removes all clusters of an owner and returns their ids.
+func (r *Clusters) DeleteByUser(ctx context.Context, owner string) (ids []string, err error) {
+	const op = "repositories.Clusters.DeleteByUser"
+	theirs := bson.D{{Key: "owner_id", Value: owner}}
+	list, err := r.list(ctx, op, theirs, options.Find().SetProjection(fields("name")))
+	if err != nil {
+		return nil, err
 	}
-	for {
-		others := bson.D{{Key: "owner_id", Value: owner}, {Key: "default", Value: true}, {Key: "name", Value: bson.D{{Key: "$ne", Value: name}}}}
-		if _, err := r.coll.UpdateMany(ctx, others, set(bson.D{{Key: "default", Value: false}})); err != nil {
-			return translate(op, "cluster", err)
-		}
-		res, err := r.coll.UpdateOne(ctx, named(owner, name), set(bson.D{{Key: "default", Value: true}}))
-		if mongo.IsDuplicateKeyError(err) { // another one became the default just now
-			continue
-		}
-		return matched(op, "cluster", res, err)
+	for _, c := range list {
+		ids = append(ids, c.ID)
 	}
+	_, err = r.coll.DeleteMany(ctx, theirs)
+	return ids, translate(op, "cluster", err)
 }
 
-// SetHealth records the outcome of a check; metadata is kept when nil. The
-// check of an older version of the credentials changes nothing, and neither
-// does one that a newer check has overtaken.
-func (r *Clusters) SetHealth(ctx context.Context, id string, h models.ClusterHealth) error {
-	filter := bson.D{
-		{Key: "_id", Value: id},
-		{Key: "credential_version", Value: h.CredentialVersion},
-		{Key: "$or", Value: bson.A{
-			bson.D{{Key: "last_check", Value: bson.D{{Key: "$exists", Value: false}}}},
-			bson.D{{Key: "last_check", Value: bson.D{{Key: "$lte", Value: h.At}}}},
-		}},
-	}
-	changed := bson.D{
-		{Key: "status", Value: h.Status}, {Key: "last_error", Value: h.Error}, {Key: "last_check", Value: h.At},
-	}
-	if h.Metadata != nil {
-		changed = append(changed, bson.E{Key: "metadata", Value: *h.Metadata})
-	}
-	_, err := r.coll.UpdateOne(ctx, filter, set(changed))
-	return translate("repositories.Clusters.SetHealth", "cluster", err)
+// TransferOwner gives a cluster to another user, or is NotFound. A name that
+// the other one has used already is a Conflict.
+func (r *Clusters) TransferOwner(ctx context.Context, from, id, to string) error {
+	const op = "repositories.Clusters.TransferOwner"
+	res, err := r.coll.UpdateOne(ctx, bson.D{{Key: "_id", Value: id}, {Key: "owner_id", Value: from}},
+		set(bson.D{{Key: "owner_id", Value: to}}))
+	return matched(op, "cluster", res, err)
 }
 
 // Replace stores what people may change of c, its server and its credentials
-// among them. It is a Conflict when somebody changed the cluster since c was
-// read, and NotFound when c is gone. The version of the credentials grows only
-// when how to connect changes, so that a new name ends no connection.
-func (r *Clusters) Replace(ctx context.Context, c models.Cluster, at time.Time) (models.Cluster, error) {
+// among them. It is a Conflict when the cluster is no longer as old, from which
+// c was made, and NotFound when it is gone. The version of the credentials
+// grows only when how to connect changes, so that a new name ends no
+// connection.
+func (r *Clusters) Replace(ctx context.Context, old, c models.Cluster, at time.Time) (models.Cluster, error) {
 	const op = "repositories.Clusters.Replace"
-	filter := bson.D{{Key: "_id", Value: c.ID}, {Key: "owner_id", Value: c.OwnerID}}
-	old, err := r.find(ctx, op, filter)
-	if err != nil {
-		return old, err
-	}
-	if old.CredentialVersion != c.CredentialVersion || !old.UpdatedAt.Equal(c.UpdatedAt) {
-		return old, changedMeanwhile(op)
-	}
 	version := old.CredentialVersion
 	if !sameConnection(old, c) {
 		version++
 	}
-	filter = append(filter,
-		bson.E{Key: "credential_version", Value: old.CredentialVersion}, bson.E{Key: "updated_at", Value: old.UpdatedAt})
+	filter := bson.D{
+		{Key: "_id", Value: c.ID}, {Key: "owner_id", Value: c.OwnerID},
+		{Key: "credential_version", Value: old.CredentialVersion}, {Key: "updated_at", Value: old.UpdatedAt},
+		{Key: "credentials", Value: old.Sealed},
+	}
 	var now models.Cluster
-	err = translate(op, "cluster", r.coll.FindOneAndUpdate(ctx, filter, replacement(c, version, at),
+	err := translate(op, "cluster", r.coll.FindOneAndUpdate(ctx, filter, replacement(c, version, at),
 		options.FindOneAndUpdate().SetReturnDocument(options.After)).Decode(&now))
 	if err == nil || models.KindOf(err) != models.NotFound {
 		return now, err

@@ -2,7 +2,6 @@ package repositories_test
 
 import (
 	"fmt"
-	"sync"
 	"testing"
 	"time"
 
@@ -32,11 +31,14 @@ func TestClusterComesBackAsItWasStored(t *testing.T) {
 	store := openClusters(t)
 	stored, err := store.Insert(t.Context(), cluster("ann", "prod", 0))
 	require.NoError(t, err)
-	require.True(t, stored.Default, "the first one is the default")
 	for name, read := range map[string]func() (models.Cluster, error){
 		"by name": func() (models.Cluster, error) { return store.ByName(t.Context(), "ann", "prod") },
 		"by id":   func() (models.Cluster, error) { return store.ByID(t.Context(), stored.ID) },
-		"default": func() (models.Cluster, error) { return store.Default(t.Context(), "ann") },
+		"by ids": func() (models.Cluster, error) {
+			list, err := store.ByIDs(t.Context(), []string{stored.ID, models.NewID()})
+			require.Len(t, list, 1)
+			return list[0], err
+		},
 	} {
 		got, err := read()
 		require.NoError(t, err, name)
@@ -50,11 +52,6 @@ func TestClusterOfSomebodyElseIsNotFound(t *testing.T) {
 	_, err := store.Insert(t.Context(), cluster("ann", "prod", 0))
 	require.NoError(t, err)
 	_, err = store.ByName(t.Context(), "bob", "prod")
-	require.Equal(t, models.NotFound, kindOf(t, err))
-	_, err = store.Delete(t.Context(), "bob", "prod")
-	require.Equal(t, models.NotFound, kindOf(t, err))
-	require.Equal(t, models.NotFound, kindOf(t, store.SetDefault(t.Context(), "bob", "prod")))
-	_, err = store.Default(t.Context(), "bob")
 	require.Equal(t, models.NotFound, kindOf(t, err))
 	list, err := store.List(t.Context(), "bob")
 	require.NoError(t, err)
@@ -85,46 +82,29 @@ func TestClustersAreListedNewestFirst(t *testing.T) {
 	require.Equal(t, []string{"c0", "c2", "c1"}, []string{list[0].Name, list[1].Name, list[2].Name})
 }
 
-func TestOneDefaultHoweverManyAreSetAtOnce(t *testing.T) {
+func TestClustersChangeHands(t *testing.T) {
 	t.Parallel()
 	store := openClusters(t)
-	var all sync.WaitGroup
-	for i := range 8 {
-		all.Go(func() {
-			if _, err := store.Insert(t.Context(), cluster("ann", fmt.Sprint("c", i), 0)); err != nil {
-				t.Error(err)
-			}
-		})
+	var ids []string
+	for _, name := range []string{"prod", "test"} {
+		c, err := store.Insert(t.Context(), cluster("ann", name, 0))
+		require.NoError(t, err)
+		ids = append(ids, c.ID)
 	}
-	all.Wait()
-	requireOneDefault(t, store)
-	for i := range 8 {
-		all.Go(func() {
-			if err := store.SetDefault(t.Context(), "ann", fmt.Sprint("c", i)); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	all.Wait()
-	requireOneDefault(t, store)
-	require.NoError(t, store.SetDefault(t.Context(), "ann", "c3"))
-	require.NoError(t, store.SetDefault(t.Context(), "ann", "c3"))
-	got, err := store.Default(t.Context(), "ann")
+	_, err := store.Insert(t.Context(), cluster("bob", "test", 0))
 	require.NoError(t, err)
-	require.Equal(t, "c3", got.Name)
-}
+	require.NoError(t, store.TransferOwner(t.Context(), "ann", ids[0], "bob"))
+	require.Equal(t, models.NotFound, kindOf(t, store.TransferOwner(t.Context(), "ann", ids[0], "bob")), "not ann's any more")
+	require.Equal(t, models.Conflict, kindOf(t, store.TransferOwner(t.Context(), "ann", ids[1], "bob")))
 
-func requireOneDefault(t *testing.T, store *repositories.Clusters) {
-	t.Helper()
-	list, err := store.List(t.Context(), "ann")
+	gone, err := store.DeleteByUser(t.Context(), "bob")
 	require.NoError(t, err)
-	n := 0
-	for _, c := range list {
-		if c.Default {
-			n++
-		}
-	}
-	require.Equal(t, 1, n)
+	require.Len(t, gone, 2)
+	require.Contains(t, gone, ids[0])
+	left, err := store.All(t.Context())
+	require.NoError(t, err)
+	require.Len(t, left, 1)
+	require.Equal(t, ids[1], left[0].ID)
 }
 
 func TestHealthIsOfTheNewestCheckAndCredentials(t *testing.T) {
@@ -135,7 +115,8 @@ func TestHealthIsOfTheNewestCheckAndCredentials(t *testing.T) {
 	at := now()
 	set := func(status string, at time.Time, version int64, m *models.ClusterMetadata) models.Cluster {
 		t.Helper()
-		require.NoError(t, store.SetHealth(t.Context(), c.ID, models.ClusterHealth{Status: status, At: at, CredentialVersion: version, Metadata: m}))
+		_, err := store.SetHealth(t.Context(), c.ID, models.ClusterHealth{Status: status, At: at, CredentialVersion: version, Metadata: m})
+		require.NoError(t, err)
 		got, err := store.ByID(t.Context(), c.ID)
 		require.NoError(t, err)
 		return got
@@ -155,17 +136,18 @@ func TestReplaceRefusesStaleCredentials(t *testing.T) {
 	store := openClusters(t)
 	c, err := store.Insert(t.Context(), cluster("ann", "prod", 0))
 	require.NoError(t, err)
+	old := c
 	c.Server, c.Sealed = "https://other:1", []byte{3}
-	got, err := store.Replace(t.Context(), c, now())
+	got, err := store.Replace(t.Context(), old, c, now())
 	require.NoError(t, err)
 	require.EqualValues(t, 2, got.CredentialVersion)
 	require.Equal(t, []byte{3}, got.Sealed)
 	require.Equal(t, "https://other:1", got.Server)
-	_, err = store.Replace(t.Context(), c, now())
+	_, err = store.Replace(t.Context(), old, c, now())
 	require.Equal(t, models.Conflict, kindOf(t, err))
-	_, err = store.Delete(t.Context(), "ann", "prod")
-	require.NoError(t, err)
-	_, err = store.Replace(t.Context(), got, now())
+	require.NoError(t, store.Delete(t.Context(), got.ID))
+	require.Equal(t, models.NotFound, kindOf(t, store.Delete(t.Context(), got.ID)))
+	_, err = store.Replace(t.Context(), got, got, now())
 	require.Equal(t, models.NotFound, kindOf(t, err))
 }
 
@@ -191,12 +173,12 @@ func TestReplaceOfANameKeepsTheCredentialVersion(t *testing.T) {
 			changed := read
 			tc.change(&changed)
 			at := now().Add(time.Second)
-			got, err := store.Replace(t.Context(), changed, at)
+			got, err := store.Replace(t.Context(), read, changed, at)
 			require.NoError(t, err)
 			require.Equal(t, tc.want, got.CredentialVersion)
 			changed.CredentialVersion, changed.UpdatedAt = tc.want, at
 			require.Equal(t, changed, got)
-			_, err = store.Replace(t.Context(), read, at)
+			_, err = store.Replace(t.Context(), read, read, at)
 			require.Equal(t, models.Conflict, kindOf(t, err), "nobody's change is lost")
 		})
 	}

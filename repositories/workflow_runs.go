@@ -15,7 +15,9 @@ func (r *Workflows) StartRun(ctx context.Context, id string, start models.RunSta
 	_, err := r.coll.UpdateOne(ctx, present(id), bson.D{
 		{Key: "$inc", Value: bson.D{{Key: "seq", Value: 1}, {Key: "run_count", Value: 1}}},
 		{Key: "$max", Value: bson.D{{Key: "version_seq", Value: start.Version}}},
-		{Key: "$set", Value: bson.D{{Key: "last_run_at", Value: start.At}, {Key: "inventory", Value: start.Inventory}}},
+		{Key: "$set", Value: bson.D{
+			{Key: "last_run_at", Value: start.At}, {Key: "cluster_ref", Value: start.ClusterRef}, {Key: "inventory", Value: start.Inventory},
+		}},
 	})
 	return translate("repositories.Workflows.StartRun", "workflow", err)
 }

@@ -49,6 +49,12 @@ type Handlers struct {
 	Audit    *handlers.Audit
 	Template *handlers.Template
 	Cluster  *handlers.Cluster
+	Metrics  *handlers.Metrics
+
+	ClusterShare   *handlers.ClusterShare
+	ClusterMetrics *handlers.ClusterMetrics
+	ClusterStream  *handlers.ClusterStream
+
 	Workflow *handlers.Workflow
 	Version  *handlers.WorkflowVersion
 	Run      *handlers.Run

@@ -21,7 +21,7 @@ func checkCluster(c models.Cluster) (p models.Problems) {
 	switch {
 	case c.Name == "":
 		p.Addf("name", "is required")
-	case slices.Contains([]string{"default", "stream"}, c.Name):
+	case slices.Contains([]string{"default", "shares", "stream"}, c.Name):
 		p.Addf("name", "%q is reserved", c.Name)
 	default:
 		for _, msg := range validation.IsDNS1123Label(c.Name) {
@@ -70,6 +70,8 @@ func configOf(c models.Cluster, cred models.ClusterCredentials) kubernetes.Confi
 		Server: c.Server, AuthType: c.AuthType, Insecure: c.Insecure,
 		Token: cred.Token, CAData: cred.CAData, ClientCert: cred.ClientCertData, ClientKey: cred.ClientKeyData,
 		Kubeconfig: cred.Kubeconfig, Context: cred.Context,
+		OIDCIssuerURL: cred.OIDCIssuerURL, OIDCClientID: cred.OIDCClientID, OIDCClientSecret: cred.OIDCClientSecret,
+		OIDCRefreshToken: cred.OIDCRefreshToken, OIDCScopes: cred.OIDCScopes,
 	}
 }
 

@@ -1,6 +1,7 @@
 package services
 
 import (
+	"bytes"
 	"context"
 	"reflect"
 	"strings"
@@ -12,10 +13,37 @@ import (
 // or credentials may have changed. Input that is wrong in form is Invalid and
 // changes nothing; a test that fails is told by the Status.
 func (s *KubernetesClusterService) Update(ctx context.Context, owner, name string, p models.ClusterPatch) (models.Cluster, error) {
-	old, err := s.store.ByName(ctx, owner, name)
+	g, err := s.users.Access.Require(ctx, owner, name, models.ClusterManage)
 	if err != nil {
 		return models.Cluster{}, err
 	}
+	old := g.Cluster
+	c, err := s.edit(ctx, old, p)
+	for range swapTries {
+		if models.KindOf(err) != models.Conflict {
+			break
+		}
+		now, gone := s.store.ByID(ctx, old.ID)
+		if gone != nil || !resealedOnly(old, now) {
+			break // somebody else edited it
+		}
+		old = now
+		c, err = s.edit(ctx, old, p)
+	}
+	if err != nil {
+		return models.Cluster{}, err
+	}
+	if p.Server == nil && p.AuthType == nil && p.Insecure == nil && p.Credentials == nil {
+		return s.ownView(ctx, c)
+	}
+	if c, err = s.CheckSingleCluster(ctx, c, true); err != nil {
+		return models.Cluster{}, err
+	}
+	return s.ownView(ctx, c)
+}
+
+// edit stores old with the changes of p.
+func (s *KubernetesClusterService) edit(ctx context.Context, old models.Cluster, p models.ClusterPatch) (models.Cluster, error) {
 	c := patched(old, p)
 	cred, err := s.merged(old, c, p.Credentials)
 	if err != nil {
@@ -31,13 +59,13 @@ func (s *KubernetesClusterService) Update(ctx context.Context, owner, name strin
 	if c, err = s.resealed(old, c, cred); err != nil {
 		return models.Cluster{}, err
 	}
-	if c, err = s.store.Replace(ctx, c, s.now().UTC()); err != nil {
-		return models.Cluster{}, err
-	}
-	if p.Server == nil && p.AuthType == nil && p.Insecure == nil && p.Credentials == nil {
-		return c, nil
-	}
-	return s.check(ctx, c, true)
+	return s.store.Replace(ctx, old, c, s.now().UTC())
+}
+
+// resealedOnly reports whether no person made now out of old: an issuer gave
+// another refresh token, or the encryption key was rotated.
+func resealedOnly(old, now models.Cluster) bool {
+	return old.CredentialVersion == now.CredentialVersion && old.UpdatedAt.Equal(now.UpdatedAt) && !bytes.Equal(old.Sealed, now.Sealed)
 }
 
 // resealed seals cred for c. Credentials that are stored already stay as they
@@ -120,6 +148,9 @@ func overlay(cred *models.ClusterCredentials, typed models.ClusterCredentials) {
 		if f.from != "" {
 			*f.to = f.from
 		}
+	}
+	if typed.Kubeconfig != "" {
+		cred.Context = typed.Context // the old file's means nothing in the new one
 	}
 	if len(typed.OIDCScopes) > 0 {
 		cred.OIDCScopes = typed.OIDCScopes

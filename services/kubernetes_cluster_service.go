@@ -14,25 +14,21 @@ import (
 
 const (
 	clusterTestTime = 10 * time.Second // as long as a form waits
-	clusterStale    = 2 * time.Minute  // after which a status is old
 	clusterFactsAge = 10 * time.Minute // after which metadata is read again
 )
 
-// clusterReader finds clusters.
+// clusterReader finds clusters for background work.
 type clusterReader interface {
-	List(ctx context.Context, owner string) ([]models.Cluster, error)
-	ByName(ctx context.Context, owner, name string) (models.Cluster, error)
 	ByID(ctx context.Context, id string) (models.Cluster, error)
-	Default(ctx context.Context, owner string) (models.Cluster, error)
 }
 
 // clusterWriter changes clusters.
 type clusterWriter interface {
 	Insert(ctx context.Context, c models.Cluster) (models.Cluster, error)
-	Replace(ctx context.Context, c models.Cluster, at time.Time) (models.Cluster, error)
-	Delete(ctx context.Context, owner, name string) (models.Cluster, error)
-	SetDefault(ctx context.Context, owner, name string) error
-	SetHealth(ctx context.Context, id string, h models.ClusterHealth) error
+	Replace(ctx context.Context, old, c models.Cluster, at time.Time) (models.Cluster, error)
+	SwapCredentials(ctx context.Context, id string, old, fresh []byte) (bool, error)
+	Delete(ctx context.Context, id string) error
+	SetHealth(ctx context.Context, id string, h models.ClusterHealth) (changed bool, err error)
 }
 
 type clusterStore interface {
@@ -58,22 +54,33 @@ type connector interface {
 // them for everybody else. It is safe for concurrent use.
 type KubernetesClusterService struct {
 	store   clusterStore
+	users   ClusterUsers
 	box     sealer
 	connect connector
 	log     *slog.Logger
 	now     func() time.Time
+	news    clusterNews
+	flights clusterFlights
+
+	testTime time.Duration // clusterTestTime
 }
 
-// NewKubernetesClusterService returns a service over store. Credentials are
-// sealed by box; connections come from connect.
-func NewKubernetesClusterService(store clusterStore, box sealer, connect connector, log *slog.Logger) *KubernetesClusterService {
-	return &KubernetesClusterService{store: store, box: box, connect: connect, log: log, now: time.Now}
+// NewKubernetesClusterService returns a service over store, for the users that
+// have access. Credentials are sealed by box; connections come from connect.
+func NewKubernetesClusterService(
+	store clusterStore, users ClusterUsers, box sealer, connect connector, log *slog.Logger,
+) *KubernetesClusterService {
+	return &KubernetesClusterService{
+		store: store, users: users, box: box, connect: connect, log: log, now: time.Now, news: nobody{},
+		testTime: clusterTestTime,
+	}
 }
 
 // Add registers a cluster and tests it for up to 10 s. It is stored whether or
 // not the test passes; its Status and LastError tell. Input that is wrong in
 // form is Invalid and stores nothing; a name in use is a Conflict. The test
-// goes on when the caller is gone, so that the status is never left open.
+// goes on when the caller is gone, so that the status is never left open. It
+// becomes the owner's default if they have none.
 func (s *KubernetesClusterService) Add(ctx context.Context, owner string, in models.ClusterInput) (models.Cluster, error) {
 	c, err := s.fresh(owner, in)
 	if err != nil {
@@ -82,7 +89,13 @@ func (s *KubernetesClusterService) Add(ctx context.Context, owner string, in mod
 	if c, err = s.store.Insert(ctx, c); err != nil {
 		return models.Cluster{}, err
 	}
-	return s.check(ctx, c, true)
+	if _, err := s.users.Defaults.SetIfNone(ctx, owner, c.ID); err != nil {
+		return models.Cluster{}, err
+	}
+	if c, err = s.CheckSingleCluster(ctx, c, true); err != nil {
+		return models.Cluster{}, err
+	}
+	return s.ownView(ctx, c)
 }
 
 func (s *KubernetesClusterService) fresh(owner string, in models.ClusterInput) (models.Cluster, error) {
@@ -134,67 +147,62 @@ func (s *KubernetesClusterService) credentials(c models.Cluster) (cred models.Cl
 	return cred, nil
 }
 
-// List returns the owner's clusters, newest first, and the default's id.
-func (s *KubernetesClusterService) List(ctx context.Context, owner string) (models.ClusterList, error) {
-	list, err := s.store.List(ctx, owner)
-	out := models.ClusterList{Clusters: list}
-	for _, c := range list {
-		if c.Default {
-			out.Default = c.ID
-		}
-	}
-	return out, err
-}
-
-// Get returns one of the owner's clusters, or NotFound.
-func (s *KubernetesClusterService) Get(ctx context.Context, owner, name string) (models.Cluster, error) {
-	return s.store.ByName(ctx, owner, name)
-}
-
-// Default returns the owner's default cluster, or NotFound.
-func (s *KubernetesClusterService) Default(ctx context.Context, owner string) (models.Cluster, error) {
-	return s.store.Default(ctx, owner)
-}
-
-// SetDefault makes a cluster its owner's only default.
-func (s *KubernetesClusterService) SetDefault(ctx context.Context, owner, name string) error {
-	return s.store.SetDefault(ctx, owner, name)
-}
-
-// Delete forgets a cluster and ends its connection. Nothing in the cluster
-// itself is touched.
-func (s *KubernetesClusterService) Delete(ctx context.Context, owner, name string) error {
-	c, err := s.store.Delete(ctx, owner, name)
+// Delete forgets a cluster for all who have access, and ends its connection.
+// Nothing in the cluster itself is touched.
+func (s *KubernetesClusterService) Delete(ctx context.Context, userID, name string) error {
+	g, err := s.users.Access.Require(ctx, userID, name, models.ClusterDelete)
 	if err != nil {
 		return err
 	}
+	c := g.Cluster
+	if err := s.store.Delete(ctx, c.ID); err != nil {
+		return err
+	}
 	s.connect.Forget(c.ID)
-	return nil
+	s.news.Removed(ctx, c)
+	s.users.Access.Changed(ctx, c.ID)
+	// What is left over by a failure leads to a cluster that is gone, which is
+	// the same as leading nowhere.
+	return errors.Join(s.users.Shares.DeleteByCluster(ctx, c.ID), s.users.Defaults.DeleteByCluster(ctx, c.ID))
 }
 
 // Status returns what the last check found; it does no check itself.
-func (s *KubernetesClusterService) Status(ctx context.Context, owner, name string) (models.ClusterStatus, error) {
-	c, err := s.store.ByName(ctx, owner, name)
+func (s *KubernetesClusterService) Status(ctx context.Context, userID, name string) (models.ClusterStatus, error) {
+	g, err := s.users.Access.Require(ctx, userID, name, models.ClusterRead)
 	if err != nil {
 		return models.ClusterStatus{}, err
 	}
-	st := models.ClusterStatus{Cluster: c.Name, Status: c.Status, IsStale: true, IsOnline: c.Status == models.ClusterConnected}
-	if c.LastCheck != nil {
-		st.LastCheck = *c.LastCheck
-		st.IsStale = s.now().Sub(*c.LastCheck) > clusterStale
-	}
-	return st, nil
+	st := g.Cluster.State(s.now())
+	return models.ClusterStatus{
+		Cluster: st.Cluster, Status: st.Status, LastCheck: st.LastCheck, IsStale: st.IsStale, IsOnline: st.IsOnline,
+	}, nil
 }
 
-// Connection returns the shared connection to one of the owner's clusters. It
-// does not reach for the cluster. Kinds: NotFound, or Unavailable when the
-// stored credentials cannot be used, which the cluster's status then tells.
-func (s *KubernetesClusterService) Connection(ctx context.Context, owner, name string) (*kubernetes.Connection, error) {
-	c, err := s.store.ByName(ctx, owner, name)
+// Connection returns the shared connection to a cluster that the user has
+// access to, of whatever role. It does not reach for the cluster. Kinds:
+// NotFound, or Unavailable when the stored credentials cannot be used, which
+// the cluster's status then tells.
+func (s *KubernetesClusterService) Connection(ctx context.Context, userID, name string) (*kubernetes.Connection, error) {
+	g, err := s.users.Access.Require(ctx, userID, name, models.ClusterRead)
 	if err != nil {
 		return nil, err
 	}
-	return s.connectionOrStatus(ctx, c)
+	return s.ConnectionTo(ctx, g)
+}
+
+// ConnectionFor is Connection for whoever looks at what w has in its cluster.
+// It also fails when the owner of w has lost the access.
+func (s *KubernetesClusterService) ConnectionFor(ctx context.Context, w models.Workflow) (*kubernetes.Connection, error) {
+	g, err := s.users.Access.RequireFor(ctx, w, models.ClusterRead)
+	if err != nil {
+		return nil, err
+	}
+	return s.ConnectionTo(ctx, g)
+}
+
+// ConnectionTo is Connection for whoever has asked for the access already.
+func (s *KubernetesClusterService) ConnectionTo(ctx context.Context, g models.ClusterGrant) (*kubernetes.Connection, error) {
+	return s.connectionOrStatus(ctx, g.Cluster)
 }
 
 // ConnectionByID is Connection for background work, whoever owns the cluster.
@@ -211,15 +219,18 @@ func (s *KubernetesClusterService) connectionOrStatus(ctx context.Context, c mod
 	if err == nil || c.LastError == clusterMessage(err) {
 		return conn, err
 	}
-	h := models.ClusterHealth{CredentialVersion: c.CredentialVersion, At: s.now().UTC()}
+	h := models.ClusterHealth{CredentialVersion: c.CredentialVersion, At: s.now().UTC(), Failures: c.Failures}
 	h.Status, h.Error = healthOf(err)
-	return nil, errors.Join(err, s.store.SetHealth(ctx, c.ID, h))
+	c.Status, c.LastError, c.LastCheck = h.Status, h.Error, &h.At
+	return nil, errors.Join(err, s.record(ctx, c, h))
 }
 
 func (s *KubernetesClusterService) connection(c models.Cluster) (*kubernetes.Connection, error) {
 	conn, err := s.connect.Get(c.ID, c.CredentialVersion, func() (kubernetes.Config, error) {
 		cred, err := s.credentials(c)
-		return configOf(c, cred), err
+		cfg := configOf(c, cred)
+		cfg.RefreshTokens = clusterTokens{s, c.ID, cred}
+		return cfg, err
 	})
 	return conn, clusterError("services.KubernetesClusterService.connection", err)
 }

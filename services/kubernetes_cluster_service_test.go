@@ -51,12 +51,17 @@ type clusterRig struct {
 	*KubernetesClusterService
 	t     *testing.T
 	store *repositories.Clusters
+	users ClusterUsers
 }
 
 func newClusterRig(t *testing.T) *clusterRig {
 	t.Helper()
-	store := repositories.NewClusters(dbtest.Open(t).Database())
-	r := &clusterRig{t: t, store: store}
+	db := dbtest.Open(t).Database()
+	store, shares := repositories.NewClusters(db), repositories.NewClusterShares(db)
+	r := &clusterRig{t: t, store: store, users: ClusterUsers{
+		Access: NewClusterAccess(store, shares), Shares: shares,
+		Defaults: repositories.NewClusterDefaults(db), People: repositories.NewUsers(db),
+	}}
 	r.KubernetesClusterService = r.with("key")
 	return r
 }
@@ -68,7 +73,7 @@ func (r *clusterRig) with(key string) *KubernetesClusterService {
 	require.NoError(r.t, err)
 	connector := kubernetes.NewConnector(kubernetes.Options{})
 	r.t.Cleanup(connector.Close)
-	return NewKubernetesClusterService(r.store, box, connector, slog.New(slog.DiscardHandler))
+	return NewKubernetesClusterService(r.store, r.users, box, connector, slog.New(slog.DiscardHandler))
 }
 
 func tokenCluster(name, server, token string) models.ClusterInput {

@@ -23,7 +23,11 @@ func (m *ResourceWatcherManager) attach(ctx context.Context, id string, in *inte
 	if err != nil {
 		return err
 	}
-	cluster, err := m.deps.Connect(ctx, wf.OwnerID, wf.ClusterID)
+	cluster, err := m.deps.Connect(ctx, wf)
+	if err != nil && LostAccess(err) {
+		m.detach(id, in)
+		return m.tellLost(ctx, wf, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -131,8 +135,5 @@ func (m *ResourceWatcherManager) follow(w *sharedWatcher) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for id, in := range m.interest {
-		in.stale = true
-		m.queue.Add(id, 0)
-	}
+	m.lookAgain()
 }

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/kubernetes"
 	"github.com/kubeorch/core/pkg/kubernetes/kubetest"
 )
@@ -27,7 +28,7 @@ func watchOnDevCluster(t *testing.T, nodes ...[3]string) (*watched, *kubetest.Cl
 	conn, err := connector.Open(configFor(cluster))
 	require.NoError(t, err)
 	t.Cleanup(func() { connector.Discard(conn) })
-	w.run(WatchThrough(func(context.Context, string, string) (*kubernetes.Connection, error) { return conn, nil }))
+	w.run(WatchThrough(func(context.Context, models.Workflow) (*kubernetes.Connection, error) { return conn, nil }))
 	return w, cluster
 }
 

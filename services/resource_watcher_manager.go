@@ -35,19 +35,20 @@ type watchedWorkflows interface {
 type WatcherDeps struct {
 	Workflows watchedWorkflows
 	Events    statusEvents
-	// Connect returns the connection to one of owner's clusters, the same one
-	// as long as nothing about it changes.
+	// Connect returns the connection to the cluster of a workflow, the same one
+	// as long as nothing about it changes. Its error tells LostAccess when the
+	// workflow's owner may not look into it.
 	Connect ConnectWatch
 	Log     *slog.Logger
 }
 
-// ConnectWatch finds the connection that a cluster is watched through.
-type ConnectWatch func(ctx context.Context, owner, cluster string) (watchedCluster, error)
+// ConnectWatch finds the connection that a workflow is watched through.
+type ConnectWatch func(ctx context.Context, w models.Workflow) (watchedCluster, error)
 
 // WatchThrough adapts a function that returns a concrete connection.
-func WatchThrough[C watchedCluster](f func(ctx context.Context, owner, cluster string) (C, error)) ConnectWatch {
-	return func(ctx context.Context, owner, cluster string) (watchedCluster, error) {
-		return f(ctx, owner, cluster)
+func WatchThrough[C watchedCluster](f func(ctx context.Context, w models.Workflow) (C, error)) ConnectWatch {
+	return func(ctx context.Context, w models.Workflow) (watchedCluster, error) {
+		return f(ctx, w)
 	}
 }
 
@@ -144,6 +145,22 @@ func (m *ResourceWatcherManager) Hold(workflowID string) (release func()) {
 // Watch has the objects of a workflow watched for some minutes, and what is
 // stored of it read again. It is meant for whoever changed the objects.
 func (m *ResourceWatcherManager) Watch(workflowID string) { m.mark(workflowID, 0) }
+
+// AccessChanged has it looked at again who may look into which cluster. Whoever
+// may not any more is told so by the statuses of their workflows.
+func (m *ResourceWatcherManager) AccessChanged() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.lookAgain()
+}
+
+// lookAgain has all that is watched read again. It needs m.mu.
+func (m *ResourceWatcherManager) lookAgain() {
+	for id, in := range m.interest {
+		in.stale = true
+		m.queue.Add(id, 0)
+	}
+}
 
 func (m *ResourceWatcherManager) mark(id string, holds int) {
 	m.mu.Lock()

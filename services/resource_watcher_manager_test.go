@@ -137,7 +137,7 @@ func TestManagerSurvivesAPanic(t *testing.T) {
 	w := &watched{t: t, api: watchtest.New(t), in: "shop"}
 	w.draw([][3]string{{"cm", "configmap", ""}})
 	var attempts atomic.Int32
-	w.run(func(context.Context, string, string) (watchedCluster, error) {
+	w.run(func(context.Context, models.Workflow) (watchedCluster, error) {
 		if attempts.Add(1) == 1 {
 			panic("what nobody thought of")
 		}

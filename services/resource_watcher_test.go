@@ -119,8 +119,8 @@ func watchNodes(t *testing.T, nodes ...[3]string) *watched {
 	t.Helper()
 	w := &watched{t: t, api: watchtest.New(t), in: "shop"}
 	w.draw(nodes)
-	w.run(WatchThrough(func(_ context.Context, owner, cluster string) (*watchtest.API, error) {
-		if owner != "ann" || cluster != "c1" {
+	w.run(WatchThrough(func(_ context.Context, wf models.Workflow) (*watchtest.API, error) {
+		if wf.OwnerID != "ann" || wf.ClusterID != "c1" {
 			return nil, &models.Error{Kind: models.NotFound}
 		}
 		w.watchedStore.mu.Lock()

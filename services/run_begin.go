@@ -3,7 +3,6 @@ package services
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -31,9 +30,11 @@ func (e *WorkflowExecutor) Run(ctx context.Context, owner, id string, typed mode
 	if err != nil {
 		return models.Run{}, err
 	}
-	if err := e.checkCluster(ctx, w); err != nil {
+	g, err := e.admit(ctx, w, p)
+	if err != nil {
 		return models.Run{}, err
 	}
+	w.ClusterRef = g.Cluster.ID
 	run := e.newRun(w, models.RunDeploy)
 	run.TriggeredBy = models.TriggeredManually
 	run.TriggerData = models.Trigger{UserID: owner, Typed: typedNames(typed)}
@@ -62,22 +63,13 @@ func (e *WorkflowExecutor) planOf(ctx context.Context, w models.Workflow) (*plan
 	return p, problems.Err("services.WorkflowExecutor.Run")
 }
 
-// checkCluster reports a cluster that the workflow's owner does not have. It
-// says nothing about whether the cluster answers.
-func (e *WorkflowExecutor) checkCluster(ctx context.Context, w models.Workflow) error {
-	_, err := e.target(ctx, w.OwnerID, w.ClusterID, w.ID)
-	if err != nil && models.KindOf(err) == models.NotFound {
-		msg := fmt.Sprintf("the cluster %q of this workflow does not exist", w.ClusterID)
-		return &models.Error{Op: "services.WorkflowExecutor.Run", Kind: models.Invalid, Msg: msg, Err: err}
-	}
-	return err
-}
-
+// newRun returns a run in the cluster that w belongs to or, where that is not
+// known yet, in whichever its name leads to.
 func (e *WorkflowExecutor) newRun(w models.Workflow, action string) models.Run {
 	now := e.now()
 	return models.Run{
 		ID: models.NewID(), WorkflowID: w.ID, Status: models.RunRunning, StartedAt: now, Logs: []string{},
-		Action: action, OwnerID: w.OwnerID, Cluster: w.ClusterID,
+		Action: action, OwnerID: w.OwnerID, Cluster: w.ClusterID, ClusterRef: w.ClusterRef,
 		Lease: e.lease, LeaseUntil: now.Add(e.opts.Lease), Deadline: now.Add(e.opts.Deadline),
 	}
 }

@@ -34,7 +34,7 @@ func (e *WorkflowExecutor) deploy(ctx context.Context, s *runSession) error {
 	if err := e.prepare(ctx, s); err != nil {
 		return err
 	}
-	t, err := e.target(ctx, s.run.OwnerID, s.run.Cluster, s.run.WorkflowID)
+	t, err := e.enter(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func (e *WorkflowExecutor) prepare(ctx context.Context, s *runSession) error {
 	s.version = v.Number
 	s.mu.Unlock()
 	s.logf("applying version %d, %d nodes, to cluster %s", v.Number, len(graph.Nodes), s.run.Cluster)
-	start := models.RunStart{At: s.run.StartedAt, Version: v.Number, Inventory: union(before, planned(s))}
+	start := models.RunStart{At: s.run.StartedAt, Version: v.Number, ClusterRef: s.run.ClusterRef, Inventory: union(before, planned(s))}
 	// Both are to be on disk before anything is applied; at once, they share
 	// a commit.
 	var group errgroup.Group

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/kubeorch/core/models"
+	"github.com/kubeorch/core/pkg/kubernetes"
 )
 
 // runWork is what a run does. It returns when ctx ends.
@@ -49,7 +50,8 @@ func (e *WorkflowExecutor) drive(ctx context.Context, s *runSession, work runWor
 		defer close(beating)
 		e.keepLease(ctx, s, quit)
 	}()
-	err := protect(func() error { return work(ctx, s) })
+	// Somebody waits for this: a cluster that was away is tried at once.
+	err := protect(func() error { return work(kubernetes.Insist(ctx), s) })
 	close(quit)
 	<-beating
 	e.settle(ctx, s, err)
@@ -94,6 +96,7 @@ func (e *WorkflowExecutor) keepLease(ctx context.Context, s *runSession, quit <-
 		if cancelled {
 			s.cancel(endCancelled)
 		}
+		e.lookAgain(ctx, s)
 	}
 }
 
@@ -118,6 +121,8 @@ func (e *WorkflowExecutor) settle(ctx context.Context, s *runSession, err error)
 		e.handOver(ctx, s)
 	case end == endCancelled:
 		e.finish(ctx, s, models.RunCancelled, end.Error())
+	case end == endAccess, end == endNarrowed:
+		e.finish(ctx, s, models.RunFailed, end.Error())
 	case end == endDeadline:
 		e.finish(ctx, s, models.RunFailed, fmt.Sprintf("%s, %v", end, e.opts.Deadline))
 	default:

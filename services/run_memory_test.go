@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/kubeorch/core/pkg/applier"
@@ -53,6 +54,10 @@ type memoryTarget struct {
 	*memoryCluster
 
 	owner string
+}
+
+func (t *memoryTarget) Refusals(_ context.Context, objects []*unstructured.Unstructured) []error {
+	return make([]error, len(objects))
 }
 
 func (t *memoryTarget) EnsureNamespaces(context.Context, []string, map[string]string) []applier.Change {

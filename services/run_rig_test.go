@@ -34,6 +34,7 @@ type rig struct {
 	cluster   *memoryCluster
 	exec      *WorkflowExecutor
 	db        *mongo.Database
+	access    func() (models.ClusterGrant, error) // nil for an owner's
 }
 
 func newRig(t testing.TB, options ...func(*ExecutorOptions)) *rig {
@@ -65,12 +66,9 @@ func (r *rig) executor(runs runStore, options ...func(*ExecutorOptions)) *Workfl
 	}
 	e := NewWorkflowExecutor(ExecutorDeps{
 		Workflows: r.workflows, Runs: runs, Versions: r.versions, Kinds: r.kinds,
-		Events: noEvents{}, Watch: func(string) {}, Log: slog.New(slog.DiscardHandler),
+		Access: r, Events: noEvents{}, Watch: func(string) {}, Log: slog.New(slog.DiscardHandler),
 	}, opts)
-	e.target = func(_ context.Context, owner, cluster, workflowID string) (clusterTarget, error) {
-		if owner != ann || cluster != "dev" {
-			return nil, &models.Error{Kind: models.NotFound, Msg: "cluster not found"}
-		}
+	e.target = func(_ context.Context, _ models.ClusterGrant, workflowID string) (clusterTarget, error) {
 		return r.cluster.of(workflowID), nil
 	}
 	r.t.Cleanup(func() {
@@ -81,6 +79,17 @@ func (r *rig) executor(runs runStore, options ...func(*ExecutorOptions)) *Workfl
 		}
 	})
 	return e
+}
+
+// RequireFor knows one cluster, Ann's.
+func (r *rig) RequireFor(_ context.Context, w models.Workflow, _ models.ClusterAction) (models.ClusterGrant, error) {
+	if w.OwnerID != ann || w.ClusterID != "dev" {
+		return models.ClusterGrant{}, &models.Error{Kind: models.NotFound, Msg: "cluster not found"}
+	}
+	if r.access != nil {
+		return r.access()
+	}
+	return grantOwner(models.Cluster{ID: "c1", OwnerID: ann, Name: "dev"}), nil
 }
 
 // stored returns everything in the database, as it lies there.

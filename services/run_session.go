@@ -19,6 +19,8 @@ type runEnd string
 
 // The reasons. The last two leave the run to another process.
 const (
+	endAccess    runEnd = "the cluster is not open to the owner of the workflow any more"
+	endNarrowed  runEnd = "the cluster is open to the owner of the workflow in other namespaces now; run again"
 	endCancelled runEnd = "the run was cancelled"
 	endDeadline  runEnd = "the run took longer than it may"
 	endHandover  runEnd = "the server is stopping"
@@ -46,6 +48,7 @@ type runSession struct {
 	done      chan struct{} // closed when the run has ended here
 
 	mu       sync.Mutex
+	grant    *models.ClusterGrant // what the owner may do in the cluster; nil before the run has entered it
 	version  int
 	states   map[string]models.NodeState
 	logs     []string

@@ -70,7 +70,7 @@ func (e *WorkflowExecutor) beginTearDown(ctx context.Context, s *runSession) err
 // of applying.
 func (e *WorkflowExecutor) tearDown(ctx context.Context, s *runSession) error {
 	s.logf("removing the workflow's objects from cluster %s", s.run.Cluster)
-	t, err := e.target(ctx, s.run.OwnerID, s.run.Cluster, s.run.WorkflowID)
+	t, err := e.enter(ctx, s)
 	if err != nil {
 		return err
 	}

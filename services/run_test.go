@@ -92,7 +92,7 @@ func TestRunNeedsAClusterOfTheOwner(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	w := r.draw("web:deployment")
-	r.exec.target = func(context.Context, string, string, string) (clusterTarget, error) {
+	r.exec.target = func(context.Context, models.ClusterGrant, string) (clusterTarget, error) {
 		return nil, &models.Error{Kind: models.NotFound, Msg: "cluster not found"}
 	}
 	_, err := r.exec.Run(t.Context(), ann, w.ID, models.TriggerData{})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/kubeorch/core/models"
@@ -60,14 +61,20 @@ type runEvents interface {
 	Publish(key, event string, data any) error
 }
 
-// clusterConnections finds the clusters that a user may deploy to.
+// clusterConnections connects to clusters.
 type clusterConnections interface {
-	Connection(ctx context.Context, owner, cluster string) (*kubernetes.Connection, error)
+	ConnectionTo(ctx context.Context, g models.ClusterGrant) (*kubernetes.Connection, error)
+}
+
+// placeChecker tells which objects may not be where they would be.
+type placeChecker interface {
+	Refusals(ctx context.Context, objects []*unstructured.Unstructured) []error
 }
 
 // clusterTarget is a cluster seen as the place of one workflow's objects; see
 // applier.Applier.
 type clusterTarget interface {
+	placeChecker
 	EnsureNamespaces(ctx context.Context, names []string, labels map[string]string) []applier.Change
 	Apply(ctx context.Context, reqs []applier.Request, done func(int, applier.Change)) []applier.Change
 	ApplyValues(ctx context.Context, req applier.ValuesRequest) (applier.Change, applier.ValuesState)
@@ -95,6 +102,7 @@ type ExecutorDeps struct {
 	Runs      runStore
 	Versions  runVersions
 	Kinds     *kinds.Registry
+	Access    runAccess
 	Clusters  clusterConnections
 	Events    runEvents
 	// Watch has the objects of a workflow looked at again, because a run may
@@ -127,7 +135,7 @@ type WorkflowExecutor struct {
 	opts   ExecutorOptions
 	lease  string // this process, as runs' leases name it
 	now    func() time.Time
-	target func(ctx context.Context, owner, cluster, workflowID string) (clusterTarget, error)
+	target func(ctx context.Context, g models.ClusterGrant, workflowID string) (clusterTarget, error)
 
 	mu       sync.Mutex
 	stopping bool
@@ -144,15 +152,17 @@ func NewWorkflowExecutor(deps ExecutorDeps, opts ExecutorOptions) *WorkflowExecu
 	return e
 }
 
-// connect opens the cluster that owner knows by that name. It does no I/O in
-// the cluster.
-func (e *WorkflowExecutor) connect(ctx context.Context, owner, cluster, workflowID string) (clusterTarget, error) {
-	conn, err := e.deps.Clusters.Connection(ctx, owner, cluster)
+// connect opens a cluster as far as g permits. It does no I/O in the cluster.
+func (e *WorkflowExecutor) connect(ctx context.Context, g models.ClusterGrant, workflowID string) (clusterTarget, error) {
+	conn, err := e.deps.Clusters.ConnectionTo(ctx, g)
 	if err != nil {
 		return nil, err
 	}
 	opts := applier.DefaultOptions(ownerLabels(workflowID))
 	opts.OwnerName = ownerName
+	opts.Namespaces = g.Namespaces
+	// Among people who share a cluster nobody takes what another one runs.
+	opts.KeepOwners = !g.Owned()
 	opts.OnPanic = func(cause error) {
 		e.deps.Log.ErrorContext(ctx, "panic while a cluster was worked on", "workflow", workflowID, "err", cause)
 	}

@@ -23,6 +23,11 @@ type Options struct {
 	Workers int               // objects in flight
 	Timeout time.Duration     // for one object, with waiting for an old one to go
 	DryRun  bool              // ask the API server, change nothing
+	// Namespaces, unless empty, are the only ones whose objects may be touched.
+	// Objects of no namespace may not be then, nor namespaces themselves.
+	Namespaces []string
+	// KeepOwners refuses to adopt what OwnerName knows the owner of.
+	KeepOwners bool
 	// OwnerName says to whom an object with these labels belongs, or "" when
 	// they do not tell. nil asks the labels of common tools only.
 	OwnerName func(labels map[string]string) string

@@ -15,7 +15,8 @@ import (
 // EnsureNamespaces creates those of the namespaces that are missing, with the
 // given labels, and returns one Change for each distinct name, sorted. Those
 // that exist are left as they are, whoever they belong to. A namespace that
-// the credentials may not look at is taken to exist.
+// the credentials may not look at is taken to exist. Within Options.Namespaces
+// none is created.
 func (a *Applier) EnsureNamespaces(ctx context.Context, names []string, labels map[string]string) []Change {
 	names = slices.Compact(slices.Sorted(slices.Values(names)))
 	changes := make([]Change, len(names))
@@ -39,7 +40,10 @@ func (a *Applier) ensureNamespace(ctx context.Context, name string, labels map[s
 	ctx, cancel := context.WithTimeout(ctx, a.opts.Timeout)
 	defer cancel()
 	ref := namespaceRef(name)
-	t, err := a.locate(ctx, ref)
+	if err := a.within(Ref{Namespace: name}); err != nil {
+		return failed(ref, invalidf(ref, "is out of bounds; only namespace %s may be touched", a.bounds()))
+	}
+	t, err := a.resolve(ctx, ref)
 	if err != nil {
 		return failed(ref, err)
 	}
@@ -51,6 +55,8 @@ func (a *Applier) ensureNamespace(ctx context.Context, name string, labels map[s
 			return nil // whoever may only work inside it may still do that
 		case err != nil:
 			return a.conn.Err(err)
+		case old == nil && a.fenced():
+			return invalidf(ref, "does not exist, and it may not be created by whoever may touch certain namespaces only")
 		case old == nil:
 			c, err = a.createNamespace(ctx, ref, labels)
 			return a.conn.Err(err)

@@ -9,7 +9,13 @@ import (
 // mine returns an error when the object belongs to somebody else and is not
 // to be adopted.
 func (a *Applier) mine(ref Ref, o *metav1.PartialObjectMetadata, adopt bool) error {
-	if adopt || a.owns(o.Labels) {
+	if a.owns(o.Labels) {
+		return nil
+	}
+	if adopt && a.opts.KeepOwners && a.opts.OwnerName != nil && a.opts.OwnerName(o.Labels) != "" {
+		return conflictf(ref, "exists and belongs to %s, from whom it may not be taken here", a.ownerOf(o))
+	}
+	if adopt {
 		return nil
 	}
 	return conflictf(ref, "exists and belongs to %s; it is taken over only when its node says adopt: true", a.ownerOf(o))

@@ -43,9 +43,18 @@ func (a *Applier) target(ctx context.Context, o *unstructured.Unstructured) (*ta
 	return t, nil
 }
 
-// locate finds the place of ref. Namespaces of cluster-scoped kinds are
-// dropped, and those that are missing become "default".
+// locate finds the place of ref, which must be one that may be touched.
 func (a *Applier) locate(ctx context.Context, ref Ref) (*target, error) {
+	t, err := a.resolve(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	return t, a.within(t.ref)
+}
+
+// resolve finds the place of ref. Namespaces of cluster-scoped kinds are
+// dropped, and those that are missing become "default".
+func (a *Applier) resolve(ctx context.Context, ref Ref) (*target, error) {
 	m, err := a.conn.Mapping(ctx, ref.GroupVersionKind)
 	if err != nil {
 		return nil, err

@@ -1,9 +1,19 @@
 package status
 
 // Removed returns the status of a node whose object was taken away on purpose.
-// It is what panels show as neither good nor bad, for which every node type
-// has a word of its own.
 func Removed(nodeType string) Status {
+	return with(neutral(nodeType), "Removed", "removed from the cluster")
+}
+
+// Unseen returns the status of a node whose object nobody can look at any more.
+// It may be there and well.
+func Unseen(nodeType, why string) Status {
+	return with(neutral(nodeType), "AccessLost", why)
+}
+
+// neutral is what panels show as neither good nor bad, for which every node
+// type has a word of its own.
+func neutral(nodeType string) Status {
 	s := Status{"state": "pending"}
 	switch nodeType {
 	case "deployment", "statefulset", "plugin":
@@ -19,5 +29,5 @@ func Removed(nodeType string) Status {
 	case "persistentvolumeclaim":
 		s["state"] = "Pending"
 	}
-	return with(s, "Removed", "removed from the cluster")
+	return s
 }

@@ -1,0 +1,149 @@
+package repositories
+
+import (
+	"context"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/kubeorch/core/database"
+	"github.com/kubeorch/core/models"
+)
+
+// ClusterShares stores with whom clusters are shared: one document for each
+// cluster and user. It is safe for concurrent use.
+type ClusterShares struct{ coll *mongo.Collection }
+
+// NewClusterShares returns the shares of db.
+func NewClusterShares(db *mongo.Database) *ClusterShares {
+	return &ClusterShares{db.Collection(database.ClusterShares)}
+}
+
+// Put stores an offer. Where the same user has one for the same cluster, its
+// role and namespaces are replaced and everything else stays, so what was
+// accepted remains accepted. It returns the share as it then is.
+func (r *ClusterShares) Put(ctx context.Context, sh models.ClusterShare) (models.ClusterShare, error) {
+	const op = "repositories.ClusterShares.Put"
+	change := bson.D{
+		{Key: "$set", Value: bson.D{{Key: "role", Value: sh.Role}, {Key: "namespaces", Value: sh.Namespaces}}},
+		{Key: "$setOnInsert", Value: bson.D{
+			{Key: "_id", Value: sh.ID}, {Key: "cluster_name", Value: sh.ClusterName}, {Key: "owner_id", Value: sh.OwnerID},
+			{Key: "email", Value: sh.Email}, {Key: "status", Value: models.SharePending}, {Key: "created_at", Value: sh.CreatedAt},
+		}},
+	}
+	o := options.FindOneAndUpdate().SetUpsert(true).SetReturnDocument(options.After)
+	for {
+		var now models.ClusterShare
+		err := r.coll.FindOneAndUpdate(ctx, shareOf(sh.ClusterID, sh.UserID), change, o).Decode(&now)
+		if mongo.IsDuplicateKeyError(err) { // made by another call just now
+			continue
+		}
+		return now, translate(op, "share", err)
+	}
+}
+
+// Accept makes a pending share of the user count from at on, or is NotFound.
+// One that counts already stays as it is.
+func (r *ClusterShares) Accept(ctx context.Context, userID, id string, at time.Time) (models.ClusterShare, error) {
+	const op = "repositories.ClusterShares.Accept"
+	var sh models.ClusterShare
+	mine := bson.D{{Key: "_id", Value: id}, {Key: "user_id", Value: userID}}
+	pending := append(bson.D{{Key: "status", Value: models.SharePending}}, mine...)
+	change := set(bson.D{{Key: "status", Value: models.ShareAccepted}, {Key: "accepted_at", Value: at}})
+	err := r.coll.FindOneAndUpdate(ctx, pending, change, options.FindOneAndUpdate().SetReturnDocument(options.After)).Decode(&sh)
+	if err == nil || models.KindOf(translate(op, "share", err)) != models.NotFound {
+		return sh, translate(op, "share", err)
+	}
+	return sh, translate(op, "share", r.coll.FindOne(ctx, mine).Decode(&sh))
+}
+
+// Decline removes a pending share of the user, or is NotFound.
+func (r *ClusterShares) Decline(ctx context.Context, userID, id string) (models.ClusterShare, error) {
+	return r.remove(ctx, "repositories.ClusterShares.Decline", bson.D{
+		{Key: "_id", Value: id}, {Key: "user_id", Value: userID}, {Key: "status", Value: models.SharePending},
+	})
+}
+
+// Remove ends the share of a cluster that target names, by the user's id or by
+// its own, or is NotFound.
+func (r *ClusterShares) Remove(ctx context.Context, clusterID, target string) (models.ClusterShare, error) {
+	return r.remove(ctx, "repositories.ClusterShares.Remove", bson.D{
+		{Key: "cluster_id", Value: clusterID},
+		{Key: "$or", Value: bson.A{bson.D{{Key: "user_id", Value: target}}, bson.D{{Key: "_id", Value: target}}}},
+	})
+}
+
+func (r *ClusterShares) remove(ctx context.Context, op string, filter bson.D) (models.ClusterShare, error) {
+	var sh models.ClusterShare
+	err := r.coll.FindOneAndDelete(ctx, filter).Decode(&sh)
+	return sh, translate(op, "share", err)
+}
+
+// Of returns the share of one cluster with one user, whether accepted or not,
+// or NotFound.
+func (r *ClusterShares) Of(ctx context.Context, clusterID, userID string) (models.ClusterShare, error) {
+	var sh models.ClusterShare
+	err := r.coll.FindOne(ctx, shareOf(clusterID, userID)).Decode(&sh)
+	return sh, translate("repositories.ClusterShares.Of", "share", err)
+}
+
+// ByUser returns all shares with a user, those accepted longest ago first and
+// pending ones before them.
+func (r *ClusterShares) ByUser(ctx context.Context, userID string) ([]models.ClusterShare, error) {
+	return r.list(ctx, "repositories.ClusterShares.ByUser", bson.D{{Key: "user_id", Value: userID}}, "accepted_at")
+}
+
+// Accepted returns the accepted shares with a user, those accepted longest ago
+// first; of one cluster name, or of all when name is empty.
+func (r *ClusterShares) Accepted(ctx context.Context, userID, name string) ([]models.ClusterShare, error) {
+	filter := bson.D{{Key: "user_id", Value: userID}, {Key: "status", Value: models.ShareAccepted}}
+	if name != "" {
+		filter = append(filter, bson.E{Key: "cluster_name", Value: name})
+	}
+	return r.list(ctx, "repositories.ClusterShares.Accepted", filter, "accepted_at")
+}
+
+// ByCluster returns all shares of a cluster, the oldest first.
+func (r *ClusterShares) ByCluster(ctx context.Context, clusterID string) ([]models.ClusterShare, error) {
+	return r.list(ctx, "repositories.ClusterShares.ByCluster", bson.D{{Key: "cluster_id", Value: clusterID}}, "created_at")
+}
+
+func (r *ClusterShares) list(ctx context.Context, op string, filter bson.D, by string) ([]models.ClusterShare, error) {
+	order := bson.D{{Key: by, Value: 1}, {Key: "_id", Value: 1}}
+	cur, err := r.coll.Find(ctx, filter, options.Find().SetSort(order))
+	if err != nil {
+		return nil, translate(op, "share", err)
+	}
+	list := []models.ClusterShare{}
+	return list, translate(op, "share", cur.All(ctx, &list))
+}
+
+// DeleteByCluster ends all shares of a cluster.
+func (r *ClusterShares) DeleteByCluster(ctx context.Context, clusterID string) error {
+	_, err := r.coll.DeleteMany(ctx, bson.D{{Key: "cluster_id", Value: clusterID}})
+	return translate("repositories.ClusterShares.DeleteByCluster", "share", err)
+}
+
+// DeleteByUser ends all shares with a user and all shares of their clusters.
+func (r *ClusterShares) DeleteByUser(ctx context.Context, userID string) error {
+	either := bson.A{bson.D{{Key: "user_id", Value: userID}}, bson.D{{Key: "owner_id", Value: userID}}}
+	_, err := r.coll.DeleteMany(ctx, bson.D{{Key: "$or", Value: either}})
+	return translate("repositories.ClusterShares.DeleteByUser", "share", err)
+}
+
+// TransferOwner tells the shares of a cluster that it has another owner, who
+// needs none any more.
+func (r *ClusterShares) TransferOwner(ctx context.Context, clusterID, to string) error {
+	const op = "repositories.ClusterShares.TransferOwner"
+	if _, err := r.coll.DeleteOne(ctx, shareOf(clusterID, to)); err != nil {
+		return translate(op, "share", err)
+	}
+	_, err := r.coll.UpdateMany(ctx, bson.D{{Key: "cluster_id", Value: clusterID}}, set(bson.D{{Key: "owner_id", Value: to}}))
+	return translate(op, "share", err)
+}
+
+func shareOf(clusterID, userID string) bson.D {
+	return bson.D{{Key: "cluster_id", Value: clusterID}, {Key: "user_id", Value: userID}}
+}
