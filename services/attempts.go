@@ -22,9 +22,9 @@ const attemptKeys = 32_768
 // the client, waits up to 30 s: a single client, which can try only once in
 // its 15 minutes, keeps nobody else out. From where an account has logged
 // in before, neither counts, but only the failures of that client with that
-// account. So somebody who hammers at an account from elsewhere does not lock
-// its owner out, and typing mistakes of one person in an office do not lock
-// out the others.
+// account, up to 30 s. So somebody who hammers at an account from elsewhere
+// does not lock its owner out, and typing mistakes of one person in an office
+// do not lock out the others.
 //
 // Accounts that do not exist are counted as those that do. What is counted is
 // forgotten after an hour without failure, and when the server restarts. It
@@ -47,8 +47,8 @@ func NewAttempts(now func() time.Time) *Attempts {
 // attempt is one login that is under way. It counts as failed unless it is
 // taken back or has succeeded.
 type attempt struct {
-	undo []func()
-	pair func() // forgets the failures of this client with this account
+	undo  []func()
+	clear func()
 }
 
 // begin counts an attempt of ctx's client to log in as email. known says that
@@ -56,17 +56,18 @@ type attempt struct {
 // error, and is not to be answered whether the password is right.
 func (a *Attempts) begin(ctx context.Context, email string, known bool) (*attempt, error) {
 	client := models.ClientFrom(ctx).Network()
-	pair := attemptKeyOf(email, client)
-	counted := &attempt{pair: func() { a.pairs.Clear(pair) }}
-	if err := counted.try(a.pairs, pair); err != nil || known {
-		return counted, err
+	if known {
+		pair := attemptKeyOf(email, client)
+		t := &attempt{clear: func() { a.pairs.Clear(pair) }}
+		return t, t.try(a.pairs, pair)
 	}
+	t := &attempt{clear: func() {}}
 	if client != "" {
-		if err := counted.try(a.clients, attemptKeyOf(client)); err != nil {
+		if err := t.try(a.clients, attemptKeyOf(client)); err != nil {
 			return nil, err
 		}
 	}
-	return counted, counted.try(a.accounts, attemptKeyOf(email))
+	return t, t.try(a.accounts, attemptKeyOf(email))
 }
 
 func (t *attempt) try(d *limit.Delays[attemptKey], key attemptKey) error {
@@ -86,12 +87,12 @@ func (t *attempt) takeBack() {
 	}
 }
 
-// succeeded takes the attempt back. Only what this client failed at with this
-// account is forgotten: who guesses at others' accounts gains nothing by
-// logging in to his own.
+// succeeded takes the attempt back. Besides, only what this client failed at
+// with this account is forgotten: who guesses at others' accounts gains nothing
+// by logging in to his own.
 func (t *attempt) succeeded() {
 	t.takeBack()
-	t.pair()
+	t.clear()
 }
 
 func attemptKeyOf(parts ...string) (k attemptKey) {
