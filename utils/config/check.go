@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -94,16 +95,8 @@ func (r *reader) auth() Auth {
 	for _, d := range r.list("AUTH.BUILTIN.ALLOWED_DOMAINS") {
 		a.AllowedDomains = append(a.AllowedDomains, strings.ToLower(strings.TrimPrefix(d, "@")))
 	}
-	if !a.BuiltinEnabled {
-		r.faultf("AUTH.BUILTIN.ENABLED", "must be true: there is no other way to log in yet")
-	}
-	for _, p := range a.Providers {
-		if !regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`).MatchString(p.Name) {
-			r.faultf("AUTH.PROVIDERS", "the name %q must be lower-case letters, digits and hyphens", p.Name)
-		}
-		if p.Type != "oidc" && p.Type != "oauth2" {
-			r.faultf("AUTH.PROVIDERS", "the type of %q must be oidc or oauth2", p.Name)
-		}
+	if !a.BuiltinEnabled && !slices.ContainsFunc(a.Providers, func(p Provider) bool { return p.Enabled }) {
+		r.faultf("AUTH.BUILTIN.ENABLED", "must be true unless a provider is enabled: there would be no way to log in")
 	}
 	return a
 }

@@ -54,24 +54,6 @@ type Auth struct {
 	Providers      []Provider
 }
 
-// Provider is an external service that people log in with.
-type Provider struct {
-	Name             string            `json:"name"`
-	DisplayName      string            `json:"display_name"`
-	Type             string            `json:"type"` // oidc or oauth2
-	Enabled          bool              `json:"enabled"`
-	ClientID         string            `json:"client_id"`
-	ClientSecret     string            `json:"client_secret"`
-	IssuerURL        string            `json:"issuer_url"`
-	AuthorizationURL string            `json:"authorization_url"`
-	TokenURL         string            `json:"token_url"`
-	UserinfoURL      string            `json:"userinfo_url"`
-	Scopes           []string          `json:"scopes"`
-	Icon             string            `json:"icon"`
-	AllowedDomains   []string          `json:"allowed_domains"`
-	ClaimMappings    map[string]string `json:"claim_mappings"`
-}
-
 // Egress says where cluster servers may be besides public addresses.
 type Egress struct {
 	Loopback bool
@@ -84,9 +66,3 @@ func (Config) String() string { return "[config]" }
 
 // GoString hides every value.
 func (Config) GoString() string { return "[config]" }
-
-// String hides every value: a provider holds a secret.
-func (Provider) String() string { return "[provider]" }
-
-// GoString hides every value.
-func (Provider) GoString() string { return "[provider]" }

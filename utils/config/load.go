@@ -28,7 +28,7 @@ func Load(file string, getenv func(string) string) (Config, error) {
 	if err := readFile(v, file, getenv); err != nil {
 		return Config{}, Faults{err.Error()}
 	}
-	r := &reader{v: v}
+	r := &reader{v: v, getenv: getenv}
 	r.unknownKeys()
 	for key := range defaults() {
 		if value := fromEnv(getenv, key); value != "" {

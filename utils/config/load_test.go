@@ -106,17 +106,6 @@ func TestEveryKeyByEnvironment(t *testing.T) {
 	}
 }
 
-func TestProviders(t *testing.T) {
-	t.Parallel()
-	want := []Provider{{Name: "corp", Type: "oidc", ClientID: "id", Scopes: []string{"openid"}, ClaimMappings: map[string]string{"name": "full"}}}
-	cfg, err := Load("", env("AUTH_PROVIDERS", `[{"NAME":"corp","TYPE":"oidc","CLIENT_ID":"id","SCOPES":["openid"],"CLAIM_MAPPINGS":{"name":"full"}}]`))
-	require.NoError(t, err)
-	require.Equal(t, want, cfg.Auth.Providers)
-	cfg, err = Load(file(t, "AUTH:\n  PROVIDERS:\n    - NAME: corp\n      TYPE: oidc\n      CLIENT_ID: id\n      SCOPES: [openid]\n      CLAIM_MAPPINGS: {name: full}\n"), env())
-	require.NoError(t, err)
-	require.Equal(t, want, cfg.Auth.Providers)
-}
-
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

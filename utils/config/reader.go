@@ -1,8 +1,6 @@
 package config
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,6 +15,7 @@ import (
 // one start shows every fault.
 type reader struct {
 	v      *viper.Viper
+	getenv func(string) string
 	faults Faults
 }
 
@@ -99,24 +98,6 @@ func (r *reader) list(key string) []string {
 		if p = strings.TrimSpace(p); p != "" {
 			out = append(out, p)
 		}
-	}
-	return out
-}
-
-// providers reads a YAML list, or JSON from the environment.
-func (r *reader) providers(key string) []Provider {
-	var data []byte
-	switch raw := r.v.Get(key).(type) {
-	case string:
-		data = []byte(raw)
-	default:
-		data, _ = json.Marshal(raw) // values of YAML: the decoder below refuses what does not fit
-	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
-	var out []Provider
-	if err := dec.Decode(&out); err != nil {
-		r.faultf(key, "must be a list of providers: %v", err)
 	}
 	return out
 }
