@@ -99,8 +99,25 @@ func (r *rotation) here(ctx context.Context) (sum models.KeyRotation, err error)
 		defer cancel()
 		err = errors.Join(err, db.Close(ctx))
 	}()
+	// A server that runs beside this could not read what it does not know. The
+	// embedded database has none.
+	if !db.Embedded() {
+		if err := r.known(ctx, db); err != nil {
+			return sum, err
+		}
+	}
 	sum, err = keyRotation(db, r.box).Run(ctx, r.out.progress)
 	return sum, unfinished(err)
+}
+
+// known fails when no server has begun to seal with the present key.
+func (r *rotation) known(ctx context.Context, db *database.DB) error {
+	key := r.box.Keys()[0]
+	ok, err := repositories.NewSealedValues(db.Database()).Announced(ctx, key)
+	if err == nil && !ok {
+		return fmt.Errorf("no server has been started with key %s: restart all with the new key first", key)
+	}
+	return err
 }
 
 // unfinished adds what to do about a rotation that stopped half-way.

@@ -10,8 +10,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/kubeorch/core/pkg/encryption"
+	"github.com/kubeorch/core/repositories"
 	"github.com/kubeorch/core/utils/config"
 )
 
@@ -21,7 +23,7 @@ const secretBytes = 32
 // loadSecrets fills in the secrets that the configuration leaves out. They
 // are made on the first start and kept in the data directory, whose database
 // keeps other processes out by now.
-func (s *server) loadSecrets(context.Context) error {
+func (s *server) loadSecrets(ctx context.Context) error {
 	if s.cfg.JWTSecret == "" {
 		kept, err := keptSecrets(filepath.Join(s.cfg.DataDir, "jwt.secret"))
 		if err != nil {
@@ -38,8 +40,10 @@ func (s *server) loadSecrets(context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.box, err = encryption.NewBox(keys[0], keys[1:]...)
-	return err
+	if s.box, err = encryption.NewBox(keys[0], keys[1:]...); err != nil {
+		return err
+	}
+	return repositories.NewSealedValues(s.db.Database()).Announce(ctx, s.box.Keys()[0], time.Now().UTC())
 }
 
 // keyFile is where encryption keys are when none is configured: one a line,

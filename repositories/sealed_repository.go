@@ -3,11 +3,13 @@ package repositories
 import (
 	"context"
 	"strings"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/kubeorch/core/database"
 	"github.com/kubeorch/core/models"
 )
 
@@ -20,7 +22,7 @@ func NewSealedValues(db *mongo.Database) *SealedValues { return &SealedValues{db
 
 // Count returns how many records have the field.
 func (r *SealedValues) Count(ctx context.Context, f models.SealedField) (int, error) {
-	n, err := r.db.Collection(f.Collection()).CountDocuments(ctx, exists(f))
+	n, err := r.db.Collection(f.Collection()).CountDocuments(ctx, withField(f))
 	return int(n), translate("repositories.SealedValues.Count", "record", err)
 }
 
@@ -28,7 +30,7 @@ func (r *SealedValues) Count(ctx context.Context, f models.SealedField) (int, er
 // after, in the order of the ids; "" begins with the first.
 func (r *SealedValues) After(ctx context.Context, f models.SealedField, after string, limit int) ([]models.SealedValue, error) {
 	const op = "repositories.SealedValues.After"
-	filter := append(exists(f), bson.E{Key: "_id", Value: bson.D{{Key: "$gt", Value: after}}})
+	filter := append(withField(f), bson.E{Key: "_id", Value: bson.D{{Key: "$gt", Value: after}}})
 	cur, err := r.db.Collection(f.Collection()).Find(ctx, filter, options.Find().
 		SetProjection(fields(f.Path())).SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(int64(limit)))
 	if err != nil {
@@ -77,6 +79,23 @@ func (r *SealedValues) Swap(ctx context.Context, f models.SealedField, swaps []m
 	return int(res.ModifiedCount), nil
 }
 
-func exists(f models.SealedField) bson.D {
+// sealingKeysID is the one document about the keys that servers seal with.
+const sealingKeysID = "sealing_keys"
+
+// Announce notes that a server has begun to seal with the key of that id.
+func (r *SealedValues) Announce(ctx context.Context, key string, at time.Time) error {
+	_, err := r.db.Collection(database.Settings).UpdateOne(ctx, byID(sealingKeysID),
+		set(bson.D{{Key: "since." + key, Value: at}}), options.UpdateOne().SetUpsert(true))
+	return translate("repositories.SealedValues.Announce", "setting", err)
+}
+
+// Announced reports whether any server has ever begun to seal with that key.
+func (r *SealedValues) Announced(ctx context.Context, key string) (bool, error) {
+	n, err := r.db.Collection(database.Settings).CountDocuments(ctx,
+		append(byID(sealingKeysID), bson.E{Key: "since." + key, Value: bson.D{{Key: "$exists", Value: true}}}))
+	return n > 0, translate("repositories.SealedValues.Announced", "setting", err)
+}
+
+func withField(f models.SealedField) bson.D {
 	return bson.D{{Key: f.Path(), Value: bson.D{{Key: "$exists", Value: true}}}}
 }
