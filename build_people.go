@@ -23,8 +23,10 @@ func (s *server) buildPeople(h *routes.Handlers) *services.Sessions {
 		settings  = services.NewSettings(repositories.NewSettings(db), models.InviteSettings{
 			RegenerateAfterSignup: cfg.RegenerateInviteAfterSignup, InviteCode: cfg.InviteCode,
 		}, time.Now)
-		rules = services.AuthRules{
+		providers = s.providers()
+		rules     = services.AuthRules{
 			Enabled: cfg.Auth.BuiltinEnabled, SignupEnabled: cfg.Auth.SignupEnabled, AllowedDomains: cfg.Auth.AllowedDomains,
+			Providers: shown(providers),
 		}
 		invites = services.NewInvites(services.InviteDeps{
 			Store: repositories.NewInvites(db), People: users, Codes: settings, Rules: rules,
@@ -42,7 +44,11 @@ func (s *server) buildPeople(h *routes.Handlers) *services.Sessions {
 	h.Profile = handlers.NewProfile(services.NewUsers(users, passwords, sessions))
 	h.Session = handlers.NewSession(sessions)
 	h.Settings = handlers.NewSettings(settings)
-	h.APIToken = handlers.NewAPIToken(services.NewAPITokens(apiTokens, sessions, time.Now))
+	ownTokens := services.NewAPITokens(apiTokens, sessions, time.Now)
+	h.APIToken = handlers.NewAPIToken(ownTokens)
+	h.OAuth = handlers.NewOAuth(services.NewOAuth(services.OAuthDeps{
+		Providers: providers, Auth: auth, Users: users, Codes: repositories.NewCodes(db), APITokens: ownTokens, Log: s.log, Now: time.Now,
+	}), cfg.BaseURL, cfg.FrontendURL)
 	h.Invite = handlers.NewInvite(invites)
 	return sessions
 }

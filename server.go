@@ -13,6 +13,7 @@ import (
 	"github.com/kubeorch/core/database"
 	"github.com/kubeorch/core/pkg/encryption"
 	"github.com/kubeorch/core/pkg/kubernetes"
+	"github.com/kubeorch/core/pkg/oauth"
 	"github.com/kubeorch/core/services"
 	"github.com/kubeorch/core/services/kinds"
 	"github.com/kubeorch/core/utils/config"
@@ -45,9 +46,11 @@ type server struct {
 // parts are those of the services that have something to start or to stop.
 type parts struct {
 	connector *kubernetes.Connector
+	peers     []*oauth.Provider
 	events    *services.SSEBroadcaster
 	watchers  *services.ResourceWatcherManager
 	executor  *services.WorkflowExecutor
+	figures   *services.ClusterMetrics
 	recovery  worker
 	monitor   worker
 	sessions  worker

@@ -28,7 +28,9 @@ func (s *server) closeDatabase(ctx context.Context) error {
 func (s *server) startWorkers(ctx context.Context) error {
 	s.parts.watchers.Start(ctx)
 	s.parts.monitor.start(ctx)
+	s.parts.figures.Start(ctx)
 	s.parts.recovery.start(ctx)
+	s.parts.sessions.start(ctx)
 	return nil
 }
 
@@ -59,12 +61,15 @@ func (s *server) stopWorkers(ctx context.Context) error {
 	if s.parts == nil {
 		return nil
 	}
-	return errors.Join(s.parts.monitor.stop(ctx), s.parts.recovery.stop(ctx), s.parts.executor.Stop(ctx))
+	return errors.Join(s.parts.monitor.stop(ctx), s.parts.figures.Stop(ctx), s.parts.recovery.stop(ctx), s.parts.sessions.stop(ctx), s.parts.executor.Stop(ctx))
 }
 
 func (s *server) disconnect(context.Context) error {
 	if s.parts != nil {
 		s.parts.connector.Close()
+		for _, p := range s.parts.peers {
+			p.Close()
+		}
 	}
 	return nil
 }

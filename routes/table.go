@@ -41,6 +41,7 @@ type Handlers struct {
 	Health   *handlers.Health
 	Docs     *handlers.Docs
 	Auth     *handlers.Auth
+	OAuth    *handlers.OAuth
 	Invite   *handlers.Invite
 	Profile  *handlers.Profile
 	Session  *handlers.Session

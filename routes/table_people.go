@@ -10,6 +10,9 @@ func people(h Handlers) []Route {
 		{Method: post, Path: api + "/auth/logout", Access: Expired, Scope: models.ScopeSession, Audit: "auth.logout", Handle: h.Session.Logout},
 		{Method: post, Path: api + "/auth/ws-ticket", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "auth.ticket", Handle: h.Session.Ticket},
 		{Method: get, Path: api + "/auth/methods", Access: Public, Handle: h.Auth.Methods},
+		{Method: get, Path: api + "/auth/oauth/:provider/authorize", Access: Public, Limit: LimitOAuth, Handle: h.OAuth.Authorize},
+		{Method: get, Path: api + "/auth/oauth/:provider/callback", Access: Public, Audit: "auth.provider_login", Limit: LimitOAuth, Handle: h.OAuth.Callback},
+		{Method: post, Path: api + "/auth/oauth/exchange", Access: Public, Audit: "auth.exchange", Limit: LimitOAuth, Handle: h.OAuth.Exchange},
 
 		{Method: get, Path: api + "/profile", Access: SignedIn, Scope: models.ScopeRead, Handle: h.Profile.Get},
 		{Method: put, Path: api + "/profile", Access: SignedIn, Scope: models.ScopeSession, Audit: "profile.update", Handle: h.Profile.Update},
