@@ -1,19 +1,25 @@
 package main
 
 import (
+	"github.com/kubeorch/core/handlers"
 	"github.com/kubeorch/core/repositories"
+	"github.com/kubeorch/core/routes"
 	"github.com/kubeorch/core/services"
 )
 
-// buildMonitor returns what looks after the clusters and tells people's
-// streams of their states.
+// buildMonitor returns what looks after the clusters and tells news.
 func (s *server) buildMonitor(
-	stored *repositories.Clusters, shares *repositories.ClusterShares,
-	clusters *services.KubernetesClusterService, events *services.SSEBroadcaster,
+	stored *repositories.Clusters, clusters *services.KubernetesClusterService, news *services.ClusterEvents,
 ) *services.ClusterHealthMonitor {
-	news := services.NewClusterEvents(events, services.SharersOf(shares), s.log)
 	clusters.Tell(news)
 	return services.NewClusterHealthMonitor(services.MonitorDeps{
 		Clusters: stored, Checker: clusters, Observer: news, Log: s.log,
 	}, services.DefaultMonitorOptions())
+}
+
+// addFigures adds to h what tells how clusters are doing.
+func (s *server) addFigures(h *routes.Handlers, clusters *services.KubernetesClusterService) {
+	h.ClusterMetrics = handlers.NewClusterMetrics(s.parts.figures)
+	h.Metrics = handlers.NewMetrics(s.parts.figures)
+	h.ClusterStream = handlers.NewClusterStream(clusters, handlers.Subscribing(s.parts.events.Subscribe), s.log)
 }

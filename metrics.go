@@ -4,12 +4,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/kubeorch/core/pkg/kubernetes"
 	"github.com/kubeorch/core/services"
 )
 
-// registerMetrics adds the figures of the process and of the event streams.
+// registerMetrics adds the figures of the process, the event streams and the
+// clusters.
 // Those of requests belong to the router.
-func (s *server) registerMetrics(events *services.SSEBroadcaster) error {
+func (s *server) registerMetrics(
+	events *services.SSEBroadcaster, connector *kubernetes.Connector, monitor *services.ClusterHealthMonitor,
+) error {
 	all := []prometheus.Collector{
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -23,10 +27,22 @@ func (s *server) registerMetrics(events *services.SSEBroadcaster) error {
 	figure("published", "Events since the start.", func(b services.BroadcastStats) int64 { return b.Published })
 	figure("lagged", "Times a reader fell out of the replay buffer.", func(b services.BroadcastStats) int64 { return b.Lagged })
 	figure("resyncs", "Snapshots that readers needed.", func(b services.BroadcastStats) int64 { return b.Resyncs })
+	all = append(append(all, monitor.Figures()...), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "kubeorch_clusters_out_of_reach", Help: "Clusters whose calls are refused at once because the last ones failed.",
+	}, func() float64 { return outOfReach(connector) }))
 	for _, c := range all {
 		if err := s.metrics.Register(c); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func outOfReach(connector *kubernetes.Connector) (n float64) {
+	for _, r := range connector.Reach() {
+		if r.Open {
+			n++
+		}
+	}
+	return n
 }

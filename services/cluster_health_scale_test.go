@@ -52,9 +52,7 @@ func newFleet(t *testing.T) *fleet {
 			s.status.Store(http.StatusUnauthorized)
 			server = s.URL
 		case 2: // refuses connections
-			s := newStub(t)
-			s.Close()
-			server = s.URL
+			server = "https://127.0.0.1:1"
 		}
 		f.dead = append(f.dead, f.put(t, name, server))
 	}
