@@ -50,10 +50,12 @@ func (s *server) build(context.Context) error {
 		workflows = services.NewWorkflows(documents, executor)
 		news      = services.NewClusterEvents(events, services.SharersOf(shares), s.log)
 		monitor   = s.buildMonitor(stored, clusters, news)
+		diary     = services.NewClusterLog(repositories.NewClusterLogs(db), s.log)
 		figures   = services.NewClusterMetrics(services.MetricsDeps{
 			Clusters: clusters, Connect: services.MeasureThrough(clusters.ConnectionByID), Workflows: documents, Log: s.log,
 		})
 	)
+	clusters.Tell(services.ClusterNews{news, diary})
 	access.OnChange(executor.AccessChanged)
 	access.OnChange(func(context.Context, string) { watchers.AccessChanged() })
 	s.parts = &parts{
@@ -68,14 +70,15 @@ func (s *server) build(context.Context) error {
 		Health:   handlers.NewHealth(s.log, s.metricsHandler(), s.checks()...),
 		Docs:     apiDocs,
 		Template: handlers.NewTemplate(s.templates),
-		Cluster:  handlers.NewCluster(clusters),
+		Cluster:  handlers.NewCluster(services.NewLoggedClusters(clusters, diary)),
 
-		ClusterShare: handlers.NewClusterShare(
-			services.NewClusterShares(access, shares, users.Defaults, repositories.NewUsers(db), news)),
+		ClusterShare: handlers.NewClusterShare(services.NewLoggedShares(
+			services.NewClusterShares(access, shares, users.Defaults, repositories.NewUsers(db), news), diary)),
+		ClusterLog: handlers.NewClusterLog(services.NewClusterLogReader(repositories.NewClusterLogs(db), access)),
 
 		Workflow: handlers.NewWorkflow(workflows),
 		Version:  handlers.NewWorkflowVersion(services.NewWorkflowVersions(documents, versions)),
-		Run:      handlers.NewRun(executor),
+		Run:      handlers.NewRun(services.NewLoggedRuns(executor, diary)),
 		Audit:    handlers.NewAudit(trail),
 		Status:   handlers.NewStatusStream(workflows, handlers.Subscribing(events.Subscribe), watchers, s.log),
 	}

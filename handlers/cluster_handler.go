@@ -57,8 +57,16 @@ func (h *Cluster) Create(c *gin.Context) error {
 	if cl.LastError != "" {
 		msg, status = "cluster added, but the connection failed: "+cl.LastError, models.ClusterError
 	}
-	c.JSON(http.StatusCreated, gin.H{"message": msg, "cluster": cl, "status": status})
+	c.JSON(http.StatusCreated, gin.H{"message": noting(msg, cl), "cluster": cl, "status": status})
 	return nil
+}
+
+// noting adds to msg what people should know besides.
+func noting(msg string, c models.Cluster) string {
+	if c.Notice == "" {
+		return msg
+	}
+	return msg + "; " + c.Notice
 }
 
 // List answers GET /clusters.
@@ -101,7 +109,7 @@ func (h *Cluster) Update(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, gin.H{"message": "cluster updated", "cluster": cl, "status": cl.Status})
+	c.JSON(http.StatusOK, gin.H{"message": noting("cluster updated", cl), "cluster": cl, "status": cl.Status})
 	return nil
 }
 

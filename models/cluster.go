@@ -75,6 +75,9 @@ type Cluster struct {
 	CreatedAt   time.Time         `json:"createdAt" bson:"created_at"`
 	UpdatedAt   time.Time         `json:"updatedAt" bson:"updated_at"`
 
+	// Notice is what else became of a request to change the cluster.
+	Notice string `json:"notice,omitempty" bson:"-"`
+
 	Sealed            []byte `json:"-" bson:"credentials"`        // ClusterCredentials as JSON, encrypted
 	CredentialVersion int64  `json:"-" bson:"credential_version"` // grows with every change of server or credentials
 

@@ -54,6 +54,7 @@ type Handlers struct {
 
 	ClusterShare   *handlers.ClusterShare
 	ClusterMetrics *handlers.ClusterMetrics
+	ClusterLog     *handlers.ClusterLog
 	ClusterStream  *handlers.ClusterStream
 
 	Workflow *handlers.Workflow

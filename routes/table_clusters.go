@@ -19,6 +19,7 @@ func clusters(h Handlers) []Route {
 		{Method: post, Path: api + "/clusters/:name/test", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "cluster.test", Handle: h.Cluster.Test},
 		{Method: post, Path: api + "/clusters/:name/refresh", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "cluster.refresh", Handle: h.Cluster.Refresh},
 		{Method: get, Path: api + "/clusters/:name/status", Access: SignedIn, Scope: models.ScopeRead, Handle: h.Cluster.Status},
+		{Method: get, Path: api + "/clusters/:name/logs", Access: SignedIn, Scope: models.ScopeRead, Handle: h.ClusterLog.List},
 		{Method: get, Path: api + "/clusters/:name/metrics", Access: SignedIn, Scope: models.ScopeRead, Handle: h.ClusterMetrics.Get},
 		{Method: get, Path: api + "/metrics/overview", Access: SignedIn, Scope: models.ScopeRead, Handle: h.Metrics.Overview},
 		{Method: get, Path: api + "/metrics/resources", Access: SignedIn, Scope: models.ScopeRead, Handle: h.Metrics.Resources},

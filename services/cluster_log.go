@@ -86,3 +86,20 @@ func (l *ClusterLog) Removed(ctx context.Context, c models.Cluster) {
 		l.log.WarnContext(ctx, "the log of a removed cluster stays until it expires", "cluster", c.ID, "err", err)
 	}
 }
+
+// ClusterNews passes news of clusters on to each of its parts, in their order.
+type ClusterNews []clusterNews
+
+// Changed is called for a cluster that a check found in another state.
+func (n ClusterNews) Changed(ctx context.Context, c models.Cluster) {
+	for _, part := range n {
+		part.Changed(ctx, c)
+	}
+}
+
+// Removed is called for a cluster that was removed.
+func (n ClusterNews) Removed(ctx context.Context, c models.Cluster) {
+	for _, part := range n {
+		part.Removed(ctx, c)
+	}
+}

@@ -1,0 +1,77 @@
+package services
+
+import (
+	"context"
+
+	"github.com/kubeorch/core/models"
+)
+
+// LoggedShares is ClusterShares with what owners do written into the logs of the
+// clusters. With whom they share is in the audit trail only.
+type LoggedShares struct {
+	*ClusterShares
+
+	diary clusterDiary
+}
+
+// NewLoggedShares returns shares with a log.
+func NewLoggedShares(shares *ClusterShares, diary clusterDiary) *LoggedShares {
+	return &LoggedShares{shares, diary}
+}
+
+// Share offers a cluster to another user; see ClusterShares.
+func (l *LoggedShares) Share(ctx context.Context, owner, address string, in models.ClusterShareInput) (models.ClusterShareView, error) {
+	g, err := l.access.Require(ctx, owner, address, models.ClusterManage)
+	if err != nil {
+		return models.ClusterShareView{}, err
+	}
+	sh, err := l.ClusterShares.Share(ctx, owner, address, in)
+	if err == nil {
+		l.diary.Add(ctx, models.ClusterLogEntry{
+			ClusterID: g.Cluster.ID, Action: models.ClusterLogShared, Success: true, Message: "the cluster was offered to a user",
+			Details: map[string]string{"share": sh.ID, "role": sh.Role},
+		})
+	}
+	return sh, err
+}
+
+// Revoke ends a share; see ClusterShares.
+func (l *LoggedShares) Revoke(ctx context.Context, userID, address, target string) error {
+	g, err := l.access.Require(ctx, userID, address, models.ClusterRead)
+	if err != nil {
+		return err
+	}
+	if err := l.ClusterShares.Revoke(ctx, userID, address, target); err != nil {
+		return err
+	}
+	l.diary.Add(ctx, models.ClusterLogEntry{
+		ClusterID: g.Cluster.ID, Action: models.ClusterLogUnshared, Success: true, Message: "the share of a user was ended",
+	})
+	return nil
+}
+
+// LoggedRuns is WorkflowExecutor with the runs that people start written into
+// the logs of the clusters.
+type LoggedRuns struct {
+	*WorkflowExecutor
+
+	diary clusterDiary
+}
+
+// NewLoggedRuns returns runs with a log.
+func NewLoggedRuns(runs *WorkflowExecutor, diary clusterDiary) *LoggedRuns {
+	return &LoggedRuns{runs, diary}
+}
+
+// Run deploys a workflow; see WorkflowExecutor. The entry bears the time at
+// which the run began.
+func (l *LoggedRuns) Run(ctx context.Context, owner, id string, typed models.TriggerData) (models.Run, error) {
+	run, err := l.WorkflowExecutor.Run(ctx, owner, id, typed)
+	if err == nil && run.ClusterRef != "" {
+		l.diary.Add(ctx, models.ClusterLogEntry{
+			ClusterID: run.ClusterRef, Action: models.ClusterLogDeployed, Success: true, Message: "a run of a workflow began",
+			Details: map[string]string{"workflow": run.WorkflowID, "run": run.ID}, Timestamp: run.StartedAt,
+		})
+	}
+	return run, err
+}
