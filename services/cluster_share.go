@@ -1,6 +1,7 @@
 package services
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -104,6 +105,7 @@ func (s *ClusterShares) Share(ctx context.Context, owner, address string, in mod
 			return models.ClusterShareView{}, err
 		}
 	}
+	models.NoteForAudit(ctx, "with", cmp.Or(in.TargetEmail, in.TargetUserID))
 	models.NoteForAudit(ctx, "role", in.Role)
 	models.NoteForAudit(ctx, "share", sh.ID)
 	s.access.Changed(ctx, g.Cluster.ID)

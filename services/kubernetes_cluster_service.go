@@ -86,6 +86,7 @@ func (s *KubernetesClusterService) Add(ctx context.Context, owner string, in mod
 	if err != nil {
 		return models.Cluster{}, err
 	}
+	models.NoteForAudit(ctx, "cluster", c.Name)
 	if c, err = s.store.Insert(ctx, c); err != nil {
 		return models.Cluster{}, err
 	}
