@@ -15,7 +15,7 @@ func badBodies() map[string]string {
 	operator := `{"$ne":null}`
 	everything := `{"name":X,"email":X,"password":X,"inviteCode":X,"currentPassword":X,"newPassword":X,"server":X,"authType":X,` +
 		`"credentials":X,"labels":X,"singleNode":X,"displayName":X,"description":X,"cluster_id":X,"status":X,"nodes":X,"edges":X,` +
-		`"trigger_data":X,"regenerateAfterSignup":X,"tag":X,"insecure":X}`
+		`"trigger_data":X,"regenerateAfterSignup":X,"tag":X,"insecure":X,"role":X,"expiresInHours":X,"note":X}`
 	return map[string]string{
 		"text":        "name=ann&email=ann",
 		"a word":      "null",

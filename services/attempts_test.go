@@ -12,9 +12,9 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// login tries a password and returns the kind of the error and the time to
+// tryLogin tries a password and returns the kind of the error and the time to
 // wait.
-func (h *house) login(ctx context.Context, email, password string) (models.Kind, time.Duration) {
+func (h *house) tryLogin(ctx context.Context, email, password string) (models.Kind, time.Duration) {
 	_, err := h.auth.Login(ctx, models.Login{Email: email, Password: models.NewSecret(password)})
 	var e *models.Error
 	if errors.As(err, &e) {
@@ -23,7 +23,7 @@ func (h *house) login(ctx context.Context, email, password string) (models.Kind,
 	return models.KindOf(err), 0
 }
 
-const in = models.Internal // of no error
+const signedIn = models.Internal // of no error
 
 func TestLoginWaitsAfterFailures(t *testing.T) {
 	t.Parallel()
@@ -35,15 +35,15 @@ func TestLoginWaitsAfterFailures(t *testing.T) {
 			require.NoError(t, err)
 			attacker := from(t, "198.51.100.1")
 			for range 5 {
-				kind, _ := h.login(attacker, email, "wrong")
+				kind, _ := h.tryLogin(attacker, email, "wrong")
 				require.Equal(t, models.Unauthenticated, kind)
 			}
 			for _, wait := range []time.Duration{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900} {
-				kind, after := h.login(attacker, " "+email, "secret1")
+				kind, after := h.tryLogin(attacker, " "+email, "secret1")
 				require.Equal(t, models.TooMany, kind, "also with the right password")
 				require.InDelta(t, float64(wait), after.Seconds(), 1)
 				h.pass(after)
-				kind, _ = h.login(attacker, email, "wrong")
+				kind, _ = h.tryLogin(attacker, email, "wrong")
 				require.Equal(t, models.Unauthenticated, kind)
 			}
 		})
@@ -59,38 +59,38 @@ func TestNobodyIsLockedOut(t *testing.T) {
 	require.NoError(t, err)
 	const email = "user0@example.org"
 	for i := range 20 {
-		h.login(from(t, fmt.Sprintf("198.51.100.%d", i)), email, "wrong")
+		h.tryLogin(from(t, fmt.Sprintf("198.51.100.%d", i)), email, "wrong")
 	}
-	kind, wait := h.login(from(t, "203.0.113.1"), email, "secret1")
+	kind, wait := h.tryLogin(from(t, "203.0.113.1"), email, "secret1")
 	require.Equal(t, models.TooMany, kind, "from where nobody knows him")
 	require.LessOrEqual(t, wait, 30*time.Second)
 	home := from(t, "2001:db8:1:2:ffff::7") // another address of the same network
-	kind, _ = h.login(home, email, "secret1")
-	require.Equal(t, in, kind)
+	kind, _ = h.tryLogin(home, email, "secret1")
+	require.Equal(t, signedIn, kind)
 
 	for range 5 { // at home only mistakes made at home count
-		kind, _ = h.login(home, email, "wrong")
+		kind, _ = h.tryLogin(home, email, "wrong")
 		require.Equal(t, models.Unauthenticated, kind)
 	}
-	kind, wait = h.login(home, email, "secret1")
+	kind, wait = h.tryLogin(home, email, "secret1")
 	require.Equal(t, models.TooMany, kind)
 	h.pass(wait)
-	kind, _ = h.login(home, email, "secret1")
-	require.Equal(t, in, kind)
-	kind, _ = h.login(home, email, "wrong")
+	kind, _ = h.tryLogin(home, email, "secret1")
+	require.Equal(t, signedIn, kind)
+	kind, _ = h.tryLogin(home, email, "wrong")
 	require.Equal(t, models.Unauthenticated, kind, "logging in clears them")
 
 	for i := range 20 {
-		h.login(from(t, fmt.Sprintf("198.51.100.%d", i+100)), email, "wrong")
+		h.tryLogin(from(t, fmt.Sprintf("198.51.100.%d", i+100)), email, "wrong")
 	}
-	kind, wait = h.login(from(t, "203.0.113.1"), email, "secret1")
+	kind, wait = h.tryLogin(from(t, "203.0.113.1"), email, "secret1")
 	require.Equal(t, models.TooMany, kind, "but not what others did")
 	h.pass(wait)
-	kind, _ = h.login(from(t, "203.0.113.1"), email, "secret1")
-	require.Equal(t, in, kind, "within half a minute also from elsewhere")
-	h.login(from(t, "198.51.100.1"), email, "wrong")
-	kind, _ = h.login(from(t, "203.0.113.1"), email, "secret1")
-	require.Equal(t, in, kind, "and that is known from then on")
+	kind, _ = h.tryLogin(from(t, "203.0.113.1"), email, "secret1")
+	require.Equal(t, signedIn, kind, "within half a minute also from elsewhere")
+	h.tryLogin(from(t, "198.51.100.1"), email, "wrong")
+	kind, _ = h.tryLogin(from(t, "203.0.113.1"), email, "secret1")
+	require.Equal(t, signedIn, kind, "and that is known from then on")
 }
 
 // Who logs in to his own account between guesses at others' gains nothing.
@@ -101,15 +101,15 @@ func TestOwnAccountClearsNothing(t *testing.T) {
 	_, err := h.auth.Register(attacker, registration(0))
 	require.NoError(t, err)
 	for i := range 5 {
-		kind, _ := h.login(attacker, fmt.Sprintf("victim%d@example.org", i), "wrong")
+		kind, _ := h.tryLogin(attacker, fmt.Sprintf("victim%d@example.org", i), "wrong")
 		require.Equal(t, models.Unauthenticated, kind)
-		kind, _ = h.login(attacker, "user0@example.org", "secret1")
-		require.Equal(t, in, kind)
+		kind, _ = h.tryLogin(attacker, "user0@example.org", "secret1")
+		require.Equal(t, signedIn, kind)
 	}
-	kind, _ := h.login(attacker, "victim9@example.org", "wrong")
+	kind, _ := h.tryLogin(attacker, "victim9@example.org", "wrong")
 	require.Equal(t, models.TooMany, kind)
-	kind, _ = h.login(attacker, "user0@example.org", "secret1")
-	require.Equal(t, in, kind, "people of the same office are not kept out")
+	kind, _ = h.tryLogin(attacker, "user0@example.org", "secret1")
+	require.Equal(t, signedIn, kind, "people of the same office are not kept out")
 }
 
 // An attempt that was not decided, for lack of a turn, is none.
@@ -127,8 +127,8 @@ func TestUndecidedAttemptsDoNotCount(t *testing.T) {
 		require.Equal(t, models.Unavailable, models.KindOf(err))
 	}
 	h.auth.passwords.line.free = free
-	kind, _ := h.login(from(t, "192.0.2.9"), "user0@example.org", "secret1")
-	require.Equal(t, in, kind)
+	kind, _ := h.tryLogin(from(t, "192.0.2.9"), "user0@example.org", "secret1")
+	require.Equal(t, signedIn, kind)
 }
 
 func TestNetworksOfAnAccountAreBounded(t *testing.T) {
@@ -138,8 +138,8 @@ func TestNetworksOfAnAccountAreBounded(t *testing.T) {
 	require.NoError(t, err)
 	for i := range 20 {
 		for range 2 {
-			kind, _ := h.login(from(t, fmt.Sprintf("203.0.113.%d", i)), "user0@example.org", "secret1")
-			require.Equal(t, in, kind)
+			kind, _ := h.tryLogin(from(t, fmt.Sprintf("203.0.113.%d", i)), "user0@example.org", "secret1")
+			require.Equal(t, signedIn, kind)
 		}
 	}
 	u, err := h.store.ByID(t.Context(), s.User.ID)

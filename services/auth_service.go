@@ -81,8 +81,11 @@ func (a *Auth) Methods() models.AuthMethods {
 func (a *Auth) Login(ctx context.Context, in models.Login) (models.Session, error) {
 	const op = "services.Auth.Login"
 	var p models.Problems
-	if in.Email == "" {
+	switch {
+	case in.Email == "":
 		p.Addf("email", "is required")
+	case len(in.Email) > 2*maxEmail: // nobody's, and too long to look for
+		p.Addf("email", "must be an e-mail address")
 	}
 	if in.Password.Empty() {
 		p.Addf("password", "is required")
