@@ -116,3 +116,11 @@ func (b *Browser) send(t testing.TB, method, at string, form url.Values) (res *h
 	require.NoError(t, err)
 	return res, string(body)
 }
+
+// Resume returns the same browser, cookies included, that stops in front of
+// other addresses.
+func (b *Browser) Resume(stopAt ...string) *Browser {
+	next := *b
+	next.stopAt = stopAt
+	return &next
+}
