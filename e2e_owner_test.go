@@ -14,6 +14,7 @@ import (
 func bodies() map[string]string {
 	return map[string]string{
 		"PUT /clusters/:name":                     `{"displayName":"mine now"}`,
+		"POST /clusters/:name/share":              `{"targetUserId":"0123456789abcdef01234567","role":"viewer"}`,
 		"PUT /clusters/:name/credentials":         `{"credentials":{"token":"mine"}}`,
 		"PUT /workflows/:id":                      `{"name":"mine now"}`,
 		"POST /workflows/:id/save":                `{"nodes":[],"edges":[]}`,

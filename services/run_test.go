@@ -92,9 +92,7 @@ func TestRunNeedsAClusterOfTheOwner(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	w := r.draw("web:deployment")
-	r.exec.target = func(context.Context, models.ClusterGrant, string) (clusterTarget, error) {
-		return nil, &models.Error{Kind: models.NotFound, Msg: "cluster not found"}
-	}
+	r.access = func() (models.ClusterGrant, error) { return models.ClusterGrant{}, noCluster("test") }
 	_, err := r.exec.Run(t.Context(), ann, w.ID, models.TriggerData{})
 	require.Equal(t, models.Invalid, models.KindOf(err))
 	require.Contains(t, models.MessageOf(err), `"dev"`)
