@@ -55,6 +55,9 @@ func (s *server) build(context.Context) error {
 			Clusters: clusters, Connect: services.MeasureThrough(clusters.ConnectionByID), Workflows: documents, Log: s.log,
 		})
 	)
+	leaving := services.ClusterLeaving{
+		Access: access, Clusters: stored, Shares: shares, Defaults: repositories.NewClusterDefaults(db), Forget: connector.Forget,
+	}
 	clusters.Tell(services.ClusterNews{news, diary})
 	access.OnChange(executor.AccessChanged)
 	access.OnChange(func(context.Context, string) { watchers.AccessChanged() })
@@ -84,7 +87,7 @@ func (s *server) build(context.Context) error {
 	}
 	s.addFigures(&h, clusters)
 	s.engine, err = routes.SetupRouter(routes.Deps{
-		Log: s.log, Accounts: s.buildPeople(&h), Audit: trail, Metrics: s.metrics, Handlers: h,
+		Log: s.log, Accounts: s.buildPeople(&h, leaving), Audit: trail, Metrics: s.metrics, Handlers: h,
 		CORSOrigins: s.cfg.CORSOrigins, TrustedProxies: s.cfg.TrustedProxies, MaxBody: s.cfg.MaxBody,
 		Limits: s.limits(),
 	})

@@ -11,8 +11,8 @@ import (
 )
 
 // buildPeople adds the handlers of accounts to h and returns what tells whose
-// token a request carries.
-func (s *server) buildPeople(h *routes.Handlers) *services.Sessions {
+// token a request carries. clusters settles those of accounts that are deleted.
+func (s *server) buildPeople(h *routes.Handlers, clusters services.ClusterLeaving) *services.Sessions {
 	var (
 		cfg       = s.cfg
 		db        = s.db.Database()
@@ -50,5 +50,6 @@ func (s *server) buildPeople(h *routes.Handlers) *services.Sessions {
 		Providers: providers, Auth: auth, Users: users, Codes: repositories.NewCodes(db), APITokens: ownTokens, Log: s.log, Now: time.Now,
 	}), cfg.BaseURL, cfg.FrontendURL)
 	h.Invite = handlers.NewInvite(invites)
+	h.User = handlers.NewUser(s.buildAdmin(sessions, ownTokens, clusters))
 	return sessions
 }

@@ -58,6 +58,10 @@ func indexes(keep retention) []index {
 		{collection: Users, key: asc("admin_slot"), unique: true, partial: exists("admin_slot")},
 		{collection: Users, key: asc("auth_provider", "provider_subject"), unique: true, partial: exists("provider_subject")},
 
+		{collection: Users, key: bson.D{{Key: "created_at", Value: -1}, {Key: "_id", Value: -1}}},
+		{collection: Users, key: asc("role")},
+		{collection: Users, key: asc("leaving.mark"), partial: exists("leaving")},
+
 		{collection: Sessions, key: newest("created_at", "user_id")},
 		{collection: Sessions, key: asc("expires_at"), expires: true},
 

@@ -60,7 +60,7 @@ func (r *Users) ByEmail(ctx context.Context, email string) (models.User, error) 
 
 // ByID returns an account, or NotFound.
 func (r *Users) ByID(ctx context.Context, id string) (models.User, error) {
-	return r.find(ctx, "repositories.Users.ByID", byID(id))
+	return r.find(ctx, "repositories.Users.ByID", account(id))
 }
 
 // ByIDs returns those of the accounts that exist, in any order.
@@ -103,6 +103,9 @@ func (r *Users) SetPasswordHash(ctx context.Context, id string, c models.HashCha
 func newEpoch(fields bson.D) bson.D {
 	return append(set(fields), bson.E{Key: "$inc", Value: bson.D{{Key: "session_epoch", Value: 1}}})
 }
+
+// account leaves out what remains of the first account, see Remove.
+func account(id string) bson.D { return append(byID(id), has("email")) }
 
 func (r *Users) find(ctx context.Context, op string, filter bson.D) (models.User, error) {
 	var u models.User

@@ -45,6 +45,7 @@ type Handlers struct {
 	Invite   *handlers.Invite
 	Profile  *handlers.Profile
 	Session  *handlers.Session
+	User     *handlers.User
 	Settings *handlers.Settings
 	APIToken *handlers.APIToken
 	Audit    *handlers.Audit

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kubeorch/core/models"
+	"github.com/kubeorch/core/repositories"
 )
 
 // over reports whether a hold's credential is known to be good no more.
@@ -20,6 +21,15 @@ func over(t testing.TB, h *models.Hold) bool {
 	default:
 		return false
 	}
+}
+
+// apiToken stores an API token and returns who comes with it.
+func (h *house) apiToken(t *testing.T, userID, id string) models.Identity {
+	t.Helper()
+	require.NoError(t, repositories.NewAPITokens(h.db).Insert(t.Context(), models.APIToken{
+		ID: id, UserID: userID, Name: id, Hash: id, Scope: models.ScopeRead, CreatedAt: h.now(), ExpiresAt: h.now().Add(365 * 24 * time.Hour),
+	}, 10))
+	return models.Identity{UserID: userID, TokenID: id, Scope: models.ScopeRead}
 }
 
 func TestHoldsEndWithTheirSession(t *testing.T) {
@@ -38,7 +48,7 @@ func TestHoldsEndWithTheirSession(t *testing.T) {
 	require.False(t, over(t, c))
 	_, err := h.sessions.Hold(t.Context(), first)
 	require.Equal(t, models.Unauthenticated, models.KindOf(err))
-	byToken := models.Identity{UserID: first.UserID, TokenID: "t1", Scope: models.ScopeRead}
+	byToken := h.apiToken(t, first.UserID, "t1")
 	d := hold(byToken)
 	h.sessions.EndToken("t1")
 	require.True(t, over(t, d))
@@ -80,7 +90,7 @@ func TestRecheck(t *testing.T) {
 	elsewhere, here, later := h.whose(t, h.member(t, 0)), h.whose(t, h.signIn(t, 0)), h.whose(t, h.member(t, 1))
 	other := h.newSessions()
 	var held []*models.Hold
-	for _, id := range []models.Identity{elsewhere, here, later, {UserID: later.UserID, TokenID: "t1"}} {
+	for _, id := range []models.Identity{elsewhere, here, later, h.apiToken(t, later.UserID, "t1")} {
 		one, err := other.Hold(t.Context(), id)
 		require.NoError(t, err)
 		held = append(held, one)

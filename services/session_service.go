@@ -186,6 +186,11 @@ func (s *Sessions) EndAccount(ctx context.Context, userID string) error {
 	return err
 }
 
+// Forget has an account looked at anew, after its rights have grown.
+func (s *Sessions) Forget(userID string) {
+	s.known.drop(func(id models.Identity) bool { return id.UserID == userID })
+}
+
 // EndToken makes it known that an API token is good no more: it is forgotten,
 // and what is open for it ends.
 func (s *Sessions) EndToken(tokenID string) {

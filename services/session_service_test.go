@@ -21,14 +21,14 @@ func (h *house) member(t testing.TB, i int) models.Session {
 	return s
 }
 
-func (h *house) login(ctx context.Context, i int) (models.Session, error) {
+func (h *house) enter(ctx context.Context, i int) (models.Session, error) {
 	r := registration(i)
 	return h.auth.Login(ctx, models.Login{Email: r.Email, Password: r.Password})
 }
 
 func (h *house) signIn(t testing.TB, i int) models.Session {
 	t.Helper()
-	s, err := h.login(t.Context(), i)
+	s, err := h.enter(t.Context(), i)
 	require.NoError(t, err)
 	return s
 }
@@ -56,7 +56,7 @@ func TestSessionsAreListed(t *testing.T) {
 	h.member(t, 0)
 	h.pass(time.Second)
 	from := models.WithClient(t.Context(), models.Client{Address: "192.0.2.7", UserAgent: "curl/8"})
-	second, err := h.login(from, 0)
+	second, err := h.enter(from, 0)
 	require.NoError(t, err)
 	h.pass(time.Second)
 	third := h.signIn(t, 0)
@@ -182,7 +182,7 @@ func TestPasswordChangeRacesLogins(t *testing.T) {
 	for range 40 {
 		done.Go(func() {
 			start.Wait()
-			if s, err := h.login(t.Context(), 0); err == nil {
+			if s, err := h.enter(t.Context(), 0); err == nil {
 				mu.Lock()
 				defer mu.Unlock()
 				begun = append(begun, s)
