@@ -44,7 +44,7 @@ func (s *server) buildPeople(h *routes.Handlers, clusters services.ClusterLeavin
 	h.Profile = handlers.NewProfile(services.NewUsers(users, passwords, sessions))
 	h.Session = handlers.NewSession(sessions)
 	h.Settings = handlers.NewSettings(settings)
-	ownTokens := services.NewAPITokens(apiTokens, sessions, time.Now)
+	ownTokens := services.NewAPITokens(apiTokens, users, sessions, time.Now)
 	h.APIToken = handlers.NewAPIToken(ownTokens)
 	h.OAuth = handlers.NewOAuth(services.NewOAuth(services.OAuthDeps{
 		Providers: providers, Auth: auth, Users: users, Codes: repositories.NewCodes(db), APITokens: ownTokens, Log: s.log, Now: time.Now,

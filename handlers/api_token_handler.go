@@ -13,6 +13,7 @@ import (
 type apiTokens interface {
 	Create(ctx context.Context, userID string, in models.APITokenInput) (models.NewAPIToken, error)
 	List(ctx context.Context, userID string) ([]models.APIToken, error)
+	ListOf(ctx context.Context, userID string) ([]models.APIToken, error)
 	Revoke(ctx context.Context, userID, id string) error
 }
 
@@ -38,10 +39,16 @@ func (h *APIToken) Create(c *gin.Context) error {
 }
 
 // List answers GET /profile/tokens.
-func (h *APIToken) List(c *gin.Context) error { return h.list(c, caller(c).UserID) }
+func (h *APIToken) List(c *gin.Context) error {
+	list, err := h.svc.List(c.Request.Context(), caller(c).UserID)
+	return answerTokens(c, list, err)
+}
 
 // ListOf answers GET /admin/users/:id/tokens.
-func (h *APIToken) ListOf(c *gin.Context) error { return h.list(c, c.Param("id")) }
+func (h *APIToken) ListOf(c *gin.Context) error {
+	list, err := h.svc.ListOf(c.Request.Context(), c.Param("id"))
+	return answerTokens(c, list, err)
+}
 
 // Revoke answers DELETE /profile/tokens/:id.
 func (h *APIToken) Revoke(c *gin.Context) error { return h.revoke(c, caller(c).UserID, c.Param("id")) }
@@ -51,8 +58,7 @@ func (h *APIToken) RevokeOf(c *gin.Context) error {
 	return h.revoke(c, c.Param("id"), c.Param("tokenId"))
 }
 
-func (h *APIToken) list(c *gin.Context, userID string) error {
-	list, err := h.svc.List(c.Request.Context(), userID)
+func answerTokens(c *gin.Context, list []models.APIToken, err error) error {
 	if err != nil {
 		return err
 	}

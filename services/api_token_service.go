@@ -22,6 +22,11 @@ type apiTokenStore interface {
 	DeleteAll(ctx context.Context, userID string) error
 }
 
+// tokenPeople knows which accounts there are.
+type tokenPeople interface {
+	ByID(ctx context.Context, id string) (models.User, error)
+}
+
 // tokenEnder makes it known in this process that a token is good no more.
 type tokenEnder interface {
 	EndToken(tokenID string)
@@ -29,14 +34,15 @@ type tokenEnder interface {
 
 // APITokens makes and revokes API tokens. It is safe for concurrent use.
 type APITokens struct {
-	store apiTokenStore
-	ender tokenEnder
-	now   func() time.Time
+	store  apiTokenStore
+	people tokenPeople
+	ender  tokenEnder
+	now    func() time.Time
 }
 
 // NewAPITokens returns a service over store. now is the clock.
-func NewAPITokens(store apiTokenStore, ender tokenEnder, now func() time.Time) *APITokens {
-	return &APITokens{store, ender, now}
+func NewAPITokens(store apiTokenStore, people tokenPeople, ender tokenEnder, now func() time.Time) *APITokens {
+	return &APITokens{store, people, ender, now}
 }
 
 // Create makes a token for an account and returns it, this once.
@@ -76,6 +82,15 @@ func (s *APITokens) Create(ctx context.Context, userID string, in models.APIToke
 
 // List returns an account's tokens, the newest first.
 func (s *APITokens) List(ctx context.Context, userID string) ([]models.APIToken, error) {
+	return s.store.List(ctx, userID)
+}
+
+// ListOf is List for somebody else than the account's owner. An account that is
+// not there is NotFound.
+func (s *APITokens) ListOf(ctx context.Context, userID string) ([]models.APIToken, error) {
+	if _, err := s.people.ByID(ctx, userID); err != nil {
+		return nil, err
+	}
 	return s.store.List(ctx, userID)
 }
 

@@ -67,8 +67,9 @@ type tokenRig struct {
 
 func newTokenRig(t *testing.T) *tokenRig {
 	t.Helper()
-	r := &tokenRig{store: &countedTokens{APITokens: repositories.NewAPITokens(dbtest.Open(t).Database())}, clock: newSetClock(), ended: &endedTokens{}}
-	r.APITokens = NewAPITokens(r.store, r.ended, r.clock.now)
+	db := dbtest.Open(t).Database()
+	r := &tokenRig{store: &countedTokens{APITokens: repositories.NewAPITokens(db)}, clock: newSetClock(), ended: &endedTokens{}}
+	r.APITokens = NewAPITokens(r.store, repositories.NewUsers(db), r.ended, r.clock.now)
 	r.check = NewAPITokenCheck(r.store, slog.New(slog.DiscardHandler), r.clock.now)
 	return r
 }
@@ -159,6 +160,8 @@ func TestForeignAPITokenIsNotFound(t *testing.T) {
 	require.NoError(t, err)
 	require.NotNil(t, list)
 	require.Empty(t, list)
+	_, err = s.ListOf(t.Context(), ann)
+	require.Equal(t, models.NotFound, models.KindOf(err), "there is no such account")
 }
 
 func TestAPITokensThatCannotBe(t *testing.T) {
