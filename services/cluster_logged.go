@@ -37,7 +37,7 @@ func (l *LoggedClusters) Add(ctx context.Context, owner string, in models.Cluste
 	}
 	l.diary.Add(ctx, models.ClusterLogEntry{
 		ClusterID: c.ID, Action: models.ClusterLogAdded, Success: true, Message: "the cluster was added",
-		Details: map[string]string{"status": c.Status},
+		Details: map[string]string{"status": c.Status}, Timestamp: c.CreatedAt, // the check came later
 	})
 	switch {
 	case !in.SingleNode:
@@ -62,7 +62,7 @@ func (l *LoggedClusters) Update(ctx context.Context, owner, name string, p model
 	}
 	e := models.ClusterLogEntry{
 		ClusterID: c.ID, Action: models.ClusterLogUpdated, Success: true, Message: "the cluster was changed",
-		Details: map[string]string{"fields": strings.Join(mentioned(p), ", "), "status": c.Status},
+		Details: map[string]string{"fields": strings.Join(mentioned(p), ", "), "status": c.Status}, Timestamp: c.UpdatedAt,
 	}
 	if typesSecrets(p.Credentials) {
 		e.Action, e.Message = models.ClusterLogCredentials, "the credentials were changed"
