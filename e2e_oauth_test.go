@@ -36,7 +36,7 @@ func openGate(t *testing.T, dir string, env ...string) *gate {
 	off := object{"NAME": "off", "TYPE": "oidc", "ENABLED": false}
 	g.running = start(t, dir, append([]string{
 		"AUTH_PROVIDERS", encoded(t, []object{corp, off}), "AUTH_PROVIDERS_CORP_CLIENT_SECRET", oauthtest.ClientSecret,
-		"BASE_URL", baseURL, "FRONTEND_URL", frontendURL,
+		"BASE_URL", baseURL, "FRONTEND_URL", frontendURL, "RATE_LIMIT_AUTH_PER_MINUTE", "0",
 	}, env...)...)
 	return g
 }

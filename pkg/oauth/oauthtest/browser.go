@@ -83,23 +83,31 @@ func (b *Browser) Open(t testing.TB, at string) *url.URL {
 				return end
 			}
 		}
-		res, text := b.send(t, method, at, form)
-		if next := res.Header.Get("Location"); next != "" {
-			to, err := res.Request.URL.Parse(next)
+		got := b.send(t, method, at, form)
+		if got.next != "" {
+			to, err := got.at.Parse(got.next)
 			require.NoError(t, err)
 			method, form, at = http.MethodGet, nil, to.String()
 			continue
 		}
-		id := hidden.FindStringSubmatch(text)
-		require.NotNil(t, id, "%s answered %d: %s", at, res.StatusCode, text)
+		id := hidden.FindStringSubmatch(got.text)
+		require.NotNil(t, id, "%s answered %d: %s", at, got.status, got.text)
 		method, form = http.MethodPost, url.Values{"id": {id[1]}, "username": {b.who}, "password": {password}}
-		at = res.Request.URL.Scheme + "://" + res.Request.URL.Host + res.Request.URL.Path
+		at = got.at.Scheme + "://" + got.at.Host + got.at.Path
 	}
 	require.Fail(t, "redirected for ever", at)
 	return nil
 }
 
-func (b *Browser) send(t testing.TB, method, at string, form url.Values) (res *http.Response, text string) {
+// page is an answer that has been read.
+type page struct {
+	at     *url.URL
+	status int
+	next   string // where it redirects to
+	text   string
+}
+
+func (b *Browser) send(t testing.TB, method, at string, form url.Values) page {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -109,12 +117,12 @@ func (b *Browser) send(t testing.TB, method, at string, form url.Values) (res *h
 	if form != nil {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	res, err = b.client.Do(req)
+	res, err := b.client.Do(req)
 	require.NoError(t, err)
 	defer func() { _ = res.Body.Close() }()
 	body, err := io.ReadAll(res.Body)
 	require.NoError(t, err)
-	return res, string(body)
+	return page{res.Request.URL, res.StatusCode, res.Header.Get("Location"), string(body)}
 }
 
 // Resume returns the same browser, cookies included, that stops in front of
