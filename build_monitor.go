@@ -7,11 +7,11 @@ import (
 	"github.com/kubeorch/core/services"
 )
 
-// buildMonitor returns what looks after the clusters and tells news.
+// buildMonitor returns what looks after the clusters. news compares what it
+// reads with what was told before.
 func (s *server) buildMonitor(
 	stored *repositories.Clusters, clusters *services.KubernetesClusterService, news *services.ClusterEvents,
 ) *services.ClusterHealthMonitor {
-	clusters.Tell(news)
 	return services.NewClusterHealthMonitor(services.MonitorDeps{
 		Clusters: stored, Checker: clusters, Observer: news, Log: s.log,
 	}, services.DefaultMonitorOptions())

@@ -40,9 +40,15 @@ type stream struct {
 // event is there. The stream is closed at the end of the test at the latest.
 func (p *person) follow(t *testing.T, id string, header ...string) *stream {
 	t.Helper()
+	return p.read(t, "/workflows/"+id+"/status/stream", header...)
+}
+
+// read opens any stream of events as follow does.
+func (p *person) read(t *testing.T, path string, header ...string) *stream {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	s := &stream{cancel: cancel, done: make(chan struct{}), status: map[string]object{}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url+api+"/workflows/"+id+"/status/stream", http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url+api+path, http.NoBody)
 	require.NoError(t, err)
 	req.Header.Set("Authorization", "Bearer "+p.token)
 	req.Header.Set("Accept", "text/event-stream")

@@ -86,7 +86,7 @@ func TestPagesHoldEveryClusterOnce(t *testing.T) {
 	t.Parallel()
 	store := openClusters(t)
 	for i := range 7 {
-		_, err := store.Insert(t.Context(), cluster(fmt.Sprint("u", i%2), fmt.Sprint("c", i), i))
+		_, err := store.Insert(t.Context(), cluster(fmt.Sprint("u", i%2), fmt.Sprint("c", i), time.Duration(i)))
 		require.NoError(t, err)
 	}
 	seen := map[string]bool{}

@@ -15,6 +15,7 @@ import (
 
 const (
 	metricsFresh  = 30 * time.Second // as often as a page asks
+	objectsFresh  = 10 * time.Second
 	metricsFailed = 10 * time.Second // a failure is told again without asking the cluster
 	metricsLimit  = 8 * time.Second  // for asking a cluster
 	metricsKeep   = 5 * time.Minute  // after the last question, figures and watches are dropped
@@ -74,7 +75,7 @@ type ClusterMetrics struct {
 func NewClusterMetrics(deps MetricsDeps) *ClusterMetrics {
 	m := &ClusterMetrics{deps: deps, requests: newPodRequests()}
 	m.figures = newKept(metricsFresh, metricsFailed, metricsLimit, m.measure)
-	m.objects = newKept(metricsFresh, metricsFailed, metricsLimit, m.readObjects)
+	m.objects = newKept(objectsFresh, metricsFailed, metricsLimit, m.readObjects)
 	return m
 }
 

@@ -52,7 +52,7 @@ func (m *ClusterMetrics) Resources(ctx context.Context, userID string, f models.
 	found := make([][]models.MetricsResource, len(list.Clusters))
 	var all sync.WaitGroup
 	for i, c := range list.Clusters {
-		if len(own) == 0 || c.Status != models.ClusterConnected || !matches(f.Cluster, c.Name) {
+		if len(own) == 0 || c.Status != models.ClusterConnected || !isCalled(c, f.Cluster) {
 			continue
 		}
 		all.Go(func() { found[i] = m.resourcesOf(ctx, c, own, f) })
@@ -81,6 +81,12 @@ func (m *ClusterMetrics) resourcesOf(
 		}
 	}
 	return rows
+}
+
+// isCalled reports whether filter, a name or an address, means c.
+func isCalled(c models.Cluster, filter string) bool {
+	name, id := models.SplitClusterAddress(filter)
+	return matches(name, c.Name) && (id == "" || id == c.ID)
 }
 
 func matches(filter, value string) bool { return filter == "" || filter == "all" || filter == value }
