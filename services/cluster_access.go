@@ -21,7 +21,6 @@ type accessClusters interface {
 type accessShares interface {
 	Of(ctx context.Context, clusterID, userID string) (models.ClusterShare, error)
 	Accepted(ctx context.Context, userID, name string) ([]models.ClusterShare, error)
-	ByCluster(ctx context.Context, clusterID string) ([]models.ClusterShare, error)
 }
 
 // ClusterAccess is the one place that answers who may do what on which cluster.
@@ -200,18 +199,6 @@ func (a *ClusterAccess) List(ctx context.Context, userID string) ([]models.Clust
 		return cmp.Or(y.Cluster.CreatedAt.Compare(x.Cluster.CreatedAt), cmp.Compare(y.Cluster.ID, x.Cluster.ID))
 	})
 	return grants, nil
-}
-
-// Members returns the ids of those who have accepted a share of the cluster.
-func (a *ClusterAccess) Members(ctx context.Context, clusterID string) ([]string, error) {
-	shares, err := a.shares.ByCluster(ctx, clusterID)
-	var ids []string
-	for _, sh := range shares {
-		if sh.Status == models.ShareAccepted {
-			ids = append(ids, sh.UserID)
-		}
-	}
-	return ids, err
 }
 
 // OnChange has f called whenever the access to a cluster may have become less.
