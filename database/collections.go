@@ -87,7 +87,7 @@ func indexes(keep retention) []index {
 		{collection: Codes, key: asc("expires_at"), expires: true},
 
 		{collection: Invites, key: asc("code_hash"), unique: true},
-		{collection: Invites, key: newest("created_at")},
+		{collection: Invites, key: bson.D{{Key: "created_at", Value: -1}, {Key: "_id", Value: -1}}},
 
 		{collection: Audit, key: asc("at"), expires: keep.audit > 0, after: keep.audit},
 		{collection: Audit, key: bson.D{{Key: "at", Value: -1}, {Key: "_id", Value: -1}}},

@@ -32,7 +32,7 @@ func (r *Invites) List(ctx context.Context, page, limit int) ([]models.Invite, i
 	if err != nil {
 		return nil, 0, translate(op, "invite", err)
 	}
-	cursor, err := r.coll.Find(ctx, bson.D{}, options.Find().SetSort(bson.D{{Key: "created_at", Value: -1}}).
+	cursor, err := r.coll.Find(ctx, bson.D{}, options.Find().SetSort(bson.D{{Key: "created_at", Value: -1}, {Key: "_id", Value: -1}}).
 		SetSkip(int64(page-1)*int64(limit)).SetLimit(int64(limit)))
 	if err != nil {
 		return nil, 0, translate(op, "invite", err)

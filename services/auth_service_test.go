@@ -32,12 +32,23 @@ type house struct {
 
 	mu    sync.Mutex
 	shift time.Duration
+	still time.Time // where the clock stands; zero: it goes
 }
 
 func (h *house) now() time.Time {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if !h.still.IsZero() {
+		return h.still.Add(h.shift)
+	}
 	return time.Now().Add(h.shift)
+}
+
+// stopClock makes time pass only by pass.
+func (h *house) stopClock() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.still = time.Now()
 }
 
 func (h *house) pass(d time.Duration) {
