@@ -31,6 +31,13 @@ func serveTLS(t *testing.T, cert tls.Certificate, h http.HandlerFunc) string {
 	return srv.URL
 }
 
+func servePlain(t *testing.T, h http.HandlerFunc) string {
+	t.Helper()
+	srv := httptest.NewServer(h)
+	t.Cleanup(func() { srv.CloseClientConnections(); srv.Close() })
+	return srv.URL
+}
+
 // accept does something with each connection to an address of its own.
 func accept(t *testing.T, do func(net.Conn)) (url string) {
 	t.Helper()
@@ -122,8 +129,8 @@ func foulServers(t *testing.T) (all map[string]foul, ca string, strangers *atomi
 		"403":         {url: serve(says(403, "text/plain", hostileSecret)), status: "error", text: "does not answer like a Kubernetes"},
 		"500":         {url: serve(refusing(500, "InternalError")), status: "error", text: "does not answer like a Kubernetes"},
 		"503":         {url: serve(refusing(503, "ServiceUnavailable")), status: "disconnected", text: "busy or starting"},
-		"metadata":    {url: serve(http.RedirectHandler("http://169.254.169.254/latest/meta-data/", 302).ServeHTTP), status: "error", text: "redirects"},
-		"elsewhere":   {url: serve(http.RedirectHandler(elsewhere, 307).ServeHTTP), status: "error", text: "redirects"},
+		"metadata":    {url: serve(http.RedirectHandler("http://169.254.169.254/latest/meta-data/", http.StatusFound).ServeHTTP), status: "error", text: "redirects"},
+		"elsewhere":   {url: serve(http.RedirectHandler(elsewhere, http.StatusTemporaryRedirect).ServeHTTP), status: "error", text: "redirects"},
 		"is-metadata": {url: "https://169.254.169.254", status: "error", text: "not allowed"},
 		"silent":      {url: accept(t, func(net.Conn) {}), status: "disconnected", text: "in time"},
 		"stalls":      {url: serve(hang), status: "disconnected", text: "in time"},

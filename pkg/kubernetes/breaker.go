@@ -142,7 +142,7 @@ func (b *breaker) due(how eagerness) bool {
 
 func (b *breaker) refusal() *Error {
 	return &Error{Reason: b.cause.Reason, Err: opaque{b.cause}, Message: fmt.Sprintf("the cluster has been out of reach since %s: %s",
-		b.reach.Since.UTC().Format("15:04:05 UTC"), b.cause.Message)}
+		b.reach.Since.UTC().Format("2006-01-02 15:04:05 UTC"), b.cause.Message)}
 }
 
 func (b *breaker) leave(probe chan struct{}, err error, took time.Duration) {

@@ -42,9 +42,30 @@ func newIssuer(login *oidcLogin, dial dialFunc) *issuer {
 		roots = x509.NewCertPool()
 	}
 	roots.AppendCertsFromPEM(login.caPEM)
-	return &issuer{login: login, client: egress.NewClient(egress.DialFunc(dial), egress.ClientOptions{
+	client := egress.NewClient(egress.DialFunc(dial), egress.ClientOptions{
 		Timeout: refreshTime, RootCAs: roots, AllowHTTP: login.allowHTTP,
-	})}
+	})
+	client.Transport = unavailable{client.Transport}
+	return &issuer{login: login, client: client}
+}
+
+// unavailable makes an error of the answers of servers that are down, which
+// the discovery of the library would hide in a text.
+type unavailable struct{ http.RoundTripper }
+
+// RoundTrip fails with an *Error of reason Busy.
+func (u unavailable) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := u.RoundTripper.RoundTrip(r)
+	if err != nil || resp.StatusCode < http.StatusInternalServerError && resp.StatusCode != http.StatusTooManyRequests {
+		return resp, err
+	}
+	_ = resp.Body.Close()
+	return nil, &Error{Reason: Busy, Message: fmt.Sprintf("is not available: it answered %d", resp.StatusCode)}
+}
+
+// CloseIdleConnections lets http.Client's method of that name work.
+func (u unavailable) CloseIdleConnections() {
+	(&http.Client{Transport: u.RoundTripper}).CloseIdleConnections()
 }
 
 // redeem exchanges a refresh token. The error is an *Error that names the
@@ -145,6 +166,9 @@ func (i *issuer) wrong(err error) error {
 	say := func(r Reason, format string) error {
 		return &Error{Reason: r, Message: fmt.Sprintf("the OIDC issuer %s %s", i.login.issuer, format), Err: err}
 	}
+	if down, ok := errors.AsType[*Error](err); ok {
+		return say(down.Reason, down.Message)
+	}
 	if answer, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
 		return say(refusal(answer))
 	}
@@ -174,10 +198,5 @@ func refusal(answer *oauth2.RetrieveError) (Reason, string) {
 	case "invalid_scope":
 		return Unauthorized, "does not grant the scopes"
 	}
-	switch code := answer.Response.StatusCode; {
-	case code >= http.StatusInternalServerError, code == http.StatusTooManyRequests:
-		return Busy, fmt.Sprintf("is not available: it answered %d", code)
-	default:
-		return Unauthorized, fmt.Sprintf("refuses to log in: it answered %d", code)
-	}
+	return Unauthorized, fmt.Sprintf("refuses to log in: it answered %d", answer.Response.StatusCode)
 }

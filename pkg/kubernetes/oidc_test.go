@@ -225,7 +225,7 @@ func TestBrokenIssuers(t *testing.T) {
 		want  Reason
 		text  string
 	}{
-		"down":         {status(503, "x", "x"), NotKubernetes, "does not answer like an OpenID provider"},
+		"down":         {status(503, "x", "x"), Busy, "is not available: it answered 503"},
 		"silent":       {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, Timeout, "did not answer in time"},
 		"web page":     {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, NotKubernetes, "does not answer like"},
 		"1 GB":         {endless, NotKubernetes, "does not answer like"},
