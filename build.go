@@ -10,7 +10,6 @@ import (
 	"github.com/kubeorch/core/docs"
 	"github.com/kubeorch/core/handlers"
 	"github.com/kubeorch/core/pkg/egress"
-	"github.com/kubeorch/core/pkg/kubernetes"
 	"github.com/kubeorch/core/repositories"
 	"github.com/kubeorch/core/routes"
 	"github.com/kubeorch/core/services"
@@ -29,65 +28,46 @@ func (s *server) build(context.Context) error {
 		versions  = repositories.NewVersions(db)
 		runs      = repositories.NewRuns(db)
 
-		stored = repositories.NewClusters(db)
-		shares = repositories.NewClusterShares(db)
-		access = services.NewClusterAccess(stored, shares)
-
-		events    = services.NewSSEBroadcaster()
-		connector = kubernetes.NewConnector(kubernetes.Options{Dial: s.guard().DialContext, AllowHTTP: s.cfg.ClusterHTTP})
-		users     = services.ClusterUsers{
-			Access: access, Shares: shares, Defaults: repositories.NewClusterDefaults(db), People: repositories.NewUsers(db),
-		}
-		clusters = services.NewKubernetesClusterService(stored, users, s.box, connector, s.log)
+		events   = services.NewSSEBroadcaster()
+		known    = s.buildClusters(events)
+		clusters = known.clusters
 		watchers = services.NewResourceWatcherManager(services.WatcherDeps{
 			Workflows: documents, Events: events, Connect: services.WatchThrough(clusters.ConnectionFor), Log: s.log,
 		})
 		trail    = services.NewAudit(repositories.NewAudit(db), repositories.NewUsers(db), s.log, time.Now)
 		executor = services.NewWorkflowExecutor(services.ExecutorDeps{
 			Workflows: documents, Runs: runs, Versions: versions, Kinds: s.kinds, Audit: trail,
-			Access: access, Clusters: clusters, Events: events, Watch: watchers.Watch, Log: s.log,
+			Access: known.access, Clusters: clusters, Events: events, Watch: watchers.Watch, Log: s.log,
 		}, services.DefaultExecutorOptions())
 		workflows = services.NewWorkflows(documents, executor)
-		news      = services.NewClusterEvents(events, services.SharersOf(shares), s.log)
-		monitor   = s.buildMonitor(stored, clusters, news)
-		diary     = services.NewClusterLog(repositories.NewClusterLogs(db), s.log)
 		figures   = services.NewClusterMetrics(services.MetricsDeps{
 			Clusters: clusters, Connect: services.MeasureThrough(clusters.ConnectionByID), Workflows: documents, Log: s.log,
 		})
 	)
-	leaving := services.ClusterLeaving{
-		Access: access, Clusters: stored, Shares: shares, Defaults: repositories.NewClusterDefaults(db), Forget: connector.Forget,
-	}
-	clusters.Tell(services.ClusterNews{news, diary})
-	access.OnChange(executor.AccessChanged)
-	access.OnChange(func(context.Context, string) { watchers.AccessChanged() })
+	known.access.OnChange(executor.AccessChanged)
+	known.access.OnChange(func(context.Context, string) { watchers.AccessChanged() })
 	s.parts = &parts{
-		connector: connector, events: events, watchers: watchers, executor: executor, figures: figures,
+		connector: known.connector, events: events, watchers: watchers, executor: executor, figures: figures,
 		recovery: worker{run: services.NewRunRecovery(executor, runs, documents, s.db.Embedded()).Run},
-		monitor:  worker{run: monitor.Run},
+		monitor:  worker{run: known.monitor.Run},
 	}
-	if err := s.registerMetrics(events, connector, monitor); err != nil {
+	if err := s.registerMetrics(events, known.connector, known.monitor); err != nil {
 		return err
 	}
 	h := routes.Handlers{
 		Health:   handlers.NewHealth(s.log, s.metricsHandler(), s.checks()...),
 		Docs:     apiDocs,
 		Template: handlers.NewTemplate(s.templates),
-		Cluster:  handlers.NewCluster(services.NewLoggedClusters(clusters, diary)),
-
-		ClusterShare: handlers.NewClusterShare(services.NewLoggedShares(
-			services.NewClusterShares(access, shares, users.Defaults, repositories.NewUsers(db), news), diary)),
-		ClusterLog: handlers.NewClusterLog(services.NewClusterLogReader(repositories.NewClusterLogs(db), access)),
-
 		Workflow: handlers.NewWorkflow(workflows),
 		Version:  handlers.NewWorkflowVersion(services.NewWorkflowVersions(documents, versions)),
-		Run:      handlers.NewRun(services.NewLoggedRuns(executor, diary)),
+		Run:      handlers.NewRun(services.NewLoggedRuns(executor, known.diary)),
 		Audit:    handlers.NewAudit(trail),
 		Status:   handlers.NewStatusStream(workflows, handlers.Subscribing(events.Subscribe), watchers, s.log),
 	}
+	known.addTo(&h)
 	s.addFigures(&h, clusters)
 	s.engine, err = routes.SetupRouter(routes.Deps{
-		Log: s.log, Accounts: s.buildPeople(&h, leaving), Audit: trail, Metrics: s.metrics, Handlers: h,
+		Log: s.log, Accounts: s.buildPeople(&h, known.leaving), Audit: trail, Metrics: s.metrics, Handlers: h,
 		CORSOrigins: s.cfg.CORSOrigins, TrustedProxies: s.cfg.TrustedProxies, MaxBody: s.cfg.MaxBody,
 		Limits: s.limits(),
 	})
