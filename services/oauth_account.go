@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/kubeorch/core/models"
@@ -43,7 +44,7 @@ func (o *OAuth) match(ctx context.Context, p OAuthProvider, who oauth.Person) (m
 	}
 	const op = "services.OAuth.match"
 	switch {
-	case !validEmail(email):
+	case !validEmail(email) || foldsIntoASCII(who.Email):
 		return models.User{}, forbidden(op, p.DisplayName+" tells no usable e-mail address of yours; an account needs a verified one")
 	case who.Checked == oauth.Unverified:
 		return models.User{}, forbidden(op, "your e-mail address is not verified at "+p.DisplayName+"; verify it there and try again")
@@ -139,6 +140,12 @@ func (o *OAuth) create(ctx context.Context, p OAuthProvider, who oauth.Person, e
 		}
 	}
 	return u, o.Auth.users.Insert(ctx, u)
+}
+
+// foldsIntoASCII reports whether a letter outside ASCII changes in lower case: the
+// Kelvin sign becomes a k, and a mailbox with it another person's.
+func foldsIntoASCII(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf && unicode.ToLower(r) != r })
 }
 
 // personName makes a provider's name fit, and takes the front of the address

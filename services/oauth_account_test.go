@@ -68,17 +68,18 @@ func TestOAuthRefusals(t *testing.T) {
 		who   oauth.Person
 		want  string // empty: accepted
 	}{
-		"no address":                      {who: person("", oauth.Verified), want: "no usable e-mail"},
-		"no address that is one":          {who: person("ann at example", oauth.Verified), want: "no usable e-mail"},
-		"an address that is not verified": {who: person("a@corp.example", oauth.Unverified), want: "not verified"},
-		"nothing said, and nobody there":  {who: person("a@corp.example", oauth.Unknown)},
-		"a domain that is allowed":        {rules: domains, who: person("A@Corp.Example", oauth.Verified)},
-		"a domain that is not":            {rules: domains, who: person("a@evil.example", oauth.Verified), want: "domain"},
-		"a domain that contains it":       {rules: domains, who: person("a@corp.example.evil.example", oauth.Verified), want: "domain"},
-		"a domain in front":               {rules: domains, who: person(`"x@corp.example"@evil.example`, oauth.Verified), want: "domain"},
-		"an allowed domain, not verified": {rules: domains, who: person("a@corp.example", oauth.Unverified), want: "verified"},
-		"an allowed domain, nothing said": {rules: domains, who: person("a@corp.example", oauth.Unknown), want: "verified"},
-		"nobody new":                      {rules: closed, who: person("a@corp.example", oauth.Verified), want: "no account here"},
+		"no address":                        {who: person("", oauth.Verified), want: "no usable e-mail"},
+		"no address that is one":            {who: person("ann at example", oauth.Verified), want: "no usable e-mail"},
+		"a letter that only looks the same": {who: person("fran\u212a@corp.example", oauth.Verified), want: "no usable e-mail"},
+		"an address that is not verified":   {who: person("a@corp.example", oauth.Unverified), want: "not verified"},
+		"nothing said, and nobody there":    {who: person("a@corp.example", oauth.Unknown)},
+		"a domain that is allowed":          {rules: domains, who: person("A@Corp.Example", oauth.Verified)},
+		"a domain that is not":              {rules: domains, who: person("a@evil.example", oauth.Verified), want: "domain"},
+		"a domain that contains it":         {rules: domains, who: person("a@corp.example.evil.example", oauth.Verified), want: "domain"},
+		"a domain in front":                 {rules: domains, who: person(`"x@corp.example"@evil.example`, oauth.Verified), want: "domain"},
+		"an allowed domain, not verified":   {rules: domains, who: person("a@corp.example", oauth.Unverified), want: "verified"},
+		"an allowed domain, nothing said":   {rules: domains, who: person("a@corp.example", oauth.Unknown), want: "verified"},
+		"nobody new":                        {rules: closed, who: person("a@corp.example", oauth.Verified), want: "no account here"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

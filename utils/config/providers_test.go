@@ -1,6 +1,8 @@
 package config
 
 import (
+	"os"
+	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -92,4 +94,18 @@ func TestProviderFaults(t *testing.T) {
 		_, err := Load("", env("AUTH_PROVIDERS", `[{"NAME":"c","TYPE":"oidc","CLIENT_ID":"x",`+fine+`}]`))
 		require.NoError(t, err, fine)
 	}
+}
+
+// What the README shows is to work as it stands there.
+func TestProvidersOfTheReadme(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	block := regexp.MustCompile("(?s)```yaml\n(BASE_URL.*?)```").FindStringSubmatch(string(text))
+	require.NotNil(t, block)
+	cfg, err := Load(file(t, block[1]), env("AUTH_PROVIDERS_GITHUB_CLIENT_SECRET", "s", "AUTH_BUILTIN_ENABLED", "false"))
+	require.NoError(t, err)
+	require.Len(t, cfg.Auth.Providers, 3)
+	require.True(t, cfg.Auth.Providers[0].GitHub())
+	require.Equal(t, "s", cfg.Auth.Providers[0].ClientSecret)
 }
