@@ -1,8 +1,6 @@
 package main
 
 import (
-	"go.mongodb.org/mongo-driver/v2/mongo"
-
 	"github.com/kubeorch/core/handlers"
 	"github.com/kubeorch/core/pkg/kubernetes"
 	"github.com/kubeorch/core/repositories"
@@ -10,59 +8,49 @@ import (
 	"github.com/kubeorch/core/services"
 )
 
-// clusterParts are what the other parts of the server reach clusters through.
-type clusterParts struct {
-	stored    *repositories.Clusters
-	shares    *repositories.ClusterShares
-	users     services.ClusterUsers
+// knownClusters is what there is about clusters and who may use them.
+type knownClusters struct {
 	access    *services.ClusterAccess
 	connector *kubernetes.Connector
-	service   *services.KubernetesClusterService
-	news      *services.ClusterEvents
+	clusters  *services.KubernetesClusterService
+	shares    *services.ClusterShares
+	monitor   *services.ClusterHealthMonitor
 	diary     *services.ClusterLog
+	entries   *services.ClusterLogReader
+	leaving   services.ClusterLeaving
 }
 
-func (s *server) buildClusters(db *mongo.Database, events *services.SSEBroadcaster) clusterParts {
+func (s *server) buildClusters(events *services.SSEBroadcaster) knownClusters {
 	var (
-		stored    = repositories.NewClusters(db)
-		shares    = repositories.NewClusterShares(db)
+		db       = s.db.Database()
+		stored   = repositories.NewClusters(db)
+		shares   = repositories.NewClusterShares(db)
+		defaults = repositories.NewClusterDefaults(db)
+		people   = repositories.NewUsers(db)
+		logs     = repositories.NewClusterLogs(db)
+
 		access    = services.NewClusterAccess(stored, shares)
 		connector = kubernetes.NewConnector(kubernetes.Options{Dial: s.guard().DialContext, AllowHTTP: s.cfg.ClusterHTTP})
-		users     = services.ClusterUsers{
-			Access: access, Shares: shares, Defaults: repositories.NewClusterDefaults(db), People: repositories.NewUsers(db),
-		}
-		service = services.NewKubernetesClusterService(stored, users, s.box, connector, s.log)
-		news    = services.NewClusterEvents(events, services.SharersOf(shares), s.log)
-		diary   = services.NewClusterLog(repositories.NewClusterLogs(db), s.log)
+		users     = services.ClusterUsers{Access: access, Shares: shares, Defaults: defaults, People: people}
+		clusters  = services.NewKubernetesClusterService(stored, users, s.box, connector, s.log)
+		news      = services.NewClusterEvents(events, services.SharersOf(shares), s.log)
+		diary     = services.NewClusterLog(logs, s.log)
 	)
-	service.Tell(services.ClusterNews{news, diary})
-	return clusterParts{
-		stored: stored, shares: shares, users: users, access: access, connector: connector,
-		service: service, news: news, diary: diary,
+	clusters.Tell(services.ClusterNews{news, diary})
+	return knownClusters{
+		access: access, connector: connector, clusters: clusters,
+		shares:  services.NewClusterShares(access, shares, defaults, people, news),
+		monitor: s.buildMonitor(stored, clusters, news),
+		diary:   diary, entries: services.NewClusterLogReader(logs, access),
+		leaving: services.ClusterLeaving{
+			Access: access, Clusters: stored, Shares: shares, Defaults: defaults, Forget: connector.Forget,
+		},
 	}
 }
 
-// buildMonitor returns what looks after the clusters.
-func (s *server) buildMonitor(c clusterParts) *services.ClusterHealthMonitor {
-	return services.NewClusterHealthMonitor(services.MonitorDeps{
-		Clusters: c.stored, Checker: c.service, Observer: c.news, Log: s.log,
-	}, services.DefaultMonitorOptions())
-}
-
-// leaving ends what people who go have of clusters.
-func (c clusterParts) leaving(db *mongo.Database) services.ClusterLeaving {
-	return services.ClusterLeaving{
-		Access: c.access, Clusters: c.stored, Shares: c.shares, Defaults: repositories.NewClusterDefaults(db), Forget: c.connector.Forget,
-	}
-}
-
-// addClusters adds the handlers of clusters and their figures to h.
-func (s *server) addClusters(h *routes.Handlers, db *mongo.Database, c clusterParts) {
-	shares := services.NewClusterShares(c.access, c.shares, c.users.Defaults, repositories.NewUsers(db), c.news)
-	h.Cluster = handlers.NewCluster(services.NewLoggedClusters(c.service, c.diary))
-	h.ClusterShare = handlers.NewClusterShare(services.NewLoggedShares(shares, c.diary))
-	h.ClusterLog = handlers.NewClusterLog(services.NewClusterLogReader(repositories.NewClusterLogs(db), c.access))
-	h.ClusterMetrics = handlers.NewClusterMetrics(s.parts.figures)
-	h.Metrics = handlers.NewMetrics(s.parts.figures)
-	h.ClusterStream = handlers.NewClusterStream(c.service, handlers.Subscribing(s.parts.events.Subscribe), s.log)
+// addTo adds to h what people do with clusters.
+func (k knownClusters) addTo(h *routes.Handlers) {
+	h.Cluster = handlers.NewCluster(services.NewLoggedClusters(k.clusters, k.diary))
+	h.ClusterShare = handlers.NewClusterShare(services.NewLoggedShares(k.shares, k.diary))
+	h.ClusterLog = handlers.NewClusterLog(k.entries)
 }
