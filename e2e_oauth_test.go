@@ -111,6 +111,14 @@ func TestLoginThroughProvider(t *testing.T) {
 	g.provider.Rotate()
 	require.Equal(t, http.StatusOK, g.exchange(t, arrived(t, ann.Open(t, authorize))).StatusCode, "with another key")
 
+	refused(t, g.browser(t, "").Open(t, authorize), "cancelled")
+	trail, _ := admin.ask(t, http.StatusOK, "GET", "/admin/audit?action=auth.provider_login", nil)["entries"].([]any)
+	require.Len(t, trail, 4)
+	denied, first := trail[0].(object), trail[3].(object)
+	require.Equal(t, "denied", denied["outcome"])
+	require.NotContains(t, denied, "actor")
+	require.Equal(t, []any{"success", "ann@example.org", object{"account": "created"}}, []any{first["outcome"], first["actor"], first["details"]})
+
 	secrets := []string{code, token, oauthtest.ClientSecret}
 	for _, secret := range secrets {
 		require.NotContains(t, g.log.String(), secret)
