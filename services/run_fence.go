@@ -151,7 +151,7 @@ func (e *WorkflowExecutor) enter(ctx context.Context, s *runSession) (clusterTar
 	var last atomic.Int64
 	return fence{t, func(ctx context.Context) {
 		now := time.Now().UnixNano()
-		if before := last.Load(); now-before > int64(accessPause) && last.CompareAndSwap(before, now) {
+		if before := last.Load(); now-before > int64(e.believed) && last.CompareAndSwap(before, now) {
 			e.lookAgain(ctx, s)
 		}
 	}}, nil

@@ -137,6 +137,8 @@ type WorkflowExecutor struct {
 	now    func() time.Time
 	target func(ctx context.Context, g models.ClusterGrant, workflowID string) (clusterTarget, error)
 
+	believed time.Duration // accessPause
+
 	mu       sync.Mutex
 	stopping bool
 	active   map[string]*runSession // by run id
@@ -146,7 +148,7 @@ type WorkflowExecutor struct {
 // NewWorkflowExecutor returns an executor. Stop ends it.
 func NewWorkflowExecutor(deps ExecutorDeps, opts ExecutorOptions) *WorkflowExecutor {
 	e := &WorkflowExecutor{
-		deps: deps, opts: opts, lease: models.NewID(), now: timestamp, active: map[string]*runSession{},
+		deps: deps, opts: opts, lease: models.NewID(), now: timestamp, active: map[string]*runSession{}, believed: accessPause,
 	}
 	e.target = e.connect
 	return e

@@ -1,0 +1,80 @@
+package applier
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// fenced returns an applier that may touch certain namespaces only.
+func (b *bench) fenced(namespaces ...string) *Applier {
+	a := b.by("w1")
+	a.opts.Namespaces = namespaces
+	return a
+}
+
+func TestFenceKeepsObjectsOutsideAsTheyAre(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	a := b.fenced("another", "more")
+	made := b.one(Created, configMap)
+
+	changes := a.Apply(t.Context(), []Request{{Object: b.object(configMap)}}, nil)
+	require.Equal(t, Failed, changes[0].Action)
+	require.Equal(t, "ConfigMap "+b.ns+"/cm may not be touched; only objects in namespace another or more may", changes[0].Message)
+	require.Equal(t, Failed, a.Delete(t.Context(), []Ref{made.Ref}, DeleteOptions{})[0].Action)
+	values, _ := a.ApplyValues(t.Context(), ValuesRequest{Object: b.object(emptySecret), Keys: []string{"k"}, Values: map[string]string{"k": "v"}})
+	require.Equal(t, Failed, values.Action)
+	b.one(Unchanged, configMap)
+
+	inside := b.fenced("another", b.ns)
+	require.Equal(t, Unchanged, inside.Apply(t.Context(), []Request{{Object: b.object(configMap)}}, nil)[0].Action)
+	require.Equal(t, Deleted, inside.Delete(t.Context(), []Ref{made.Ref}, DeleteOptions{})[0].Action)
+}
+
+// An object of the whole cluster stays one when it names a namespace.
+func TestFenceRefusesObjectsOfTheWholeCluster(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	role := b.object(`{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: `+b.ns+`}, rules: []}`)
+	unknown := &unstructured.Unstructured{}
+	unknown.SetGroupVersionKind(schema.GroupVersionKind{Group: "none.example.org", Version: "v1", Kind: "None"})
+	a := b.fenced(b.ns)
+	refusals := a.Refusals(t.Context(), []*unstructured.Unstructured{role, b.object(configMap), unknown})
+	require.ErrorContains(t, refusals[0], "belongs to no namespace")
+	require.NoError(t, refusals[1])
+	require.NoError(t, refusals[2], "nobody knows where it would be")
+	require.Equal(t, Failed, a.Apply(t.Context(), []Request{{Object: role}}, nil)[0].Action)
+	_, err := b.conn.Typed().RbacV1().ClusterRoles().Get(t.Context(), b.ns, metav1.GetOptions{})
+	require.True(t, apierrors.IsNotFound(err))
+	require.NoError(t, b.by("w1").Refusals(t.Context(), []*unstructured.Unstructured{role})[0], "there is no fence")
+}
+
+func TestFenceMakesNoNamespaces(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	changes := b.fenced(b.ns, b.ns+"-new").EnsureNamespaces(t.Context(), []string{b.ns, b.ns + "-new", "kube-system"}, nil)
+	require.Equal(t, []Action{Failed, Unchanged, Failed}, []Action{changes[0].Action, changes[1].Action, changes[2].Action})
+	require.Contains(t, changes[2].Message, "may not be created")
+	require.Contains(t, changes[0].Message, "out of bounds")
+	_, err := b.conn.Typed().CoreV1().Namespaces().Get(t.Context(), b.ns+"-new", metav1.GetOptions{})
+	require.True(t, apierrors.IsNotFound(err))
+}
+
+func TestKnownOwnersAreKept(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.one(Created, configMap)
+	other := b.by("w2")
+	other.opts.KeepOwners = true
+	adopt := []Request{{Object: b.object(configMap), Adopt: true}}
+	kept := other.Apply(t.Context(), adopt, nil)[0]
+	require.Equal(t, Failed, kept.Action)
+	require.Contains(t, kept.Message, "belongs to another workflow")
+	other.opts.KeepOwners = false
+	require.Equal(t, Configured, other.Apply(t.Context(), adopt, nil)[0].Action)
+}
