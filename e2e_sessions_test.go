@@ -93,6 +93,25 @@ func TestSessionsOverHTTP(t *testing.T) {
 	desk.requireSignedOut(t, onDesk)
 }
 
+// Each stream has a goroutine that has left its request behind; those that
+// stay are found at the end of all tests.
+func TestManyStreamsEndTogether(t *testing.T) {
+	t.Parallel()
+	bob := start(t, house(t)).annIn(t).bob()
+	first := bob.watch(t)
+	list, _ := bob.ask(t, http.StatusOK, "GET", "/workflows", nil)["workflows"].([]any)
+	streams := []*stream{first}
+	for range 99 {
+		streams = append(streams, bob.follow(t, list[0].(object)["id"].(string)))
+	}
+	began := time.Now()
+	bob.ask(t, http.StatusOK, "POST", "/auth/logout", nil)
+	for _, s := range streams {
+		<-s.done
+	}
+	require.Less(t, time.Since(began), time.Second)
+}
+
 func TestPasswordChangeOverHTTP(t *testing.T) {
 	t.Parallel()
 	r := start(t, house(t))

@@ -66,7 +66,7 @@ func (r *Users) ByID(ctx context.Context, id string) (models.User, error) {
 // ByIDs returns those of the accounts that exist, in any order.
 func (r *Users) ByIDs(ctx context.Context, ids []string) ([]models.User, error) {
 	const op = "repositories.Users.ByIDs"
-	cur, err := r.coll.Find(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}})
+	cur, err := r.coll.Find(ctx, append(anyOf("_id", ids), has("email")))
 	if err != nil {
 		return nil, translate(op, "user", err)
 	}

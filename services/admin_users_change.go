@@ -131,7 +131,7 @@ func conflict(op, msg string, err error) error {
 
 // pause waits for a random while, so that rivals do not meet again.
 func pause(ctx context.Context) error {
-	timer := time.NewTimer(rand.N(changePause))
+	timer := time.NewTimer(rand.N(changePause)) //nolint:gosec // jitter needs no secrecy
 	defer timer.Stop()
 	select {
 	case <-timer.C:

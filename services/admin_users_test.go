@@ -134,7 +134,7 @@ func TestAdministratorsDemoteEachOther(t *testing.T) {
 		stay, leave, err := h.store.Staying(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, []int64{1, 0}, []int64{stay, leave}, "%v", errs)
-		require.True(t, (errs[0] == nil) != (errs[1] == nil), "%v", errs)
+		require.NotEqual(t, errs[0] == nil, errs[1] == nil, "%v", errs)
 		for _, id := range ids {
 			promote(t, here, id)
 		}

@@ -45,7 +45,8 @@ func (s *Sessions) identify(ctx context.Context, token string) (id models.Identi
 	if err != nil {
 		return id, expires, unauthenticated(err)
 	}
-	return sessionIdentity(of, u), c.ExpiresAt.Time, s.noteUse(ctx, of)
+	s.noteUse(ctx, of)
+	return sessionIdentity(of, u), c.ExpiresAt.Time, nil
 }
 
 // AuthenticateExpired is Authenticate for a token that may have expired, as
@@ -79,14 +80,17 @@ func (s *Sessions) look(ctx context.Context, userID, sessionID string) (models.S
 	return of, u, nil
 }
 
-// noteUse writes down when a session was used, once in a while.
-func (s *Sessions) noteUse(ctx context.Context, of models.StoredSession) error {
+// noteUse writes down when a session was used, once in a while. It is no reason
+// to turn anybody away.
+func (s *Sessions) noteUse(ctx context.Context, of models.StoredSession) {
 	now := s.now()
 	since := now.Add(-usedEvery)
 	if of.LastUsedAt.After(since) {
-		return nil
+		return
 	}
-	return s.store.Used(ctx, of.ID, now, since)
+	if err := s.store.Used(ctx, of.ID, now, since); err != nil {
+		s.log.WarnContext(ctx, "the use of a session could not be noted", "err", err)
+	}
 }
 
 // check returns the credential's identity as it is now, past every cache.
