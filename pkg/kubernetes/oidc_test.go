@@ -150,6 +150,20 @@ func TestTokenIsRefreshedBeforeItsEnd(t *testing.T) {
 	}
 }
 
+func TestTokenIsUsedToItsEndWhenTheIssuerIsAway(t *testing.T) {
+	t.Parallel()
+	issuer, api := kubetest.NewIssuer(t), newBearerOnly(t)
+	conn := connected(t, api.by(issuer, &vault{token: issuer.Login()}))
+	now := time.Now()
+	conn.tokens.now = func() time.Time { return now }
+	require.NoError(t, conn.Test(t.Context()))
+	issuer.Break(status(http.StatusServiceUnavailable, "x", "x"))
+	now = now.Add(time.Hour - 10*time.Second)
+	require.NoError(t, conn.Test(t.Context()))
+	now = now.Add(20 * time.Second)
+	require.Equal(t, Busy, ReasonOf(conn.Test(t.Context())))
+}
+
 func TestRefusedTokenIsReplacedOnce(t *testing.T) {
 	t.Parallel()
 	issuer, api := kubetest.NewIssuer(t), newBearerOnly(t)

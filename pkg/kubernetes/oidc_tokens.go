@@ -27,7 +27,8 @@ type idTokens struct {
 	mu      sync.Mutex
 	token   string
 	got     time.Time
-	until   time.Time
+	until   time.Time // when it is to be replaced
+	expires time.Time
 	refresh string // the newest refresh token that is known here
 	behind  string // what is stored in place of refresh, as storing it failed
 	failed  error  // of the last refresh
@@ -54,7 +55,20 @@ func (t *idTokens) get(ctx context.Context) (string, error) {
 		defer t.mu.Unlock()
 		return t.token, nil
 	}
-	return t.await(ctx, t.begin(ctx))
+	token, err := t.await(ctx, t.begin(ctx))
+	if still := t.unexpired(); err != nil && still != "" {
+		return still, nil // the issuer has a little longer to come back
+	}
+	return token, err
+}
+
+func (t *idTokens) unexpired() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.now().Before(t.expires) {
+		return t.token
+	}
+	return ""
 }
 
 // after returns another token than one that the cluster has refused, or the
@@ -130,7 +144,7 @@ func (t *idTokens) renew(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	t.token, t.got = g.idToken, t.now()
+	t.token, t.got, t.expires = g.idToken, t.now(), g.expires
 	t.until = usable(t.got, g.expires)
 	return t.token, nil
 }
