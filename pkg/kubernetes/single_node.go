@@ -121,24 +121,23 @@ func (c *Connection) eachNode(ctx context.Context, change taintChange) (names []
 // time, it decides again from what they wrote. A node that is gone needs
 // nothing.
 func (c *Connection) changeTaints(ctx context.Context, n *corev1.Node, change taintChange) (done bool, err error) {
-	client := c.typed.CoreV1().Nodes()
-	err = retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+	name, client := n.Name, c.typed.CoreV1().Nodes()
+	err = retry.RetryOnConflict(retry.DefaultRetry, func() (err error) {
+		if n == nil { // not as it was read first
+			if n, err = client.Get(ctx, name, metav1.GetOptions{}); err != nil {
+				return err
+			}
+		}
 		taints, remembered, wanted := change(n)
-		if !wanted {
+		version := n.ResourceVersion
+		if n = nil; !wanted {
 			return nil
 		}
-		patch, err := taintPatch(n.ResourceVersion, taints, remembered)
+		patch, err := taintPatch(version, taints, remembered)
 		if err != nil {
 			return err
 		}
-		_, err = client.Patch(ctx, n.Name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: "kubeorch"})
-		if apierrors.IsConflict(err) {
-			fresh, readErr := client.Get(ctx, n.Name, metav1.GetOptions{})
-			if readErr != nil {
-				return readErr
-			}
-			n = fresh
-		}
+		_, err = client.Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: "kubeorch"})
 		done = err == nil
 		return err
 	})
