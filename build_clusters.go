@@ -43,7 +43,7 @@ func (s *server) buildClusters(events *services.SSEBroadcaster) knownClusters {
 		monitor: s.buildMonitor(stored, clusters, news),
 		diary:   diary, entries: services.NewClusterLogReader(logs, access),
 		leaving: services.ClusterLeaving{
-			Access: access, Clusters: stored, Shares: shares, Defaults: defaults, Forget: connector.Forget,
+			Access: access, Clusters: stored, Shares: shares, Defaults: defaults, Logs: logs, Forget: connector.Forget,
 		},
 	}
 }

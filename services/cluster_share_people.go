@@ -37,6 +37,7 @@ type ClusterLeaving struct {
 	Clusters leavingClusters
 	Shares   leavingShares
 	Defaults leavingDefaults
+	Logs     sharedClusters         // nil where none are kept
 	Forget   func(clusterID string) // ends the connection to a cluster
 }
 
@@ -51,6 +52,9 @@ func (l ClusterLeaving) Delete(ctx context.Context, userID string) error {
 	for _, id := range ids {
 		l.Forget(id)
 		errs = append(errs, l.Defaults.DeleteByCluster(ctx, id), l.Shares.DeleteByCluster(ctx, id))
+		if l.Logs != nil {
+			errs = append(errs, l.Logs.DeleteByCluster(ctx, id))
+		}
 		l.Access.Changed(ctx, id)
 	}
 	for _, sh := range offered {
