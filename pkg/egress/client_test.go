@@ -126,9 +126,9 @@ func TestClientIsBounded(t *testing.T) {
 			<-r.Context().Done()
 		}
 	})
-	c := client(t, New(Options{AllowLoopback: true}), ClientOptions{RootCAs: roots, Timeout: 200 * time.Millisecond})
-	_, _, err := get(t, c, srv.URL+"/large")
+	_, _, err := get(t, client(t, New(Options{AllowLoopback: true}), ClientOptions{RootCAs: roots}), srv.URL+"/large")
 	require.ErrorIs(t, err, ErrTooLarge)
+	c := client(t, New(Options{AllowLoopback: true}), ClientOptions{RootCAs: roots, Timeout: 200 * time.Millisecond})
 	for _, path := range []string{"/silent", "/slow"} {
 		_, _, err = get(t, c, srv.URL+path)
 		var timeout interface{ Timeout() bool }

@@ -51,10 +51,16 @@ func TestUnusedConnectionsAreForgotten(t *testing.T) {
 			OIDCIssuerURL: issuer.URL, OIDCClientID: issuer.ClientID, OIDCClientSecret: issuer.ClientSecret, OIDCRefreshToken: issuer.Login(),
 		}, nil
 	}
-	connector := NewConnector(Options{IdleTime: 50 * time.Millisecond})
+	connector := NewConnector(Options{})
 	defer connector.Close()
+	evict := func(id string, conn *Connection) { // as it is done when the time has come
+		conn.transport.CloseIdleConnections() // as the transport does itself after 90 s
+		conn.used.Store(time.Now().Add(-2 * defaultIdleTime).UnixNano())
+		connector.evict(id, conn)
+	}
 	var conns []*Connection
-	for _, id := range []string{"a", "b", "c", "d"} {
+	ids := []string{"a", "b", "c", "d"}
+	for _, id := range ids {
 		conn, err := connector.Get(id, 1, load)
 		require.NoError(t, err)
 		_, err = conn.discovery.ServerVersionWithContext(t.Context())
@@ -63,19 +69,19 @@ func TestUnusedConnectionsAreForgotten(t *testing.T) {
 	}
 	watch, err := conns[0].Metadata().Resource(namespaces()).Watch(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
-	for _, conn := range conns {
-		conn.transport.CloseIdleConnections() // as the transport does itself after 90 s
+	for i, conn := range conns {
+		evict(ids[i], conn)
 	}
 	for _, conn := range conns[1:] {
 		<-conn.Done()
 	}
-	require.Len(t, connector.Reach(), 1)
-	connector.evict("a", conns[0])
 	require.Len(t, connector.Reach(), 1, "a connection with a watch is in use")
 	watch.Stop()
-	conns[0].transport.CloseIdleConnections()
+	require.Eventually(t, func() bool {
+		evict("a", conns[0])
+		return len(connector.Reach()) == 0
+	}, 10*time.Second, time.Millisecond)
 	<-conns[0].Done()
-	require.Empty(t, connector.Reach())
 	require.Eventually(t, func() bool { return open.Load() == 0 }, 10*time.Second, time.Millisecond)
 
 	again, err := connector.Get("a", 1, load)
@@ -84,6 +90,18 @@ func TestUnusedConnectionsAreForgotten(t *testing.T) {
 	_, err = conns[0].discovery.ServerVersionWithContext(t.Context())
 	require.NoError(t, err, "whoever has still got it may use it")
 	conns[0].transport.CloseIdleConnections()
+}
+
+func TestIdleTimePasses(t *testing.T) {
+	t.Parallel()
+	connector := NewConnector(Options{IdleTime: 10 * time.Millisecond})
+	defer connector.Close()
+	conn, err := connector.Get("a", 1, func() (Config, error) {
+		return Config{Server: server, AuthType: AuthToken, Token: hostileToken}, nil
+	})
+	require.NoError(t, err)
+	<-conn.Done()
+	require.Empty(t, connector.Reach())
 }
 
 func TestReplacedAndRemovedConnectionsLeaveNothing(t *testing.T) {
