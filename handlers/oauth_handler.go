@@ -106,7 +106,7 @@ func (h *OAuth) failed(c *gin.Context, err error) {
 // that logins in several tabs do not disturb each other. A negative age removes
 // it. Lax lets it come along when the provider sends the browser back.
 func (h *OAuth) remember(c *gin.Context, state, value string, seconds int) {
-	http.SetCookie(c.Writer, &http.Cookie{
+	http.SetCookie(c.Writer, &http.Cookie{ //nolint:gosec // Secure wherever browsers come over https
 		Name: stateCookie(state), Value: value, MaxAge: seconds,
 		Path:     h.path + "/v1/api/auth/oauth/" + url.PathEscape(c.Param("provider")) + "/callback",
 		HttpOnly: true, Secure: h.secure, SameSite: http.SameSiteLaxMode,
