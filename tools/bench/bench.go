@@ -48,6 +48,7 @@ func groups() []group {
 		{"watch", true, measureWatch},
 		{"sse", false, measureStreams},
 		{"store", false, measureStore},
+		{"flood", false, measureFlood},
 	}
 }
 
