@@ -49,8 +49,8 @@ func TestClusterLogs(t *testing.T) {
 func TestClusterLogsExpireAsConfigured(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	for _, hours := range []time.Duration{24, 48} {
-		db, err := database.Open(t.Context(), database.Config{DataDir: dir, ClusterLogTTL: hours * time.Hour})
+	for _, keep := range []time.Duration{24 * time.Hour, 48 * time.Hour} {
+		db, err := database.Open(t.Context(), database.Config{DataDir: dir, ClusterLogTTL: keep})
 		require.NoError(t, err)
 		require.NoError(t, db.EnsureIndexes(t.Context()))
 		specs, err := db.Database().Collection(database.ClusterLogs).Indexes().ListSpecifications(t.Context())
@@ -61,7 +61,7 @@ func TestClusterLogsExpireAsConfigured(t *testing.T) {
 				after = append(after, *spec.ExpireAfterSeconds)
 			}
 		}
-		require.Equal(t, []int32{int32(hours * 3600)}, after)
+		require.Equal(t, []int32{int32(keep.Seconds())}, after)
 		require.NoError(t, db.Close(t.Context()))
 	}
 }
