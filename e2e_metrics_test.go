@@ -127,6 +127,11 @@ func TestPagesAreToldWhenAClusterDiesAndComesBack(t *testing.T) {
 	id, _ := offers[0].(object)["id"].(string)
 	bob.ask(t, http.StatusOK, "POST", "/clusters/shares/"+id+"/accept", nil)
 	bobs.untilCluster(t, "prod", "cluster_update", "connected")
+	figures := bob.ask(t, http.StatusOK, "GET", "/clusters/prod/metrics", nil)
+	require.Equal(t, "none", figures["source"])
+	for _, h := range figures["health"].([]any) {
+		require.Equal(t, "unknown", h.(object)["status"], "what may not be read is not made up")
+	}
 	m.dead.Store(true)
 	ann.ask(t, http.StatusServiceUnavailable, "POST", "/clusters/prod/test", nil)
 	bobs.untilCluster(t, "prod", "cluster_update", "disconnected")
