@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -94,7 +93,7 @@ func TestAPITokenIsGoodForItsAccount(t *testing.T) {
 	s := newTokenRig(t)
 	store, clock := s.store, s.clock
 	made := s.must(t, ann, "ci", models.ScopeDeploy)
-	require.Regexp(t, regexp.MustCompile(`^kubeorch_[a-z2-7]{48}$`), made.Token)
+	require.Regexp(t, `^kubeorch_[a-z2-7]{48}$`, made.Token)
 	require.True(t, strings.HasPrefix(made.Token, made.APIToken.Prefix))
 	require.Len(t, made.APIToken.Prefix, len("kubeorch_")+6)
 	require.Equal(t, clock.now().AddDate(0, 0, 90), made.APIToken.ExpiresAt)
