@@ -69,7 +69,7 @@ func indexes(keep retention) []index {
 		{collection: Clusters, key: newest("created_at", "owner_id")},
 
 		{collection: ClusterShares, key: asc("cluster_id", "user_id"), unique: true},
-		{collection: ClusterShares, key: asc("user_id", "status", "cluster_name")},
+		{collection: ClusterShares, key: asc("user_id", "status", "cluster_name", "accepted_at")},
 		{collection: ClusterShares, key: asc("owner_id")},
 		{collection: ClusterDefaults, key: asc("cluster_id")},
 

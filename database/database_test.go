@@ -66,7 +66,7 @@ func TestEnsureIndexesReplacesWhatDiffers(t *testing.T) {
 	require.ElementsMatch(t, []string{"_id_", "of_somebody_else_1", "workflow_id_1_started_at_-1", database.RunsOneRunning, "lease_until_1"}, names)
 }
 
-func TestOneAdminSlotAndOneDefaultCluster(t *testing.T) {
+func TestWhatThereIsOnlyOneOf(t *testing.T) {
 	t.Parallel()
 	db := dbtest.Open(t)
 	for name, tc := range map[string]struct {
@@ -78,9 +78,8 @@ func TestOneAdminSlotAndOneDefaultCluster(t *testing.T) {
 		"first admin": {database.Users, bson.M{"email": "a", "admin_slot": 1},
 			[]bson.M{{"email": "b"}, {"email": "c"}}, bson.M{"email": "d", "admin_slot": 1}},
 		"e-mail": {database.Users, bson.M{"email": "x@y"}, nil, bson.M{"email": "x@y"}},
-		"default cluster": {database.Clusters, bson.M{"owner_id": "o", "name": "a", "default": true},
-			[]bson.M{{"owner_id": "o", "name": "b"}, {"owner_id": "o", "name": "c", "default": false}, {"owner_id": "p", "name": "a", "default": true}},
-			bson.M{"owner_id": "o", "name": "d", "default": true}},
+		"share": {database.ClusterShares, bson.M{"cluster_id": "c", "user_id": "u"},
+			[]bson.M{{"cluster_id": "c", "user_id": "v"}, {"cluster_id": "d", "user_id": "u"}}, bson.M{"cluster_id": "c", "user_id": "u"}},
 		"cluster name": {database.Clusters, bson.M{"owner_id": "q", "name": "a"}, []bson.M{{"owner_id": "r", "name": "a"}}, bson.M{"owner_id": "q", "name": "a"}},
 		"version":      {database.Versions, bson.M{"workflow_id": "w", "version": 1}, []bson.M{{"workflow_id": "w", "version": 2}}, bson.M{"workflow_id": "w", "version": 1}},
 	} {

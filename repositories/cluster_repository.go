@@ -33,19 +33,21 @@ func (r *Clusters) Insert(ctx context.Context, c models.Cluster) (models.Cluster
 	return c, translate(op, "cluster", err)
 }
 
-// List returns the owner's clusters, newest first.
+// List returns the owner's clusters without credentials, newest first.
 func (r *Clusters) List(ctx context.Context, owner string) ([]models.Cluster, error) {
 	newest := bson.D{{Key: "created_at", Value: -1}}
-	return r.list(ctx, "repositories.Clusters.List", bson.D{{Key: "owner_id", Value: owner}}, options.Find().SetSort(newest))
+	return r.list(ctx, "repositories.Clusters.List", bson.D{{Key: "owner_id", Value: owner}}, options.Find().SetSort(newest).SetProjection(withoutCredentials()))
 }
 
-// ByIDs returns clusters whoever owns them, in no order. Those that are gone
-// are left out.
+func withoutCredentials() bson.D { return bson.D{{Key: "credentials", Value: 0}} }
+
+// ByIDs returns clusters whoever owns them, without credentials and in no
+// order. Those that are gone are left out.
 func (r *Clusters) ByIDs(ctx context.Context, ids []string) ([]models.Cluster, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	return r.list(ctx, "repositories.Clusters.ByIDs", anyOf("_id", ids), options.Find())
+	return r.list(ctx, "repositories.Clusters.ByIDs", anyOf("_id", ids), options.Find().SetProjection(withoutCredentials()))
 }
 
 // All returns every cluster, for background work.

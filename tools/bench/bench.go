@@ -43,6 +43,7 @@ func groups() []group {
 		{"run", true, measureRuns},
 		{"get", false, measureGet},
 		{"list", false, measureList},
+		{"clusters", false, measureClusters},
 		{"start", false, measureStart},
 		{"idle", true, measureIdle},
 		{"watch", true, measureWatch},
