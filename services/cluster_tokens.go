@@ -9,7 +9,7 @@ import (
 
 // swapTries bounds how often a refresh token is stored anew because the record
 // changed at the same moment.
-const swapTries = 5
+const swapTries = 20
 
 // clusterTokens keeps the refresh token of one cluster's login by OIDC with
 // the cluster's other credentials.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kubeorch/core/models"
+	"github.com/kubeorch/core/pkg/kubernetes"
 	"github.com/kubeorch/core/pkg/watch"
 )
 
@@ -101,7 +102,8 @@ func NewResourceWatcherManager(deps WatcherDeps) *ResourceWatcherManager {
 // Start begins to watch what Hold and Watch ask for, until Stop. The values of
 // ctx are kept, its end is not waited for.
 func (m *ResourceWatcherManager) Start(ctx context.Context) {
-	m.ctx, m.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	// Somebody looks at a screen: a cluster that was away is tried at once.
+	m.ctx, m.cancel = context.WithCancel(kubernetes.Insist(context.WithoutCancel(ctx)))
 	for range managerWorkers {
 		m.running.Go(func() { m.queue.Work(m.decide) })
 	}
