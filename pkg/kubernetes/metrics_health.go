@@ -2,10 +2,12 @@ package kubernetes
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -47,10 +49,23 @@ func (c *Connection) probeComponents(ctx context.Context) ([]Component, error) {
 }
 
 // readProbe returns a code of 0 and an error when the server did not answer.
+// Of a long text about failures the end may be missing.
 func (c *Connection) readProbe(ctx context.Context, path string) (text string, code int, err error) {
 	data, err := c.typed.CoreV1().RESTClient().Get().AbsPath(path).Param("verbose", "true").
 		SetHeader("Accept", "text/plain").Do(ctx).StatusCode(&code).Raw()
-	return string(data), code, err
+	failed := apierrors.APIStatus(nil)
+	if !errors.As(err, &failed) {
+		return string(data), code, err
+	}
+	status := failed.Status()
+	if status.Details != nil {
+		for _, cause := range status.Details.Causes {
+			if cause.Type == metav1.CauseTypeUnexpectedServerResponse {
+				text = cause.Message
+			}
+		}
+	}
+	return text, int(status.Code), err
 }
 
 // componentsFrom reads the lines "[+]etcd ok" and "[-]etcd failed: reason".
