@@ -246,3 +246,23 @@ func BenchmarkRotation(b *testing.B) {
 	}
 	b.ReportMetric(float64(n*count)/b.Elapsed().Seconds(), "records/s")
 }
+
+// A round of checks gets past a record that does not open, and says so on it.
+func TestRoundOfChecksPassesARecordThatDoesNotOpen(t *testing.T) {
+	t.Parallel()
+	r := newClusterRig(t)
+	server := apiServer(t)
+	lost, err := r.Add(t.Context(), ann, tokenCluster("lost", server, clusterToken))
+	require.NoError(t, err)
+	other := r.with("another key")
+	fine, err := other.Add(t.Context(), ann, tokenCluster("fine", server, clusterToken))
+	require.NoError(t, err)
+	for id, want := range map[string]string{lost.ID: models.ClusterError, fine.ID: models.ClusterConnected} {
+		check, err := other.CheckHealth(t.Context(), id, models.ProbeWish{})
+		require.NoError(t, err)
+		require.Equal(t, want, check.Cluster.Status)
+	}
+	status, err := other.Status(t.Context(), ann, "lost")
+	require.NoError(t, err)
+	require.Equal(t, models.ClusterError, status.Status)
+}
