@@ -31,15 +31,19 @@ func (p *person) watch(t *testing.T) *stream {
 	return p.follow(t, id)
 }
 
+// atOnce is far less than what finds an ended session by looking takes, and
+// more than a machine at its limit does.
+const atOnce = 4 * time.Second
+
 // requireSignedOut requires that nothing is left of a session: its token is
-// worth nothing, and its stream has ended in good order within a second.
+// worth nothing, and its stream has ended in good order.
 func (p *person) requireSignedOut(t *testing.T, s *stream) {
 	t.Helper()
 	p.ask(t, http.StatusUnauthorized, "GET", "/profile", nil)
 	p.ask(t, http.StatusUnauthorized, "POST", "/auth/ws-ticket", nil)
 	select {
 	case <-s.done:
-	case <-time.After(time.Second):
+	case <-time.After(atOnce):
 		t.Fatal("the stream goes on")
 	}
 	names := s.names()
@@ -109,7 +113,8 @@ func TestManyStreamsEndTogether(t *testing.T) {
 	for _, s := range streams {
 		<-s.done
 	}
-	require.Less(t, time.Since(began), time.Second)
+	require.Less(t, time.Since(began), atOnce)
+	t.Logf("%d streams ended after %v", len(streams), time.Since(began))
 }
 
 func TestPasswordChangeOverHTTP(t *testing.T) {

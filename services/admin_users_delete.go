@@ -162,7 +162,8 @@ func (s *AdminUsers) beginDeletion(ctx context.Context, u models.User) error {
 	if err := s.checkRuns(ctx, u.ID, "; the account is disabled now, so repeat the deletion then"); err != nil {
 		return err
 	}
-	_, err := s.change(ctx, u.ID, models.AccountChange{Deleting: &on, At: s.now()})
+	// Shut once more: somebody may have enabled it meanwhile.
+	_, err := s.change(ctx, u.ID, models.AccountChange{Disabled: &on, Deleting: &on, EndSessions: true, At: s.now()})
 	return err
 }
 
