@@ -176,6 +176,7 @@ func TestHostileAnswers(t *testing.T) {
 		"discovery of another issuer": {discovery: object{"issuer": "https://evil.example"}, want: oauth.Unreachable},
 		"a script for a login page":   {discovery: object{"authorization_endpoint": "javascript:alert(1)"}, want: oauth.Unreachable},
 		"a file for a token endpoint": {discovery: object{"token_endpoint": "file:///etc/passwd"}, want: oauth.Unreachable},
+		"the cloud's metadata":        {discovery: object{"token_endpoint": "http://169.254.169.254/latest"}, want: oauth.Unreachable},
 		"no keys":                     {discovery: object{"jwks_uri": nil}, want: oauth.Unreachable},
 		"keys that are a page":        {discovery: object{"jwks_uri": "http://127.0.0.1:1/"}, want: oauth.Untrusted},
 		"a server error":              {token: status(500, "text/html", page), want: oauth.Unreachable},

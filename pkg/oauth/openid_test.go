@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/oauth2"
 
@@ -204,4 +205,19 @@ func TestProviderThatIsDown(t *testing.T) {
 	require.NoError(t, err)
 	_, err = p.Login(t.Context(), attempt(), oauth.Return{Code: "x"})
 	requireReason(t, oauth.Unreachable, err)
+}
+
+func TestDiscoveryIsShared(t *testing.T) {
+	t.Parallel()
+	at := oauthtest.Start(t, redirect)
+	p := openID(t, at.URL, &clock{})
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			_, err := p.AuthURL(t.Context(), attempt())
+			assert.NoError(t, err)
+		})
+	}
+	all.Wait()
+	require.Equal(t, 1, at.Requests("/.well-known/openid-configuration"))
 }
