@@ -16,11 +16,11 @@ type Client struct {
 // What is no address is returned as it is.
 func (c Client) Network() string {
 	a, err := netip.ParseAddr(c.Address)
-	if err != nil {
+	if err != nil || a.Is4() {
 		return c.Address
 	}
-	if a = a.Unmap(); a.Is4() {
-		return a.String()
+	if a.Is4In6() {
+		return a.Unmap().String()
 	}
 	return netip.PrefixFrom(a.WithZone(""), 64).Masked().String()
 }
