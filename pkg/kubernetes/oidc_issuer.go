@@ -170,7 +170,7 @@ func (i *issuer) wrong(err error) error {
 		return say(down.Reason, down.Message)
 	}
 	if answer, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
-		return say(refusal(answer))
+		return say(Unauthorized, refusal(answer))
 	}
 	if _, ok := errors.AsType[*oidc.IssuerMismatchError](err); ok {
 		return say(NotKubernetes, "calls itself by another URL: enter exactly that one")
@@ -189,14 +189,14 @@ func (i *issuer) wrong(err error) error {
 	}
 }
 
-func refusal(answer *oauth2.RetrieveError) (Reason, string) {
+func refusal(answer *oauth2.RetrieveError) string {
 	switch answer.ErrorCode {
 	case "invalid_grant":
-		return Unauthorized, "does not accept the refresh token any more: enter a new one"
+		return "does not accept the refresh token any more: enter a new one"
 	case "invalid_client", "unauthorized_client":
-		return Unauthorized, "does not accept the client id and secret"
+		return "does not accept the client id and secret"
 	case "invalid_scope":
-		return Unauthorized, "does not grant the scopes"
+		return "does not grant the scopes"
 	}
-	return Unauthorized, fmt.Sprintf("refuses to log in: it answered %d", answer.Response.StatusCode)
+	return fmt.Sprintf("refuses to log in: it answered %d", answer.Response.StatusCode)
 }
