@@ -30,6 +30,8 @@ func TestRunningServerHasToKnowTheKey(t *testing.T) {
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 	old := boxIn(t, dir).Keys()[0]
 	require.Contains(t, commanded(t, dir, "rotate-keys"), "0 values rewritten, 1 already current")
+	recorded, _ := ann.trail(t, "action", "keys.rotate")
+	require.Equal(t, []string{"keys.rotate success - ?"}, lines(recorded))
 
 	commanded(t, dir, "new-key")
 	_, err = command(t, dir, "rotate-keys", "--drop-old")

@@ -106,7 +106,7 @@ func (r *rotation) here(ctx context.Context) (sum models.KeyRotation, err error)
 			return sum, err
 		}
 	}
-	sum, err = keyRotation(db, r.box).Run(ctx, r.out.progress)
+	sum, err = rotateIn(ctx, db, r.box, r.log, r.out.progress)
 	return sum, unfinished(err)
 }
 

@@ -128,7 +128,7 @@ func (s *server) serveRotation(w http.ResponseWriter, r *http.Request) {
 			_ = flush.Flush() // who is gone ends the request's context
 		}
 	}
-	sum, err := keyRotation(s.db, s.box).Run(r.Context(), func(p models.KeyProgress) { send(rotationEvent{Progress: &p}) })
+	sum, err := rotateIn(r.Context(), s.db, s.box, s.log, func(p models.KeyProgress) { send(rotationEvent{Progress: &p}) })
 	if err != nil {
 		s.log.WarnContext(r.Context(), "the rotation of the encryption key was not finished", "key", sum.Key, "rewritten", sum.Rewritten, "err", err)
 		send(rotationEvent{Error: err.Error()})
