@@ -23,7 +23,7 @@ func (m *ResourceWatcherManager) tellLost(ctx context.Context, wf models.Workflo
 		}
 		update := models.NodeUpdate{NodeID: n.ID, Type: n.Type, Status: next}
 		if err := m.deps.Events.Publish(models.WorkflowStream(wf.ID), models.EventNodeUpdate, update); err != nil {
-			m.deps.Log.Error("a status could not be published", "workflow", wf.ID, "node", n.ID, "err", err)
+			m.deps.Log.ErrorContext(ctx, "a status could not be published", "workflow", wf.ID, "node", n.ID, "err", err)
 		}
 	}
 	return nil

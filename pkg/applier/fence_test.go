@@ -40,7 +40,7 @@ func TestFenceKeepsObjectsOutsideAsTheyAre(t *testing.T) {
 func TestFenceRefusesObjectsOfTheWholeCluster(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	role := b.object(`{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: `+b.ns+`}, rules: []}`)
+	role := b.object(`{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: ` + b.ns + `}, rules: []}`)
 	unknown := &unstructured.Unstructured{}
 	unknown.SetGroupVersionKind(schema.GroupVersionKind{Group: "none.example.org", Version: "v1", Kind: "None"})
 	a := b.fenced(b.ns)
