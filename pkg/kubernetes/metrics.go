@@ -94,16 +94,16 @@ func (c *Connection) measureUsage(ctx context.Context, m *Measured) error {
 	data, err := c.typed.CoreV1().RESTClient().Get().AbsPath("/apis/metrics.k8s.io/v1beta1/nodes").
 		SetHeader("Accept", "application/json").Do(ctx).Raw()
 	if r := ReasonOf(err); r == Busy || r == Other {
-		return nil //nolint:nilerr // one that does not work is as good as none
+		return nil
 	}
 	if err != nil {
 		return err
 	}
 	var list nodeMetrics
-	if json.Unmarshal(data, &list) != nil || len(list.Items) == 0 {
-		return nil
+	if err := json.Unmarshal(data, &list); err != nil {
+		return nil //nolint:nilerr // one that does not work is as good as none
 	}
-	m.HasUsage = true
+	m.HasUsage = len(list.Items) > 0
 	for _, n := range list.Items {
 		m.CPU.Used += n.Usage.Cpu().MilliValue()
 		m.Memory.Used += n.Usage.Memory().Value()
