@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -18,8 +19,8 @@ import (
 const (
 	attackers = 200
 	floodTime = 10 * time.Second
-	// retryEvery is how soon an attacker who was turned away comes back; he is
-	// told to stay away for longer.
+	// retryEvery is how soon, on average, an attacker who was turned away comes
+	// back; he is told to stay away for longer.
 	retryEvery = time.Second
 	// askEvery is the pace of the requests that are measured, below the rate of
 	// a client.
@@ -96,7 +97,7 @@ func flood(ctx context.Context, url string) (answers func() string, stop func())
 				got[status]++
 				mu.Unlock()
 				if status != http.StatusUnauthorized {
-					_ = pause(ctx, retryEvery)
+					_ = pause(ctx, rand.N(2*retryEvery)) // not all of them at the same moment
 				}
 			}
 		})
