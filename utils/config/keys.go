@@ -38,7 +38,7 @@ func defaults() map[string]any {
 		"EGRESS_ALLOW":         "loopback,private",
 		"CLUSTER_ALLOW_HTTP":   false,
 
-		"RATE_LIMIT_AUTH_PER_MINUTE": 10,
+		"RATE_LIMIT_AUTH_PER_MINUTE": 60,
 
 		"TEMPLATES_DIR":         "",
 		"PLUGINS_DIR":           "",
