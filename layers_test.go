@@ -47,7 +47,7 @@ func keepOut() map[string][]string {
 		"go.etcd.io/bbolt":                    {"database", "tools"},
 		"k8s.io/client-go":                    {"pkg", "main", "tools"},
 		"github.com/spf13/viper":              {"utils"},
-		"github.com/golang-jwt":               {"services"},
+		"github.com/golang-jwt":               {"services", "pkg"},
 		"github.com/prometheus/client_golang": {"main", "routes", "middleware", "services", "pkg"},
 	}
 }
