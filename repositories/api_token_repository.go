@@ -57,18 +57,13 @@ func (r *APITokens) ByHash(ctx context.Context, hash string) (models.APIToken, e
 // Good returns which of the tokens with these ids have not expired.
 func (r *APITokens) Good(ctx context.Context, ids []string, now time.Time) (map[string]bool, error) {
 	const op = "repositories.APITokens.Good"
-	cursor, err := r.coll.Find(ctx, bson.D{
-		{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}, {Key: "expires_at", Value: bson.D{{Key: "$gt", Value: now}}},
-	}, options.Find().SetProjection(fields("_id")))
+	filter := append(byIDs(ids), bson.E{Key: "expires_at", Value: bson.D{{Key: "$gt", Value: now}}})
+	list, err := found[models.APIToken](ctx, r.coll, op, "API tokens", filter, options.Find().SetProjection(fields("_id")))
 	if err != nil {
-		return nil, translate(op, "API tokens", err)
+		return nil, err
 	}
-	var found []models.APIToken
-	if err := cursor.All(ctx, &found); err != nil {
-		return nil, translate(op, "API tokens", err)
-	}
-	good := make(map[string]bool, len(found))
-	for _, t := range found {
+	good := make(map[string]bool, len(list))
+	for _, t := range list {
 		good[t.ID] = true
 	}
 	return good, nil
@@ -76,14 +71,8 @@ func (r *APITokens) Good(ctx context.Context, ids []string, now time.Time) (map[
 
 // List returns the tokens of an account, the newest first.
 func (r *APITokens) List(ctx context.Context, userID string) ([]models.APIToken, error) {
-	const op = "repositories.APITokens.List"
-	cursor, err := r.coll.Find(ctx, ofUser(userID), options.Find().
+	return found[models.APIToken](ctx, r.coll, "repositories.APITokens.List", "API tokens", ofUser(userID), options.Find().
 		SetSort(bson.D{{Key: "created_at", Value: -1}}).SetProjection(bson.D{{Key: "hash", Value: 0}}))
-	if err != nil {
-		return nil, translate(op, "API tokens", err)
-	}
-	list := []models.APIToken{}
-	return list, translate(op, "API tokens", cursor.All(ctx, &list))
 }
 
 // Delete removes one of an account's tokens and returns it, or NotFound.

@@ -57,21 +57,17 @@ func (r *Audit) AddUp(ctx context.Context, e models.AuditEntry) error {
 // how many there are, counted up to models.MaxAuditTotal.
 func (r *Audit) List(ctx context.Context, f models.AuditFilter) (models.AuditPage, error) {
 	const op = "repositories.Audit.List"
-	page := models.AuditPage{Entries: []models.AuditEntry{}, Page: f.Page, Limit: f.Limit}
+	page := models.AuditPage{Page: f.Page, Limit: f.Limit}
 	filter := auditFilter(f)
 	var err error
 	page.Total, err = r.coll.CountDocuments(ctx, filter, options.Count().SetLimit(models.MaxAuditTotal))
 	if err != nil {
 		return page, translate(op, "entries", err)
 	}
-	cursor, err := r.coll.Find(ctx, filter, options.Find().
+	page.Entries, err = found[models.AuditEntry](ctx, r.coll, op, "entries", filter, onPage(f.Page, f.Limit).
 		SetSort(bson.D{{Key: "at", Value: -1}, {Key: "_id", Value: -1}}).
-		SetSkip(int64(f.Page-1)*int64(f.Limit)).SetLimit(int64(f.Limit)).
 		SetProjection(bson.D{{Key: "area", Value: 0}, {Key: "targets", Value: 0}}))
-	if err != nil {
-		return page, translate(op, "entries", err)
-	}
-	return page, translate(op, "entries", cursor.All(ctx, &page.Entries))
+	return page, err
 }
 
 func auditFilter(f models.AuditFilter) bson.D {

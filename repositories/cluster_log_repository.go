@@ -28,14 +28,9 @@ func (r *ClusterLogs) Add(ctx context.Context, e models.ClusterLogEntry) error {
 
 // List returns up to limit entries of a cluster, the newest first.
 func (r *ClusterLogs) List(ctx context.Context, clusterID string, limit int) ([]models.ClusterLogEntry, error) {
-	const op = "repositories.ClusterLogs.List"
-	cur, err := r.coll.Find(ctx, bson.D{{Key: "cluster_id", Value: clusterID}}, options.Find().
-		SetSort(bson.D{{Key: "timestamp", Value: -1}, {Key: "_id", Value: -1}}).SetLimit(int64(limit)))
-	if err != nil {
-		return nil, translate(op, "entries", err)
-	}
-	list := []models.ClusterLogEntry{}
-	return list, translate(op, "entries", cur.All(ctx, &list))
+	newest := options.Find().SetSort(bson.D{{Key: "timestamp", Value: -1}, {Key: "_id", Value: -1}}).SetLimit(int64(limit))
+	return found[models.ClusterLogEntry](ctx, r.coll, "repositories.ClusterLogs.List", "entries",
+		bson.D{{Key: "cluster_id", Value: clusterID}}, newest)
 }
 
 // DeleteByCluster removes the log of a cluster.

@@ -47,7 +47,7 @@ func (r *Clusters) ByIDs(ctx context.Context, ids []string) ([]models.Cluster, e
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	return r.list(ctx, "repositories.Clusters.ByIDs", anyOf("_id", ids), options.Find().SetProjection(withoutCredentials()))
+	return r.list(ctx, "repositories.Clusters.ByIDs", byIDs(ids), options.Find().SetProjection(withoutCredentials()))
 }
 
 // All returns every cluster, for background work.
@@ -56,12 +56,7 @@ func (r *Clusters) All(ctx context.Context) ([]models.Cluster, error) {
 }
 
 func (r *Clusters) list(ctx context.Context, op string, filter bson.D, o *options.FindOptionsBuilder) ([]models.Cluster, error) {
-	cur, err := r.coll.Find(ctx, filter, o)
-	if err != nil {
-		return nil, translate(op, "cluster", err)
-	}
-	list := []models.Cluster{}
-	return list, translate(op, "cluster", cur.All(ctx, &list))
+	return found[models.Cluster](ctx, r.coll, op, "cluster", filter, o)
 }
 
 // ByName returns the owner's cluster of that name, or NotFound.

@@ -112,12 +112,7 @@ func (r *ClusterShares) ByCluster(ctx context.Context, clusterID string) ([]mode
 
 func (r *ClusterShares) list(ctx context.Context, op string, filter bson.D, by string) ([]models.ClusterShare, error) {
 	order := bson.D{{Key: by, Value: 1}, {Key: "_id", Value: 1}}
-	cur, err := r.coll.Find(ctx, filter, options.Find().SetSort(order))
-	if err != nil {
-		return nil, translate(op, "share", err)
-	}
-	list := []models.ClusterShare{}
-	return list, translate(op, "share", cur.All(ctx, &list))
+	return found[models.ClusterShare](ctx, r.coll, op, "share", filter, options.Find().SetSort(order))
 }
 
 // DeleteByCluster ends all shares of a cluster.

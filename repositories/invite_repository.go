@@ -6,7 +6,6 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/kubeorch/core/database"
 	"github.com/kubeorch/core/models"
@@ -32,14 +31,9 @@ func (r *Invites) List(ctx context.Context, page, limit int) ([]models.Invite, i
 	if err != nil {
 		return nil, 0, translate(op, "invite", err)
 	}
-	cursor, err := r.coll.Find(ctx, bson.D{}, options.Find().SetSort(bson.D{{Key: "created_at", Value: -1}, {Key: "_id", Value: -1}}).
-		SetSkip(int64(page-1)*int64(limit)).SetLimit(int64(limit)))
-	if err != nil {
-		return nil, 0, translate(op, "invite", err)
-	}
-	list := []models.Invite{}
-	err = cursor.All(ctx, &list)
-	return list, total, translate(op, "invite", err)
+	list, err := found[models.Invite](ctx, r.coll, op, "invite", bson.D{},
+		onPage(page, limit).SetSort(bson.D{{Key: "created_at", Value: -1}, {Key: "_id", Value: -1}}))
+	return list, total, err
 }
 
 // ByCode returns the invite whose code has the hash, or NotFound.

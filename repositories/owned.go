@@ -22,31 +22,23 @@ func (r *Clusters) Owned(ctx context.Context, owner string, limit int) (models.O
 }
 
 func ownedItems(ctx context.Context, coll *mongo.Collection, op string, filter bson.D, limit int) (models.OwnedItems, error) {
-	owned := models.OwnedItems{Items: []models.OwnedItem{}}
-	var err error
-	if owned.Count, err = coll.CountDocuments(ctx, filter); err != nil {
-		return owned, translate(op, "owned", err)
-	}
-	cur, err := coll.Find(ctx, filter, options.Find().SetSort(bson.D{{Key: "name", Value: 1}, {Key: "_id", Value: 1}}).
-		SetLimit(int64(limit)).SetProjection(fields("name")))
+	count, err := coll.CountDocuments(ctx, filter)
 	if err != nil {
-		return owned, translate(op, "owned", err)
+		return models.OwnedItems{}, translate(op, "owned", err)
 	}
-	return owned, translate(op, "owned", cur.All(ctx, &owned.Items))
+	items, err := found[models.OwnedItem](ctx, coll, op, "owned", filter, options.Find().
+		SetSort(bson.D{{Key: "name", Value: 1}, {Key: "_id", Value: 1}}).SetLimit(int64(limit)).SetProjection(fields("name")))
+	return models.OwnedItems{Count: count, Items: items}, err
 }
 
 // IDsOf returns the ids of all workflows of a user, of deleted ones too.
 func (r *Workflows) IDsOf(ctx context.Context, owner string) ([]string, error) {
 	const op = "repositories.Workflows.IDsOf"
-	cur, err := r.coll.Find(ctx, bson.D{{Key: "owner_id", Value: owner}}, options.Find().SetProjection(fields("_id")))
-	if err != nil {
-		return nil, translate(op, "workflow", err)
-	}
-	var docs []struct {
+	docs, err := found[struct {
 		ID string `bson:"_id"`
-	}
-	if err := cur.All(ctx, &docs); err != nil {
-		return nil, translate(op, "workflow", err)
+	}](ctx, r.coll, op, "workflow", bson.D{{Key: "owner_id", Value: owner}}, options.Find().SetProjection(fields("_id")))
+	if err != nil {
+		return nil, err
 	}
 	ids := make([]string, len(docs))
 	for i, d := range docs {

@@ -101,13 +101,9 @@ func (r *Runs) Abandoned(ctx context.Context, at time.Time) ([]models.Run, error
 func (r *Runs) many(
 	ctx context.Context, op string, filter bson.D, opts *options.FindOptionsBuilder,
 ) ([]models.Run, error) {
-	cursor, err := r.coll.Find(ctx, filter, opts)
+	docs, err := found[runDocument](ctx, r.coll, op, "runs", filter, opts)
 	if err != nil {
-		return nil, translate(op, "runs", err)
-	}
-	var docs []runDocument
-	if err := cursor.All(ctx, &docs); err != nil {
-		return nil, translate(op, "runs", err)
+		return nil, err
 	}
 	runs := make([]models.Run, len(docs))
 	for i, d := range docs {

@@ -31,14 +31,10 @@ func (r *SealedValues) Count(ctx context.Context, f models.SealedField) (int, er
 func (r *SealedValues) After(ctx context.Context, f models.SealedField, after string, limit int) ([]models.SealedValue, error) {
 	const op = "repositories.SealedValues.After"
 	filter := append(withField(f), bson.E{Key: "_id", Value: bson.D{{Key: "$gt", Value: after}}})
-	cur, err := r.db.Collection(f.Collection()).Find(ctx, filter, options.Find().
+	docs, err := found[bson.Raw](ctx, r.db.Collection(f.Collection()), op, "record", filter, options.Find().
 		SetProjection(fields(f.Path())).SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(int64(limit)))
 	if err != nil {
-		return nil, translate(op, "record", err)
-	}
-	var docs []bson.Raw
-	if err := cur.All(ctx, &docs); err != nil {
-		return nil, translate(op, "record", err)
+		return nil, err
 	}
 	list := make([]models.SealedValue, len(docs))
 	for i, doc := range docs {

@@ -33,7 +33,7 @@ func (r *Sessions) ByID(ctx context.Context, id string) (models.StoredSession, e
 
 // ByIDs returns those of the sessions that exist, in any order.
 func (r *Sessions) ByIDs(ctx context.Context, ids []string) ([]models.StoredSession, error) {
-	return r.list(ctx, "repositories.Sessions.ByIDs", bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}}, options.Find())
+	return r.list(ctx, "repositories.Sessions.ByIDs", byIDs(ids), options.Find())
 }
 
 // Of returns a user's sessions that have not expired, the newest first.
@@ -43,12 +43,7 @@ func (r *Sessions) Of(ctx context.Context, userID string, now time.Time) ([]mode
 }
 
 func (r *Sessions) list(ctx context.Context, op string, filter bson.D, o *options.FindOptionsBuilder) ([]models.StoredSession, error) {
-	cur, err := r.coll.Find(ctx, filter, o)
-	if err != nil {
-		return nil, translate(op, "session", err)
-	}
-	list := []models.StoredSession{}
-	return list, translate(op, "session", cur.All(ctx, &list))
+	return found[models.StoredSession](ctx, r.coll, op, "session", filter, o)
 }
 
 // Used notes that a session was used at that time, unless somebody noted it
@@ -96,7 +91,7 @@ func (r *Sessions) Trim(ctx context.Context, userID string, most int) ([]string,
 	for i, s := range surplus {
 		ids[i] = s.ID
 	}
-	_, err = r.coll.DeleteMany(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}})
+	_, err = r.coll.DeleteMany(ctx, byIDs(ids))
 	return ids, translate(op, "session", err)
 }
 

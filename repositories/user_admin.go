@@ -19,13 +19,9 @@ func (r *Users) Page(ctx context.Context, q models.UserQuery) (list []models.Use
 	if total, err = r.coll.CountDocuments(ctx, filter); err != nil {
 		return nil, 0, translate(op, "user", err)
 	}
-	cur, err := r.coll.Find(ctx, filter, options.Find().
-		SetSort(bson.D{{Key: "created_at", Value: -1}, {Key: "_id", Value: -1}}).
-		SetSkip(int64(q.Page-1)*int64(q.Limit)).SetLimit(int64(q.Limit)))
-	if err != nil {
-		return nil, 0, translate(op, "user", err)
-	}
-	return list, total, translate(op, "user", cur.All(ctx, &list))
+	list, err = found[models.User](ctx, r.coll, op, "user", filter,
+		onPage(q.Page, q.Limit).SetSort(bson.D{{Key: "created_at", Value: -1}, {Key: "_id", Value: -1}}))
+	return list, total, err
 }
 
 func selected(q models.UserQuery) bson.D {

@@ -65,13 +65,7 @@ func (r *Users) ByID(ctx context.Context, id string) (models.User, error) {
 
 // ByIDs returns those of the accounts that exist, in any order.
 func (r *Users) ByIDs(ctx context.Context, ids []string) ([]models.User, error) {
-	const op = "repositories.Users.ByIDs"
-	cur, err := r.coll.Find(ctx, append(anyOf("_id", ids), has("email")))
-	if err != nil {
-		return nil, translate(op, "user", err)
-	}
-	var list []models.User
-	return list, translate(op, "user", cur.All(ctx, &list))
+	return found[models.User](ctx, r.coll, "repositories.Users.ByIDs", "user", append(byIDs(ids), has("email")))
 }
 
 // SetName changes the name and returns the account as it then is.

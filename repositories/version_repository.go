@@ -87,14 +87,9 @@ func (r *Versions) List(ctx context.Context, workflowID string, page, limit int)
 	if err != nil {
 		return nil, 0, translate(op, "versions", err)
 	}
-	cursor, err := r.coll.Find(ctx, ofWorkflow(workflowID), options.Find().SetSort(newestVersion()).
-		SetSkip(int64(page-1)*int64(limit)).SetLimit(int64(limit)))
+	docs, err := found[versionDocument](ctx, r.coll, op, "versions", ofWorkflow(workflowID), onPage(page, limit).SetSort(newestVersion()))
 	if err != nil {
-		return nil, 0, translate(op, "versions", err)
-	}
-	var docs []versionDocument
-	if err := cursor.All(ctx, &docs); err != nil {
-		return nil, 0, translate(op, "versions", err)
+		return nil, 0, err
 	}
 	list := make([]models.Version, len(docs))
 	for i, d := range docs {

@@ -69,17 +69,13 @@ func (r *Workflows) Head(ctx context.Context, owner, id string) (models.Workflow
 // nothing of the graphs but their size.
 func (r *Workflows) List(ctx context.Context, owner string) ([]models.WorkflowSummary, error) {
 	const op = "repositories.Workflows.List"
-	cursor, err := r.coll.Find(ctx, bson.D{{Key: "owner_id", Value: owner}, notDeleted()},
-		options.Find().SetSort(bson.D{{Key: "updated_at", Value: -1}}).SetProjection(summaryFields()).SetBatchSize(1000))
-	if err != nil {
-		return nil, translate(op, "workflows", err)
-	}
-	var docs []struct {
+	docs, err := found[struct {
 		models.WorkflowSummary `bson:",inline"`
 		VersionSeq             int `bson:"version_seq"`
-	}
-	if err := cursor.All(ctx, &docs); err != nil {
-		return nil, translate(op, "workflows", err)
+	}](ctx, r.coll, op, "workflows", bson.D{{Key: "owner_id", Value: owner}, notDeleted()},
+		options.Find().SetSort(bson.D{{Key: "updated_at", Value: -1}}).SetProjection(summaryFields()).SetBatchSize(1000))
+	if err != nil {
+		return nil, err
 	}
 	list := make([]models.WorkflowSummary, len(docs))
 	for i, d := range docs {
