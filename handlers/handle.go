@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -58,13 +57,10 @@ func Fail(c *gin.Context, log *slog.Logger, err error) {
 		log.ErrorContext(c.Request.Context(), "request failed", "route", c.FullPath(), "err", err)
 	}
 	if e, ok := errors.AsType[*models.Error](err); ok && e.RetryAfter > 0 {
-		c.Header("Retry-After", strconv.Itoa(wholeSeconds(e.RetryAfter)))
+		c.Header("Retry-After", strconv.Itoa(e.RetrySeconds()))
 	}
 	c.AbortWithStatusJSON(statusOf(kind), errorBody(err))
 }
-
-// wholeSeconds rounds up, so that who waits so long does not come too early.
-func wholeSeconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
 
 // MethodNotAllowed answers a request for a path that exists with another
 // method. The router has set the Allow header.

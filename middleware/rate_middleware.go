@@ -1,7 +1,6 @@
 package middleware
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -35,14 +34,7 @@ func RatePerAccount(b Buckets, fail Fail) gin.HandlerFunc {
 }
 
 func take(c *gin.Context, b Buckets, key string, fail Fail) {
-	wait, ok := b.Take(key)
-	if ok {
-		return
+	if wait, ok := b.Take(key); !ok {
+		fail(c, models.TooSoon("middleware.rate", "too many requests", wait))
 	}
-	wait = max(wait, time.Second)
-	seconds := (wait + time.Second - 1) / time.Second
-	fail(c, &models.Error{
-		Op: "middleware.rate", Kind: models.TooMany, RetryAfter: wait,
-		Msg: fmt.Sprintf("too many requests; try again in %d s", seconds),
-	})
 }

@@ -4,6 +4,7 @@ package models
 
 import (
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -48,6 +49,18 @@ func (e *Error) Error() string {
 	}
 	return s
 }
+
+// TooSoon returns a TooMany error about what was tried too often. Trying again
+// may help after wait, of which the text and RetryAfter make a second at least.
+func TooSoon(op, what string, wait time.Duration) *Error {
+	e := &Error{Op: op, Kind: TooMany, RetryAfter: max(wait, time.Second)}
+	e.Msg = fmt.Sprintf("%s; try again in %d s", what, e.RetrySeconds())
+	return e
+}
+
+// RetrySeconds is RetryAfter in whole seconds, rounded up, so that who waits so
+// long does not come too early.
+func (e *Error) RetrySeconds() int { return int((e.RetryAfter + time.Second - 1) / time.Second) }
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }

@@ -74,7 +74,7 @@ func (t *attempt) try(d *limit.Delays[attemptKey], key attemptKey) error {
 	undo, wait := d.Try(key)
 	if undo == nil {
 		t.takeBack()
-		return waitError("services.Attempts", "too many failed attempts", wait)
+		return models.TooSoon("services.Attempts", "too many failed attempts", wait)
 	}
 	t.undo = append(t.undo, undo)
 	return nil
@@ -102,13 +102,4 @@ func attemptKeyOf(parts ...string) (k attemptKey) {
 	}
 	copy(k[:], h.Sum(nil))
 	return k
-}
-
-// waitError says how long to wait, of whole seconds at least one.
-func waitError(op, what string, wait time.Duration) error {
-	wait = max(wait, time.Second)
-	return &models.Error{
-		Op: op, Kind: models.TooMany, RetryAfter: wait,
-		Msg: fmt.Sprintf("%s; try again in %d s", what, (wait+time.Second-1)/time.Second),
-	}
 }

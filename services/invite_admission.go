@@ -39,7 +39,7 @@ func (s *Invites) check(ctx context.Context, in models.Registration) error {
 	}
 	undo, wait := s.failed.Try(attemptKeyOf(models.ClientFrom(ctx).Network()))
 	if undo == nil {
-		return waitError("services.Invites", "too many wrong invite codes", wait)
+		return models.TooSoon("services.Invites", "too many wrong invite codes", wait)
 	}
 	var err error
 	if houseCode.MatchString(in.InviteCode) {

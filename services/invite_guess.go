@@ -5,6 +5,8 @@ import (
 	"crypto/subtle"
 	"regexp"
 	"time"
+
+	"github.com/kubeorch/core/models"
 )
 
 const (
@@ -35,7 +37,7 @@ func (s *Settings) check(ctx context.Context, code string) error {
 	now := s.now()
 	full := now.Add((guessesAtOnce - 1) * guessCost)
 	if wait := time.UnixMilli(is.GuessesUntil).Sub(full); wait > 0 {
-		return waitError("services.Settings", "too many wrong invite codes were tried, so none counts right now", wait)
+		return models.TooSoon("services.Settings", "too many wrong invite codes were tried, so none counts right now", wait)
 	}
 	if sameCode(code, is.InviteCode) {
 		return nil
