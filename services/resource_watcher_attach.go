@@ -2,6 +2,7 @@ package services
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -26,7 +27,9 @@ func (m *ResourceWatcherManager) attach(ctx context.Context, id string, in *inte
 	cluster, err := m.deps.Connect(ctx, wf)
 	if err != nil && LostAccess(err) {
 		m.detach(id, in)
-		return m.tellLost(ctx, wf, err)
+		// It is tried again like any failure: the cluster may be registered, or
+		// shared again, by another process.
+		return errors.Join(err, m.tellLost(ctx, wf, err))
 	}
 	if err != nil {
 		return err
