@@ -97,7 +97,7 @@ func (s *APITokenCheck) due(t models.APIToken, now time.Time) bool {
 func (s *APITokenCheck) touch(ctx context.Context, id string, at time.Time) {
 	ctx, cancel := context.WithTimeout(ctx, apiTokenTouching)
 	defer cancel()
-	if err := s.store.Touch(ctx, id, at.UTC().Truncate(time.Millisecond)); err != nil {
+	if err := s.store.Touch(ctx, id, storedTime(at)); err != nil {
 		s.log.WarnContext(ctx, "the use of an API token could not be stored", "api_token", id, "err", err)
 	}
 }

@@ -68,7 +68,7 @@ func (s *APITokens) Create(ctx context.Context, userID string, in models.APIToke
 	if err != nil {
 		return models.NewAPIToken{}, err
 	}
-	now := s.now().UTC().Truncate(time.Millisecond)
+	now := storedTime(s.now())
 	t := models.APIToken{
 		ID: models.NewID(), UserID: userID, Name: in.Name, Scope: in.Scope, Prefix: token[:apiTokenShown], Hash: hash,
 		CreatedAt: now, ExpiresAt: now.AddDate(0, 0, days),

@@ -78,7 +78,7 @@ func (a *Audit) List(ctx context.Context, q models.AuditQuery) (models.AuditPage
 
 // complete fills in what ctx knows and bounds what came from outside.
 func (a *Audit) complete(ctx context.Context, e models.AuditEntry) models.AuditEntry {
-	e.ID, e.At = models.NewID(), a.now().UTC().Truncate(time.Millisecond)
+	e.ID, e.At = models.NewID(), storedTime(a.now())
 	if id, ok := models.IdentityFrom(ctx); ok && (e.ActorID == "" || e.ActorID == id.UserID) {
 		e.ActorID, e.Actor, e.SessionID, e.TokenID = id.UserID, id.Email, id.SessionID, id.TokenID
 	}

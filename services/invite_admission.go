@@ -64,7 +64,7 @@ func (s *Invites) use(ctx context.Context, in models.Registration, userID string
 	if err != nil {
 		return admission{}, err
 	}
-	err = s.Store.Use(ctx, i.ID, userID, s.Now().UTC().Truncate(time.Millisecond))
+	err = s.Store.Use(ctx, i.ID, userID, storedTime(s.Now()))
 	if models.KindOf(err) == models.NotFound {
 		err = forbidden("services.Invites", "this invite has just been used or revoked")
 	}
@@ -82,7 +82,7 @@ func (s *Invites) use(ctx context.Context, in models.Registration, userID string
 // error that says why it does not count. Who has the code may know.
 func (s *Invites) personal(ctx context.Context, in models.Registration) (models.Invite, error) {
 	const op = "services.Invites"
-	i, err := s.Store.ByCode(ctx, codeHash(in.InviteCode))
+	i, err := s.Store.ByCode(ctx, storedSecret(in.InviteCode))
 	if models.KindOf(err) == models.NotFound {
 		return i, wrongCode()
 	}

@@ -42,7 +42,7 @@ func (s *Settings) check(ctx context.Context, code string) error {
 	if sameCode(code, is.InviteCode) {
 		return nil
 	}
-	if err := s.store.CountWrongCode(ctx, now.UTC().Truncate(time.Millisecond), guessCost); err != nil {
+	if err := s.store.CountWrongCode(ctx, storedTime(now), guessCost); err != nil {
 		return err
 	}
 	return wrongCode()

@@ -3,8 +3,6 @@ package services
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"net/url"
 	"strings"
 	"time"
@@ -79,10 +77,10 @@ func (s *Invites) Make(ctx context.Context, by models.Identity, in models.Invite
 	if in.Role == "" {
 		in.Role = models.RoleUser
 	}
-	now := s.Now().UTC().Truncate(time.Millisecond)
+	now := storedTime(s.Now())
 	code := rand.Text() // 130 bits
 	i := models.Invite{
-		ID: models.NewID(), CodeHash: codeHash(code), Email: in.Email, Role: in.Role, Note: in.Note,
+		ID: models.NewID(), CodeHash: storedSecret(code), Email: in.Email, Role: in.Role, Note: in.Note,
 		CreatedAt: now, CreatedBy: by.UserID, ExpiresAt: now.Add(time.Duration(hours) * time.Hour),
 	}
 	if err := s.Store.Insert(ctx, i); err != nil {
@@ -109,7 +107,7 @@ func (s *Invites) List(ctx context.Context, page, limit int) (models.Invites, er
 // Revoke ends an invite and returns it. A used one is a Conflict: the account
 // exists.
 func (s *Invites) Revoke(ctx context.Context, id string) (models.Invite, error) {
-	i, err := s.Store.Revoke(ctx, id, s.Now().UTC().Truncate(time.Millisecond))
+	i, err := s.Store.Revoke(ctx, id, storedTime(s.Now()))
 	i.State = i.StateAt(s.Now())
 	return i, err
 }
@@ -155,9 +153,4 @@ func (s *Invites) usefulFor(ctx context.Context, email string) error {
 		return nil
 	}
 	return err
-}
-
-func codeHash(code string) string {
-	sum := sha256.Sum256([]byte(code))
-	return hex.EncodeToString(sum[:])
 }

@@ -101,7 +101,7 @@ func (s *KubernetesClusterService) Add(ctx context.Context, owner string, in mod
 
 func (s *KubernetesClusterService) fresh(owner string, in models.ClusterInput) (models.Cluster, error) {
 	cred := in.Credentials
-	now := s.now().UTC().Truncate(time.Millisecond) // as the database keeps it
+	now := storedTime(s.now())
 	c := models.Cluster{
 		ID: models.NewID(), OwnerID: owner, Name: strings.TrimSpace(in.Name),
 		DisplayName: in.DisplayName, Description: in.Description, Server: strings.TrimSpace(in.Server),

@@ -162,7 +162,7 @@ func personName(name, email string) string {
 }
 
 // now is the present at the precision that is stored.
-func (o *OAuth) now() time.Time { return o.Now().UTC().Truncate(time.Millisecond) }
+func (o *OAuth) now() time.Time { return storedTime(o.Now()) }
 
 func accountDisabled() error {
 	return forbidden("services.OAuth", "this account is disabled; ask an administrator")

@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -80,7 +79,7 @@ func (o *OAuth) Begin(ctx context.Context, provider string) (models.OAuthStart, 
 		o.Log.WarnContext(ctx, "a provider cannot be logged in with", "provider", p.Name, "err", err)
 		return models.OAuthStart{}, peerError(op, p, err)
 	}
-	kept := models.OAuthState{Provider: p.Name, Browser: browserHash(start.Browser)}
+	kept := models.OAuthState{Provider: p.Name, Browser: storedSecret(start.Browser.Reveal())}
 	return start, o.Codes.Put(ctx, oauthStates, start.State, kept, o.Now().Add(oauthStateTTL))
 }
 
@@ -141,7 +140,7 @@ func (o *OAuth) recall(ctx context.Context, p OAuthProvider, in models.OAuthRetu
 		return oauth.Attempt{}, stale
 	case err != nil:
 		return oauth.Attempt{}, err
-	case kept.Provider != p.Name, subtle.ConstantTimeCompare([]byte(kept.Browser), []byte(browserHash(in.Browser))) != 1:
+	case kept.Provider != p.Name, subtle.ConstantTimeCompare([]byte(kept.Browser), []byte(storedSecret(in.Browser.Reveal()))) != 1:
 		return oauth.Attempt{}, stale
 	}
 	return attemptOf(in.State, in.Browser), nil
@@ -207,11 +206,6 @@ func attemptOf(state string, browser models.Secret) oauth.Attempt {
 		return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 	}
 	return oauth.Attempt{State: state, Nonce: derive("nonce"), Verifier: derive("verifier")}
-}
-
-func browserHash(s models.Secret) string {
-	sum := sha256.Sum256([]byte(s.Reveal()))
-	return hex.EncodeToString(sum[:])
 }
 
 // refusal tells why a provider sent no code. Its words are shown as its words.

@@ -213,4 +213,4 @@ func (s *Sessions) drop(match func(models.Identity) bool) {
 }
 
 // now is the present at the precision that is stored.
-func (s *Sessions) now() time.Time { return s.tokens.now().UTC().Truncate(time.Millisecond) }
+func (s *Sessions) now() time.Time { return storedTime(s.tokens.now()) }

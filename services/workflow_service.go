@@ -55,10 +55,6 @@ func NewWorkflows(store workflowStore, runs workflowRuns) *Workflows {
 	return &Workflows{store: store, runs: runs, cache: newDocumentCache(documentCacheSize), now: timestamp}
 }
 
-// timestamp is the present at the precision that is stored, so that an answer
-// to a write equals what is read later.
-func timestamp() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
-
 // Create stores an empty draft.
 func (s *Workflows) Create(ctx context.Context, owner string, in models.WorkflowInput) (models.Workflow, error) {
 	const op = "services.Workflows.Create"
