@@ -9,8 +9,8 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// sessions is what these handlers need of the accounts.
-type sessions interface {
+// logins is what these handlers need of the accounts.
+type logins interface {
 	Register(ctx context.Context, r models.Registration) (models.Session, error)
 	Login(ctx context.Context, l models.Login) (models.Session, error)
 	Refresh(ctx context.Context, id models.Identity) (models.Session, error)
@@ -18,10 +18,10 @@ type sessions interface {
 }
 
 // Auth serves /auth.
-type Auth struct{ svc sessions }
+type Auth struct{ svc logins }
 
 // NewAuth returns handlers that act through svc.
-func NewAuth(svc sessions) *Auth { return &Auth{svc} }
+func NewAuth(svc logins) *Auth { return &Auth{svc} }
 
 // Register answers POST /auth/register.
 func (h *Auth) Register(c *gin.Context) error {

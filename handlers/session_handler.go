@@ -9,8 +9,8 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// signIns is what these handlers need of the stored sessions.
-type signIns interface {
+// sessions is what these handlers need of the stored sessions.
+type sessions interface {
 	List(ctx context.Context, id models.Identity) ([]models.SessionView, error)
 	End(ctx context.Context, userID, sessionID string) error
 	EndOthers(ctx context.Context, id models.Identity) error
@@ -19,10 +19,10 @@ type signIns interface {
 }
 
 // Session serves where people are signed in.
-type Session struct{ svc signIns }
+type Session struct{ svc sessions }
 
 // NewSession returns handlers that act through svc.
-func NewSession(svc signIns) *Session { return &Session{svc} }
+func NewSession(svc sessions) *Session { return &Session{svc} }
 
 // Logout answers POST /auth/logout, which also takes a token that has expired.
 func (h *Session) Logout(c *gin.Context) error {
