@@ -38,26 +38,28 @@ func (r Route) check() error {
 
 // Handlers are the parts that the table joins to paths.
 type Handlers struct {
-	Health   *handlers.Health
-	Docs     *handlers.Docs
+	Health *handlers.Health
+	Docs   *handlers.Docs
+
 	Auth     *handlers.Auth
 	OAuth    *handlers.OAuth
-	Invite   *handlers.Invite
-	Profile  *handlers.Profile
 	Session  *handlers.Session
+	Profile  *handlers.Profile
+	APIToken *handlers.APIToken
+
 	User     *handlers.User
 	Settings *handlers.Settings
-	APIToken *handlers.APIToken
+	Invite   *handlers.Invite
 	Audit    *handlers.Audit
-	Template *handlers.Template
-	Cluster  *handlers.Cluster
-	Metrics  *handlers.Metrics
 
+	Cluster        *handlers.Cluster
+	ClusterStream  *handlers.ClusterStream
+	ClusterLog     *handlers.ClusterLog
 	ClusterShare   *handlers.ClusterShare
 	ClusterMetrics *handlers.ClusterMetrics
-	ClusterLog     *handlers.ClusterLog
-	ClusterStream  *handlers.ClusterStream
+	Metrics        *handlers.Metrics
 
+	Template *handlers.Template
 	Workflow *handlers.Workflow
 	Version  *handlers.WorkflowVersion
 	Run      *handlers.Run
@@ -77,7 +79,7 @@ const (
 
 // Table lists the whole API. Reading it is reading the authorisation policy.
 func Table(h Handlers) []Route {
-	return slices.Concat(system(h), people(h), records(h), clusters(h), workflows(h))
+	return slices.Concat(system(h), people(h), admin(h), clusters(h), workflows(h))
 }
 
 // Print returns the table as text, one row a line, for people and for the

@@ -2,6 +2,7 @@ package routes
 
 import "github.com/kubeorch/core/models"
 
+// people is what everybody does with their own account.
 func people(h Handlers) []Route {
 	return []Route{
 		{Method: post, Path: api + "/auth/register", Access: Public, Audit: "auth.register", Limit: LimitRegister, Handle: h.Auth.Register},
@@ -22,20 +23,8 @@ func people(h Handlers) []Route {
 		{Method: del, Path: api + "/profile/sessions", Access: SignedIn, Scope: models.ScopeSession, Audit: "session.end_all", Handle: h.Session.EndAll},
 		{Method: del, Path: api + "/profile/sessions/:id", Access: SignedIn, Scope: models.ScopeSession, Audit: "session.end", Handle: h.Session.End},
 
-		{Method: get, Path: api + "/admin/users", Access: Admin, Scope: models.ScopeAdmin, Handle: h.User.List},
-		{Method: get, Path: api + "/admin/users/:id", Access: Admin, Scope: models.ScopeAdmin, Handle: h.User.Get},
-		{Method: get, Path: api + "/admin/users/:id/owned", Access: Admin, Scope: models.ScopeAdmin, Handle: h.User.Owned},
-		{Method: put, Path: api + "/admin/users/:id/role", Access: Admin, Scope: models.ScopeAdmin, Audit: "user.role", Handle: h.User.SetRole},
-		{Method: post, Path: api + "/admin/users/:id/disable", Access: Admin, Scope: models.ScopeAdmin, Audit: "user.disable", Handle: h.User.Disable},
-		{Method: post, Path: api + "/admin/users/:id/enable", Access: Admin, Scope: models.ScopeAdmin, Audit: "user.enable", Handle: h.User.Enable},
-		{Method: del, Path: api + "/admin/users/:id", Access: Admin, Scope: models.ScopeAdmin, Audit: "user.delete", Handle: h.User.Delete},
-
-		{Method: get, Path: api + "/settings/regenerate-setting", Access: Admin, Scope: models.ScopeAdmin, Handle: h.Settings.Invites},
-		{Method: put, Path: api + "/settings/regenerate-setting", Access: Admin, Scope: models.ScopeAdmin, Audit: "invite_code.setting", Handle: h.Settings.SetRegenerate},
-		{Method: post, Path: api + "/settings/generate-invite-code", Access: Admin, Scope: models.ScopeAdmin, Audit: "invite_code.create", Handle: h.Settings.NewInviteCode},
-		{Method: get, Path: api + "/settings/invite-code", Access: Admin, Scope: models.ScopeAdmin, Handle: h.Settings.InviteCode},
-		{Method: post, Path: api + "/settings/invites", Access: Admin, Scope: models.ScopeAdmin, Audit: "invite.create", Handle: h.Invite.Create},
-		{Method: get, Path: api + "/settings/invites", Access: Admin, Scope: models.ScopeAdmin, Handle: h.Invite.List},
-		{Method: del, Path: api + "/settings/invites/:id", Access: Admin, Scope: models.ScopeAdmin, Audit: "invite.revoke", Handle: h.Invite.Revoke},
+		{Method: post, Path: api + "/profile/tokens", Access: SignedIn, Scope: models.ScopeSession, Audit: "api_token.create", Handle: h.APIToken.Create},
+		{Method: get, Path: api + "/profile/tokens", Access: SignedIn, Scope: models.ScopeSession, Handle: h.APIToken.List},
+		{Method: del, Path: api + "/profile/tokens/:id", Access: SignedIn, Scope: models.ScopeSession, Audit: "api_token.revoke", Handle: h.APIToken.Revoke},
 	}
 }
