@@ -12,8 +12,10 @@ import (
 	"github.com/kubeorch/core/pkg/kubernetes"
 )
 
-// maxClusterText bounds free text in a cluster's document.
-const maxClusterText = 2000
+const (
+	maxClusterText   = 2000 // bytes of each text in a cluster's document
+	maxClusterLabels = 64
+)
 
 // checkCluster reports everything wrong with what people may set of c, its
 // credentials aside.
@@ -36,6 +38,10 @@ func checkCluster(c models.Cluster) (p models.Problems) {
 	}
 	if len(c.Description) > maxClusterText {
 		p.Addf("description", "must not be longer than %d bytes", maxClusterText)
+	}
+	if len(c.Labels) > maxClusterLabels {
+		p.Addf("labels", "must not be more than %d", maxClusterLabels)
+		return p
 	}
 	for k, v := range c.Labels {
 		for _, msg := range append(validation.IsQualifiedName(k), validation.IsValidLabelValue(v)...) {

@@ -151,7 +151,14 @@ func TestAddRefusesWhatIsWrongInForm(t *testing.T) {
 			in.AuthType, in.Credentials = models.AuthKubeconfig, models.ClusterCredentials{Kubeconfig: exec}
 		}, "credentials.kubeconfig", "kubeconfig: users[0].user.exec is not allowed"},
 		"namespace": {func(in *models.ClusterInput) { in.Credentials.Namespace = "A B" }, "credentials.namespace", "lower case"},
-		"label":     {func(in *models.ClusterInput) { in.Labels = map[string]string{"a b": "c"} }, "labels[a b]", "name part"},
+		"labels": {func(in *models.ClusterInput) {
+			in.Labels = map[string]string{}
+			for i := range maxClusterLabels + 1 {
+				in.Labels[fmt.Sprint("l", i)] = ""
+			}
+		}, "labels", "more than 64"},
+		"long server": {func(in *models.ClusterInput) { in.Server = "https://h/" + strings.Repeat("x", 2000) }, "server", "longer"},
+		"label":       {func(in *models.ClusterInput) { in.Labels = map[string]string{"a b": "c"} }, "labels[a b]", "name part"},
 	} {
 		in := tokenCluster("a", "https://127.0.0.1:1", clusterToken)
 		tc.change(&in)

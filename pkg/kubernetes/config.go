@@ -4,6 +4,7 @@
 package kubernetes
 
 import (
+	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
@@ -124,10 +125,16 @@ func (a access) secrets() []string {
 // tooShort tells secrets that would tear words apart when they were hidden.
 func tooShort(secret string) bool { return len(secret) < 4 }
 
+// maxServer bounds the URL of a server, in bytes.
+const maxServer = 2000
+
 func checkServer(server string, allowHTTP bool) (string, error) {
 	server = strings.TrimRight(strings.TrimSpace(server), "/")
 	if server == "" {
 		return "", badConfig("server", "is required")
+	}
+	if len(server) > maxServer {
+		return "", badConfig("server", fmt.Sprintf("must not be longer than %d bytes", maxServer))
 	}
 	u, err := url.Parse(server)
 	if err != nil || u.Hostname() == "" {

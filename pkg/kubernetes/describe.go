@@ -12,7 +12,7 @@ import (
 )
 
 // Facts is what a cluster says of itself. What the credentials do not permit
-// to read is empty.
+// to read is empty, and no list has more than a few thousand names.
 type Facts struct {
 	Version        string
 	Platform       string // of the API server: "linux/amd64"
@@ -26,7 +26,17 @@ type Facts struct {
 	Capabilities   []string
 }
 
-const pageSize = 500
+const (
+	pageSize = 500
+	maxNames = 5000 // of one list: more are left out
+	maxName  = 253  // bytes of each text
+)
+
+// full ends a list that a server makes longer than anybody reads.
+const full = ""
+
+// name cuts what no API server says at such length.
+func name(s string) string { return strings.ToValidUTF8(s[:min(len(s), maxName)], "") }
 
 // Describe reads facts about the cluster. Parts that are forbidden or absent
 // are left empty; any other failure ends it.
@@ -48,7 +58,7 @@ func (c *Connection) readVersion(ctx context.Context, f *Facts) error {
 	if err != nil {
 		return err
 	}
-	f.Version, f.Platform = v.GitVersion, v.Platform
+	f.Version, f.Platform = name(v.GitVersion), name(v.Platform)
 	return nil
 }
 
@@ -65,10 +75,10 @@ func (c *Connection) readNodes(ctx context.Context, f *Facts) error {
 			cpu.Add(*n.Status.Capacity.Cpu())
 			memory.Add(*n.Status.Capacity.Memory())
 			if f.Provider == "" {
-				f.Provider = provider(n)
+				f.Provider = name(provider(n))
 			}
 			if f.Region == "" {
-				f.Region = n.Labels[corev1.LabelTopologyRegion]
+				f.Region = name(n.Labels[corev1.LabelTopologyRegion])
 			}
 		}
 		return list.Continue, nil
@@ -88,10 +98,13 @@ func (c *Connection) readStorage(ctx context.Context, f *Facts) error {
 		}
 		for i := range list.Items {
 			at := len(f.StorageClasses)
+			if at == maxNames {
+				return full, nil
+			}
 			if list.Items[i].Annotations[isDefault] == "true" {
 				at = 0
 			}
-			f.StorageClasses = slices.Insert(f.StorageClasses, at, list.Items[i].Name)
+			f.StorageClasses = slices.Insert(f.StorageClasses, at, name(list.Items[i].Name))
 		}
 		return list.Continue, nil
 	})
@@ -104,7 +117,10 @@ func (c *Connection) readNamespaces(ctx context.Context, f *Facts) error {
 			return "", err
 		}
 		for i := range list.Items {
-			f.Namespaces = append(f.Namespaces, list.Items[i].Name)
+			if len(f.Namespaces) == maxNames {
+				return full, nil
+			}
+			f.Namespaces = append(f.Namespaces, name(list.Items[i].Name))
 		}
 		return list.Continue, nil
 	})

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -103,20 +104,54 @@ func TestHostileServers(t *testing.T) {
 	}
 }
 
+// A list without an end is read to where nobody reads on.
+func TestDescribeIsBounded(t *testing.T) {
+	t.Parallel()
+	page := `{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","metadata":{"continue":"x"},"items":[` +
+		strings.Repeat(`{"metadata":{"name":"`+strings.Repeat("é", maxName)+`"}},`, 999) + `{"metadata":{"name":"n"}}]}`
+	srv := quiet(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		switch r.URL.Path {
+		case "/version":
+			_, _ = io.WriteString(w, `{"gitVersion":"v`+strings.Repeat("1", 1<<18)+`"}`)
+		case "/api/v1/namespaces", "/apis/storage.k8s.io/v1/storageclasses":
+			_, _ = io.WriteString(w, page)
+		default:
+			status(403, "Forbidden", "no")(w, r)
+		}
+	})
+	defer srv.Close()
+	conn := connectTo(t, srv.URL, Options{})
+	facts, err := conn.Describe(t.Context())
+	require.NoError(t, err)
+	require.Len(t, facts.Version, maxName)
+	for _, list := range [][]string{facts.Namespaces, facts.StorageClasses} {
+		require.Len(t, list, maxNames)
+		require.Equal(t, strings.Repeat("é", maxName/2), list[0])
+	}
+}
+
 // testConnection tests a connection within the time a user waits for it.
 func testConnection(t *testing.T, url string, o Options) error {
 	t.Helper()
+	conn := connectTo(t, url, o)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	err := conn.Test(ctx)
+	require.NoError(t, ctx.Err(), "took too long")
+	return err
+}
+
+// connectTo returns a connection that ends with the test.
+func connectTo(t *testing.T, url string, o Options) *Connection {
+	t.Helper()
 	connector := NewConnector(o)
-	defer connector.Close()
+	t.Cleanup(connector.Close)
 	conn, err := connector.Get("c1", 1, func() (Config, error) {
 		return Config{Server: url, AuthType: AuthToken, Token: hostileToken, Insecure: true}, nil
 	})
 	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	err = conn.Test(ctx)
-	require.NoError(t, ctx.Err(), "took too long")
-	return err
+	return conn
 }
 
 func TestHTTPOnTheTLSPort(t *testing.T) {
