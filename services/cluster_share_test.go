@@ -62,6 +62,20 @@ func TestShareTellsAllThatIsWrong(t *testing.T) {
 	}
 }
 
+func TestOfferToAnIDDoesNotTellWhoseItIs(t *testing.T) {
+	t.Parallel()
+	s := newSharing(t)
+	s.cluster(ann, "prod")
+	offer, err := s.Share(t.Context(), ann, "prod", models.ClusterShareInput{TargetUserID: bob, Role: models.ClusterViewer})
+	require.NoError(t, err)
+	require.Equal(t, models.Person{ID: bob}, offer.User)
+	_, err = s.Accept(t.Context(), bob, offer.ID)
+	require.NoError(t, err)
+	all, err := s.List(t.Context(), ann, "prod")
+	require.NoError(t, err)
+	require.Equal(t, "bob@example.org", all[0].User.Email)
+}
+
 func TestOfferToAnAddressThatGetsAnAccountLater(t *testing.T) {
 	t.Parallel()
 	s := newSharing(t)

@@ -15,12 +15,17 @@ func (s *ClusterShares) one(ctx context.Context, sh models.ClusterShare) (models
 	return list[0], nil
 }
 
-// forOwner shows shares without telling which addresses have an account.
+// forOwner shows shares without telling which addresses have an account, or
+// whose an id is. Who accepts tells who they are.
 func (s *ClusterShares) forOwner(ctx context.Context, list []models.ClusterShare) ([]models.ClusterShareView, error) {
 	views, err := s.named(ctx, list)
 	for i, sh := range list {
-		if err == nil && sh.Email != "" && sh.Status == models.SharePending {
+		switch {
+		case err != nil || sh.Status != models.SharePending:
+		case sh.Email != "":
 			views[i].User = models.Person{Email: sh.Email}
+		default:
+			views[i].User = models.Person{ID: sh.UserID}
 		}
 	}
 	return views, err
