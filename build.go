@@ -16,7 +16,8 @@ import (
 )
 
 // build joins repositories, services and handlers. Reading it top to bottom is
-// reading the architecture.
+// reading the architecture; buildClusters, buildPeople and buildAdmin are its
+// parts.
 func (s *server) build(context.Context) error {
 	apiDocs, err := handlers.NewDocs(docs.OpenAPI)
 	if err != nil {
@@ -29,7 +30,7 @@ func (s *server) build(context.Context) error {
 		runs      = repositories.NewRuns(db)
 
 		events   = services.NewSSEBroadcaster()
-		known    = s.buildClusters(events)
+		known    = s.buildClusters(events, documents)
 		clusters = known.clusters
 		watchers = services.NewResourceWatcherManager(services.WatcherDeps{
 			Workflows: documents, Events: events, Connect: services.WatchThrough(clusters.ConnectionFor), Log: s.log,
@@ -40,14 +41,11 @@ func (s *server) build(context.Context) error {
 			Access: known.access, Clusters: clusters, Events: events, Watch: watchers.Watch, Log: s.log,
 		}, services.DefaultExecutorOptions())
 		workflows = services.NewWorkflows(documents, executor)
-		figures   = services.NewClusterMetrics(services.MetricsDeps{
-			Clusters: clusters, Connect: services.MeasureThrough(clusters.ConnectionByID), Workflows: documents, Log: s.log,
-		})
 	)
 	known.access.OnChange(executor.AccessChanged)
 	known.access.OnChange(func(context.Context, string) { watchers.AccessChanged() })
 	s.parts = &parts{
-		connector: known.connector, events: events, watchers: watchers, executor: executor, figures: figures,
+		connector: known.connector, events: events, watchers: watchers, executor: executor, figures: known.figures,
 		recovery: worker{run: services.NewRunRecovery(executor, runs, documents, s.db.Embedded()).Run},
 		monitor:  worker{run: known.monitor.Run},
 	}
@@ -64,10 +62,11 @@ func (s *server) build(context.Context) error {
 		Audit:    handlers.NewAudit(trail),
 		Status:   handlers.NewStatusStream(workflows, handlers.Subscribing(events.Subscribe), watchers, s.log),
 	}
-	known.addTo(&h)
-	s.addFigures(&h, clusters)
+	known.addTo(&h, events, s.log)
+	sessions := s.buildPeople(&h, known.leaving)
+	s.parts.sessions = worker{run: sessions.Run}
 	s.engine, err = routes.SetupRouter(routes.Deps{
-		Log: s.log, Accounts: s.buildPeople(&h, known.leaving), Audit: trail, Metrics: s.metrics, Handlers: h,
+		Log: s.log, Accounts: sessions, Audit: trail, Metrics: s.metrics, Handlers: h,
 		CORSOrigins: s.cfg.CORSOrigins, TrustedProxies: s.cfg.TrustedProxies, MaxBody: s.cfg.MaxBody,
 		Limits: s.limits(),
 	})

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"log/slog"
+
 	"github.com/kubeorch/core/handlers"
 	"github.com/kubeorch/core/pkg/kubernetes"
 	"github.com/kubeorch/core/repositories"
@@ -17,10 +19,11 @@ type knownClusters struct {
 	monitor   *services.ClusterHealthMonitor
 	diary     *services.ClusterLog
 	entries   *services.ClusterLogReader
+	figures   *services.ClusterMetrics
 	leaving   services.ClusterLeaving
 }
 
-func (s *server) buildClusters(events *services.SSEBroadcaster) knownClusters {
+func (s *server) buildClusters(events *services.SSEBroadcaster, workflows *repositories.Workflows) knownClusters {
 	var (
 		db       = s.db.Database()
 		stored   = repositories.NewClusters(db)
@@ -39,18 +42,26 @@ func (s *server) buildClusters(events *services.SSEBroadcaster) knownClusters {
 	clusters.Tell(services.ClusterNews{news, diary})
 	return knownClusters{
 		access: access, connector: connector, clusters: clusters,
-		shares:  services.NewClusterShares(access, shares, defaults, people, news),
-		monitor: s.buildMonitor(stored, clusters, news),
-		diary:   diary, entries: services.NewClusterLogReader(logs, access),
+		shares: services.NewClusterShares(access, shares, defaults, people, news),
+		diary:  diary, entries: services.NewClusterLogReader(logs, access),
+		monitor: services.NewClusterHealthMonitor(services.MonitorDeps{
+			Clusters: stored, Checker: clusters, Observer: news, Log: s.log,
+		}, services.DefaultMonitorOptions()),
+		figures: services.NewClusterMetrics(services.MetricsDeps{
+			Clusters: clusters, Connect: services.MeasureThrough(clusters.ConnectionByID), Workflows: workflows, Log: s.log,
+		}),
 		leaving: services.ClusterLeaving{
 			Access: access, Clusters: stored, Shares: shares, Defaults: defaults, Logs: logs, Forget: connector.Forget,
 		},
 	}
 }
 
-// addTo adds to h what people do with clusters.
-func (k knownClusters) addTo(h *routes.Handlers) {
+// addTo adds to h what people do with clusters and learn of them.
+func (k knownClusters) addTo(h *routes.Handlers, events *services.SSEBroadcaster, log *slog.Logger) {
 	h.Cluster = handlers.NewCluster(services.NewLoggedClusters(k.clusters, k.diary))
 	h.ClusterShare = handlers.NewClusterShare(services.NewLoggedShares(k.shares, k.diary))
 	h.ClusterLog = handlers.NewClusterLog(k.entries)
+	h.ClusterStream = handlers.NewClusterStream(k.clusters, handlers.Subscribing(events.Subscribe), log)
+	h.ClusterMetrics = handlers.NewClusterMetrics(k.figures)
+	h.Metrics = handlers.NewMetrics(k.figures)
 }

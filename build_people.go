@@ -17,6 +17,7 @@ func (s *server) buildPeople(h *routes.Handlers, clusters services.ClusterLeavin
 		cfg       = s.cfg
 		db        = s.db.Database()
 		users     = repositories.NewUsers(db)
+		codes     = repositories.NewCodes(db)
 		apiTokens = repositories.NewAPITokens(db)
 		passwords = services.NewPasswords(services.PasswordCost)
 		tokens    = services.NewTokens(cfg.JWTSecret, cfg.TokenTTL, cfg.TokenRefreshMaxAge, time.Now)
@@ -32,23 +33,23 @@ func (s *server) buildPeople(h *routes.Handlers, clusters services.ClusterLeavin
 			Store: repositories.NewInvites(db), People: users, Codes: settings, Rules: rules,
 			FrontendURL: cfg.FrontendURL, Now: time.Now,
 		})
-		sessions = services.NewSessions(repositories.NewSessions(db), users, repositories.NewCodes(db), tokens,
+		sessions = services.NewSessions(repositories.NewSessions(db), users, codes, tokens,
 			services.NewAPITokenCheck(apiTokens, s.log, time.Now), s.log)
 		auth = services.NewAuth(services.AuthDeps{
 			Rules: rules, Users: users, Invites: invites, Passwords: passwords, Sessions: sessions,
 			Attempts: services.NewAttempts(time.Now), Networks: users,
 		})
+		ownTokens = services.NewAPITokens(apiTokens, users, sessions, time.Now)
+		oauth     = services.NewOAuth(services.OAuthDeps{
+			Providers: providers, Auth: auth, Users: users, Codes: codes, APITokens: ownTokens, Log: s.log, Now: time.Now,
+		})
 	)
-	s.parts.sessions = worker{run: sessions.Run}
 	h.Auth = handlers.NewAuth(auth)
-	h.Profile = handlers.NewProfile(services.NewUsers(users, passwords, sessions))
+	h.OAuth = handlers.NewOAuth(oauth, cfg.BaseURL, cfg.FrontendURL)
 	h.Session = handlers.NewSession(sessions)
-	h.Settings = handlers.NewSettings(settings)
-	ownTokens := services.NewAPITokens(apiTokens, users, sessions, time.Now)
+	h.Profile = handlers.NewProfile(services.NewUsers(users, passwords, sessions))
 	h.APIToken = handlers.NewAPIToken(ownTokens)
-	h.OAuth = handlers.NewOAuth(services.NewOAuth(services.OAuthDeps{
-		Providers: providers, Auth: auth, Users: users, Codes: repositories.NewCodes(db), APITokens: ownTokens, Log: s.log, Now: time.Now,
-	}), cfg.BaseURL, cfg.FrontendURL)
+	h.Settings = handlers.NewSettings(settings)
 	h.Invite = handlers.NewInvite(invites)
 	h.User = handlers.NewUser(s.buildAdmin(sessions, ownTokens, clusters))
 	return sessions

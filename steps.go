@@ -61,7 +61,8 @@ func (s *server) stopWorkers(ctx context.Context) error {
 	if s.parts == nil {
 		return nil
 	}
-	return errors.Join(s.parts.monitor.stop(ctx), s.parts.figures.Stop(ctx), s.parts.recovery.stop(ctx), s.parts.sessions.stop(ctx), s.parts.executor.Stop(ctx))
+	p := s.parts
+	return errors.Join(p.monitor.stop(ctx), p.figures.Stop(ctx), p.recovery.stop(ctx), p.sessions.stop(ctx), p.executor.Stop(ctx))
 }
 
 func (s *server) disconnect(context.Context) error {
