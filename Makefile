@@ -47,6 +47,10 @@ docker: ## Build the container image kubeorch
 test: lint build devcluster ## Everything that a change has to pass
 	tools/with-devcluster go test -race -shuffle=on ./...
 
+.PHONY: matrix
+matrix: devcluster ## Show who gets what answer on each route, as it was just tried
+	tools/with-devcluster go test -run '^TestMatrix$$' -v . | sed -n '/TestMatrix$$/,$$p'
+
 .PHONY: lint
 lint: bin/golangci-lint ## vet and the linters of .golangci.yml
 	go vet ./...

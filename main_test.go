@@ -101,7 +101,8 @@ func (a answer) json(t *testing.T) map[string]any {
 	return out
 }
 
-// call sends body, if any, as JSON with the bearer token, if any.
+// call sends body, if any, as JSON with the bearer token, if any. It returns
+// redirects as they are.
 func (r *running) call(t *testing.T, method, path, token, body string, header ...string) answer {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, r.url+path, strings.NewReader(body))
@@ -115,8 +116,8 @@ func (r *running) call(t *testing.T, method, path, token, body string, header ..
 	for i := 0; i < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, ExpectContinueTimeout: time.Minute}}
-	res, err := client.Do(req)
+	client := http.Transport{DisableKeepAlives: true, ExpectContinueTimeout: time.Minute}
+	res, err := client.RoundTrip(req)
 	require.NoError(t, err)
 	defer func() { _ = res.Body.Close() }()
 	text, err := io.ReadAll(res.Body)
