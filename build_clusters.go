@@ -45,7 +45,7 @@ func (s *server) buildClusters(events *services.SSEBroadcaster, workflows *repos
 		shares: services.NewClusterShares(access, shares, defaults, people, news),
 		diary:  diary, entries: services.NewClusterLogReader(logs, access),
 		monitor: services.NewClusterHealthMonitor(services.MonitorDeps{
-			Clusters: stored, Checker: clusters, Observer: news, Log: s.log,
+			Clusters: stored, Checker: clusters, Observer: news, Reach: connector.Reach, Log: s.log,
 		}, services.DefaultMonitorOptions()),
 		figures: services.NewClusterMetrics(services.MetricsDeps{
 			Clusters: clusters, Connect: services.MeasureThrough(clusters.ConnectionByID), Workflows: workflows, Log: s.log,

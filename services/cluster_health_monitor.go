@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kubeorch/core/models"
+	"github.com/kubeorch/core/pkg/kubernetes"
 	"github.com/kubeorch/core/pkg/watch"
 )
 
@@ -33,6 +34,7 @@ type MonitorDeps struct {
 	Clusters monitoredClusters
 	Checker  clusterChecker
 	Observer clusterObserver
+	Reach    func() map[string]kubernetes.Reach // what calls found out, by cluster; nil if nobody knows
 	Log      *slog.Logger
 }
 
@@ -63,7 +65,8 @@ const monitorPage = 500 // clusters read from the database at once
 // the fast one, where none may keep the others waiting for longer than Quick.
 // Whatever may take long is in the slow one: those that did not answer that
 // fast, dead ones, and the reading of metadata. A dead cluster is tested after
-// 1, 2, 4 … rounds, until somebody tests it by hand or it answers.
+// 1, 2, 4 … rounds, until somebody tests it by hand, it answers, or calls to
+// it that others make succeed again.
 //
 // Several servers that share a database share the work without speaking to
 // each other: a cluster that any of them checked less than half a round ago
@@ -74,6 +77,7 @@ type ClusterHealthMonitor struct {
 	figures monitorFigures
 	seed    maphash.Seed
 	now     func() time.Time
+	away    map[string]bool // clusters that calls do not reach; for Run alone
 
 	mu      sync.Mutex
 	checked []models.ClusterChecked // to be written
@@ -124,6 +128,7 @@ func (m *ClusterHealthMonitor) rounds(ctx context.Context, lanes monitorLanes) {
 			return
 		case <-flush.C:
 			m.flush(ctx)
+			m.returned(lanes)
 		case <-round.C:
 			m.flush(ctx)
 			m.round(ctx, lanes, false)

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kubeorch/core/models"
+	"github.com/kubeorch/core/pkg/kubernetes"
 )
 
 // monitored are clusters in memory that are checked as their kind says.
@@ -27,6 +28,7 @@ type monitored struct {
 	writes   int // of times of checks
 	hangs    map[string]bool
 	refuses  map[string]bool
+	reach    func() map[string]kubernetes.Reach
 }
 
 func newMonitored(n int) *monitored {
@@ -127,12 +129,46 @@ func (m *monitored) watched(t *testing.T, d time.Duration) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	deps := MonitorDeps{Clusters: m, Checker: m, Observer: m, Log: slog.New(slog.DiscardHandler)}
+	deps := MonitorDeps{Clusters: m, Checker: m, Observer: m, Reach: m.reach, Log: slog.New(slog.DiscardHandler)}
 	monitor := NewClusterHealthMonitor(deps, DefaultMonitorOptions())
 	go func() { done <- monitor.Run(ctx) }()
 	time.Sleep(d)
 	cancel()
 	require.NoError(t, <-done)
+}
+
+// A dead cluster is tested after 25 minutes and then after 35, unless somebody
+// who works with it finds in between that it is back.
+func TestMonitorHearsOfReturns(t *testing.T) {
+	t.Parallel()
+	const away = 30 * time.Minute
+	for name, tc := range map[string]struct {
+		after func() map[string]kubernetes.Reach
+		tests int
+	}{
+		"back":         {func() map[string]kubernetes.Reach { return map[string]kubernetes.Reach{"000": {}} }, 7},
+		"still away":   {func() map[string]kubernetes.Reach { return map[string]kubernetes.Reach{"000": {Failures: 9}} }, 6},
+		"not asked":    {func() map[string]kubernetes.Reach { return nil }, 6},
+		"nobody knows": {nil, 6},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				m, begin := newMonitored(1), time.Now()
+				m.refuses["000"] = true
+				if tc.after != nil {
+					m.reach = func() map[string]kubernetes.Reach {
+						if time.Since(begin) < away {
+							return map[string]kubernetes.Reach{"000": {Failures: 3}}
+						}
+						return tc.after()
+					}
+				}
+				m.watched(t, away+40*time.Second)
+				require.Equal(t, []int{tc.tests}, m.counts(""))
+			})
+		})
+	}
 }
 
 func TestMonitorChecksEveryClusterEachRound(t *testing.T) {
