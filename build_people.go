@@ -19,7 +19,7 @@ func (s *server) buildPeople(h *routes.Handlers, clusters services.ClusterLeavin
 		users     = repositories.NewUsers(db)
 		codes     = repositories.NewCodes(db)
 		apiTokens = repositories.NewAPITokens(db)
-		passwords = services.NewPasswords(services.PasswordCost)
+		passwords = services.NewPasswords(cfg.PasswordCost)
 		tokens    = services.NewTokens(cfg.JWTSecret, cfg.TokenTTL, cfg.TokenRefreshMaxAge, time.Now)
 		settings  = services.NewSettings(repositories.NewSettings(db), models.InviteSettings{
 			RegenerateAfterSignup: cfg.RegenerateInviteAfterSignup, InviteCode: cfg.InviteCode,

@@ -39,7 +39,7 @@ func spawn(t *testing.T, dir string) *process {
 	t.Helper()
 	p := &process{running: &running{log: &logBuffer{}}, exited: make(chan struct{})}
 	p.cmd = exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // this very binary
-	p.cmd.Env = append(os.Environ(), asServer+"=1", "DATA_DIR="+dir, "HOST=127.0.0.1", "PORT=0", "LOG_LEVEL=debug", "GIN_MODE=test")
+	p.cmd.Env = append(os.Environ(), asServer+"=1", "DATA_DIR="+dir, "HOST=127.0.0.1", "PORT=0", "LOG_LEVEL=debug", "GIN_MODE=test", "PASSWORD_COST=10")
 	p.cmd.Dir = dir
 	p.cmd.Stderr = p.log
 	stdin, err := p.cmd.StdinPipe()

@@ -81,6 +81,7 @@ func start(t *testing.T, dir string, env ...string) *running {
 func environment(dir string, env ...string) func(string) string {
 	m := map[string]string{"DATA_DIR": dir, "HOST": "127.0.0.1", "PORT": "0", "LOG_LEVEL": "debug", "GIN_MODE": "test",
 		"RATE_LIMIT_RPS": "0", "RATE_LIMIT_AUTH_PER_MINUTE": "0", // a test is one client
+		"PASSWORD_COST": "10", // the race detector makes 12 take seconds
 	}
 	for i := 0; i < len(env); i += 2 {
 		m[env[i]] = env[i+1]

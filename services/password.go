@@ -14,9 +14,6 @@ import (
 )
 
 const (
-	// PasswordCost is the bcrypt cost of stored passwords.
-	PasswordCost = 12
-
 	minPassword = 6  // characters
 	maxPassword = 72 // bytes; bcrypt ignores what follows
 )

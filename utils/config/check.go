@@ -32,6 +32,7 @@ func (r *reader) config() Config {
 
 		TokenTTL:                    r.duration("TOKEN_TTL", time.Minute),
 		TokenRefreshMaxAge:          time.Duration(r.number("TOKEN_REFRESH_MAX_AGE_DAYS", 1, 365)) * 24 * time.Hour,
+		PasswordCost:                r.number("PASSWORD_COST", 10, 16),
 		InviteCode:                  r.inviteCode("INVITE_CODE"),
 		RegenerateInviteAfterSignup: r.truth("REGENERATE_INVITE_AFTER_SIGNUP"),
 		Auth:                        r.auth(),

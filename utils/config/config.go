@@ -25,6 +25,7 @@ type Config struct {
 
 	TokenTTL                    time.Duration
 	TokenRefreshMaxAge          time.Duration // after the login
+	PasswordCost                int           // of bcrypt
 	InviteCode                  string        `json:"-"` // the first one; empty: made when needed
 	RegenerateInviteAfterSignup bool
 	Auth                        Auth

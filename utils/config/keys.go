@@ -21,6 +21,7 @@ func defaults() map[string]any {
 
 		"TOKEN_TTL":                      "48h",
 		"TOKEN_REFRESH_MAX_AGE_DAYS":     7,
+		"PASSWORD_COST":                  12,
 		"INVITE_CODE":                    "",
 		"REGENERATE_INVITE_AFTER_SIGNUP": true,
 		"AUTH.BUILTIN.ENABLED":           true,

@@ -35,6 +35,7 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, 3000, cfg.Port)
 	require.Equal(t, 48*time.Hour, cfg.TokenTTL)
 	require.Equal(t, 7*24*time.Hour, cfg.TokenRefreshMaxAge)
+	require.Equal(t, 12, cfg.PasswordCost)
 	require.True(t, cfg.Auth.BuiltinEnabled)
 	require.Equal(t, []string{"http://localhost:3001"}, cfg.CORSOrigins)
 	require.Equal(t, Egress{Loopback: true, Private: true}, cfg.Egress)
