@@ -1,9 +1,11 @@
 package services
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -105,9 +107,11 @@ func (brokenLogs) DeleteByCluster(context.Context, string) error     { return er
 
 func TestClusterLogThatCannotBeWrittenHarmsNothing(t *testing.T) {
 	t.Parallel()
-	diary := NewClusterLog(brokenLogs{}, slog.New(slog.DiscardHandler))
+	var log bytes.Buffer
+	diary := NewClusterLog(brokenLogs{}, slog.New(slog.NewTextHandler(&log, nil)))
 	diary.Add(t.Context(), models.ClusterLogEntry{ClusterID: "c"})
 	diary.Removed(t.Context(), models.Cluster{ID: "c"})
+	require.Equal(t, 2, strings.Count(log.String(), "disk full"), log.String())
 }
 
 func TestWhatAPatchMentions(t *testing.T) {
