@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/kubeorch/core/models"
 )
@@ -66,8 +68,11 @@ func NewAdminUsers(store managedStore, sessions accountSessions, estate Estate) 
 func (s *AdminUsers) List(ctx context.Context, q models.UserQuery) (models.UserPage, error) {
 	q.Search = strings.TrimSpace(q.Search)
 	var p models.Problems
-	if len([]rune(q.Search)) > maxUserSearch {
+	switch {
+	case len([]rune(q.Search)) > maxUserSearch:
 		p.Addf("search", "must have at most %d characters", maxUserSearch)
+	case !utf8.ValidString(q.Search) || strings.ContainsFunc(q.Search, unicode.IsControl):
+		p.Addf("search", "must be text without control characters")
 	}
 	if q.Role != "" {
 		checkRole(&p, q.Role)

@@ -3,6 +3,7 @@ package services
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -197,8 +198,12 @@ func TestUsersAreListed(t *testing.T) {
 			}
 		})
 	}
-	_, err = office.List(t.Context(), models.UserQuery{Role: "x", Status: "y", Page: 1, Limit: 5})
-	require.Equal(t, models.Invalid, models.KindOf(err))
+	for _, q := range []models.UserQuery{
+		{Role: "x", Status: "y"}, {Search: "a\x00b"}, {Search: "\xf0\x9f"}, {Search: strings.Repeat("a", 101)},
+	} {
+		_, err = office.List(t.Context(), q)
+		require.Equal(t, models.Invalid, models.KindOf(err), "%+v", q)
+	}
 }
 
 // interrupted is a part of an estate that fails until it is told not to.

@@ -129,20 +129,27 @@ func checkRegistration(in models.Registration) models.Problems {
 }
 
 func checkName(p *models.Problems, name string) {
-	switch n := utf8.RuneCountInString(name); {
-	case n == 0:
+	switch {
+	case strings.Trim(name, joiners) == "":
 		p.Addf("name", "is required")
-	case n > maxPersonName:
+	case utf8.RuneCountInString(name) > maxPersonName:
 		p.Addf("name", "must have at most %d characters", maxPersonName)
-	case strings.ContainsFunc(name, unicode.IsControl):
-		p.Addf("name", "must not contain control characters")
+	case strings.ContainsFunc(name, func(r rune) bool { return unseen(r) && !strings.ContainsRune(joiners, r) }):
+		p.Addf("name", "must not contain control characters or invisible ones")
 	}
 }
+
+// joiners are invisible, but words of some languages and some emoji need them.
+const joiners = "\u200c\u200d"
+
+// unseen reports whether r shows nothing, or turns the letters around it: with
+// such a name, or such an address, one could pass for somebody else.
+func unseen(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) }
 
 func normalEmail(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
 
 func validEmail(s string) bool {
-	if len(s) > maxEmail || strings.ContainsAny(s, "\"<>() \t\r\n") {
+	if len(s) > maxEmail || strings.ContainsAny(s, "\"<>() \t\r\n") || strings.ContainsFunc(s, unseen) {
 		return false
 	}
 	at, err := mail.ParseAddress(s)
