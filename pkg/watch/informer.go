@@ -59,13 +59,15 @@ type Options[T any] struct {
 	Failed func(error)
 }
 
-// Informer keeps extracts of all objects of one kind. Its methods may be
-// called from many goroutines.
+// Informer keeps extracts of all objects of one kind, unless there are more
+// than 50,000: that is a failure. Its methods may be called from many
+// goroutines.
 type Informer[T any] struct {
 	query Query
 	opts  Options[T]
 	store *store[T]
 	from  *cache.Reflector
+	pages bound // of the list that is read page by page
 
 	mu     sync.Mutex
 	failed bool

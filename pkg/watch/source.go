@@ -30,8 +30,14 @@ func (i *Informer[T]) source(conn Connection) *cache.ListWatch {
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			o.LabelSelector = i.query.Selector
 			objects, err := list(ctx, o)
+			if err == nil {
+				err = i.pages.page(o.Continue, objects)
+			}
 			i.note(ctx, err)
-			return objects, err
+			if err != nil {
+				return nil, err
+			}
+			return objects, nil
 		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			o.LabelSelector = i.query.Selector

@@ -31,6 +31,7 @@ type store[T any] struct {
 	byKey  map[key]*entry[T]
 	groups map[string][]*entry[T]
 	synced bool
+	listed *bound // of the list that arrives as a watch
 }
 
 func newStore[T any](o Options[T]) *store[T] {
@@ -38,8 +39,19 @@ func newStore[T any](o Options[T]) *store[T] {
 }
 
 // Transformer has the reflector reduce the objects of a list as they arrive.
+// The reflector drops those for which that fails, and Replace then refuses the
+// rest.
 func (s *store[T]) Transformer() cache.TransformFunc {
-	return func(obj any) (any, error) { return s.reduce(obj) }
+	listed := &bound{}
+	s.mu.Lock()
+	s.listed = listed
+	s.mu.Unlock()
+	return func(obj any) (any, error) {
+		if err := listed.add(1); err != nil {
+			return nil, err
+		}
+		return s.reduce(obj)
+	}
 }
 
 // reduce returns the entry of an object, and an entry as it is.
@@ -65,6 +77,10 @@ func (s *store[T]) Update(obj any) error {
 	}
 	s.mu.Lock()
 	old := s.byKey[e.key]
+	if old == nil && len(s.byKey) >= maxObjects {
+		s.mu.Unlock()
+		return fmt.Errorf("watch: %s is one object too many", e.name)
+	}
 	if old != nil {
 		s.ungroup(old)
 		e.key = old.key // keeps one copy of the names
@@ -112,6 +128,15 @@ func (s *store[T]) ungroup(e *entry[T]) {
 
 // Replace takes over a complete list of objects.
 func (s *store[T]) Replace(list []any, _ string) error {
+	s.mu.Lock()
+	listed := s.listed
+	s.listed = nil // the next list may be one of pages
+	s.mu.Unlock()
+	if listed != nil {
+		if err := listed.add(0); err != nil {
+			return err
+		}
+	}
 	byKey := make(map[key]*entry[T], len(list))
 	groups := make(map[string][]*entry[T])
 	for _, obj := range list {
