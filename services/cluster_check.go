@@ -2,6 +2,7 @@ package services
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/kubeorch/core/models"
@@ -96,7 +97,7 @@ func (s *KubernetesClusterService) CheckHealth(ctx context.Context, id string, p
 	}
 	ex := examination{background: true, quick: p.Quick, describe: old && p.Quick == 0}
 	f := s.flights.do(ctx, c, ex.describe, func() found { return s.examine(ctx, c, ex) })
-	if f.err == errSlowCluster { //nolint:errorlint // it is never wrapped
+	if errors.Is(f.err, errSlowCluster) {
 		return models.ClusterCheck{Cluster: c, More: true, Stored: true}, nil
 	}
 	more := old && !f.described && f.cluster.Status == models.ClusterConnected
@@ -111,7 +112,7 @@ type examination struct {
 }
 
 // errSlowCluster ends a quick check without an outcome.
-var errSlowCluster = &kubernetes.Error{Reason: kubernetes.Timeout, Message: "the cluster did not answer at once"} //nolint:gochecknoglobals // never written
+var errSlowCluster = errors.New("the cluster did not answer at once")
 
 // examine tests c, reads its metadata when asked to, stores the outcome and
 // returns c with it.

@@ -30,7 +30,7 @@ type found struct {
 }
 
 // errFlightBroke is what others see of a check that ended in a panic.
-var errFlightBroke = errors.New("the check of the cluster broke off") //nolint:gochecknoglobals // never written
+var errFlightBroke = errors.New("the check of the cluster broke off")
 
 // do runs check, or waits for one of the same cluster that goes on already and
 // takes its outcome if it covers what is asked for.
