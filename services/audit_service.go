@@ -42,24 +42,30 @@ type Audit struct {
 	people auditPeople
 	log    *slog.Logger
 	now    func() time.Time
+
+	strangers strangers
 }
 
 // NewAudit returns a trail in store. now is the clock.
 func NewAudit(store auditStore, people auditPeople, log *slog.Logger, now func() time.Time) *Audit {
-	return &Audit{store, people, log, now}
+	return &Audit{store: store, people: people, log: log, now: now, strangers: newStrangers(now)}
 }
 
 // Record stores e and fills in what ctx knows: who, from where, in which
 // request. It returns when the entry is stored, whatever becomes of ctx; an
-// entry that cannot be stored is logged. Work that no request waits for may
-// call it, too.
+// entry that cannot be stored is logged. Where people who are not known are
+// refused very often, one entry counts them. Work that no request waits for
+// may call it, too.
 func (a *Audit) Record(ctx context.Context, e models.AuditEntry) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), auditDeadline)
 	defer cancel()
 	e = a.complete(ctx, e)
 	add := a.store.Add
-	if folds(e) {
+	switch {
+	case folds(e):
 		e.ID, add = foldID(e), a.store.AddUp
+	case a.strangers.crowd(e, models.ClientFrom(ctx)):
+		e, add = ofCrowd(e), a.store.AddUp
 	}
 	if err := add(ctx, e); err != nil {
 		a.log.ErrorContext(ctx, "an audit entry could not be stored", "action", e.Action, "actor_id", e.ActorID,
