@@ -16,8 +16,8 @@ import (
 )
 
 // build joins repositories, services and handlers. Reading it top to bottom is
-// reading the architecture; buildClusters, buildPeople and buildAdmin are its
-// parts.
+// reading the architecture; buildClusters, buildWorkflows and buildPeople are
+// its parts.
 func (s *server) build(context.Context) error {
 	apiDocs, err := handlers.NewDocs(docs.OpenAPI)
 	if err != nil {
@@ -26,27 +26,14 @@ func (s *server) build(context.Context) error {
 	var (
 		db        = s.db.Database()
 		documents = repositories.NewWorkflows(db)
-		versions  = repositories.NewVersions(db)
-		runs      = repositories.NewRuns(db)
-
-		events   = services.NewSSEBroadcaster()
-		known    = s.buildClusters(events, documents)
-		clusters = known.clusters
-		watchers = services.NewResourceWatcherManager(services.WatcherDeps{
-			Workflows: documents, Events: events, Connect: services.WatchThrough(clusters.ConnectionFor), Log: s.log,
-		})
-		trail    = services.NewAudit(repositories.NewAudit(db), repositories.NewUsers(db), s.log, time.Now)
-		executor = services.NewWorkflowExecutor(services.ExecutorDeps{
-			Workflows: documents, Runs: runs, Versions: versions, Kinds: s.kinds, Audit: trail,
-			Access: known.access, Clusters: clusters, Events: events, Watch: watchers.Watch, Log: s.log,
-		}, services.DefaultExecutorOptions())
-		workflows = services.NewWorkflows(documents, executor)
+		trail     = services.NewAudit(repositories.NewAudit(db), repositories.NewUsers(db), s.log, time.Now)
+		events    = services.NewSSEBroadcaster()
+		known     = s.buildClusters(events, documents)
+		drawn     = s.buildWorkflows(documents, known, events, trail)
 	)
-	known.access.OnChange(executor.AccessChanged)
-	known.access.OnChange(func(context.Context, string) { watchers.AccessChanged() })
 	s.parts = &parts{
-		connector: known.connector, events: events, watchers: watchers, executor: executor, figures: known.figures,
-		recovery: worker{run: services.NewRunRecovery(executor, runs, documents, s.db.Embedded()).Run},
+		connector: known.connector, events: events, watchers: drawn.watchers, executor: drawn.executor, figures: known.figures,
+		recovery: worker{run: drawn.recovery.Run},
 		monitor:  worker{run: known.monitor.Run},
 	}
 	if err := s.registerMetrics(events, known.connector, known.monitor); err != nil {
@@ -56,13 +43,10 @@ func (s *server) build(context.Context) error {
 		Health:   handlers.NewHealth(s.log, s.metricsHandler(), s.checks()...),
 		Docs:     apiDocs,
 		Template: handlers.NewTemplate(s.templates),
-		Workflow: handlers.NewWorkflow(workflows),
-		Version:  handlers.NewWorkflowVersion(services.NewWorkflowVersions(documents, versions)),
-		Run:      handlers.NewRun(services.NewLoggedRuns(executor, known.diary)),
 		Audit:    handlers.NewAudit(trail),
-		Status:   handlers.NewStatusStream(workflows, handlers.Subscribing(events.Subscribe), watchers, s.log),
 	}
 	known.addTo(&h, events, s.log)
+	drawn.addTo(&h, events, known.diary, s.log)
 	sessions := s.buildPeople(&h, known.leaving)
 	s.parts.sessions = worker{run: sessions.Run}
 	s.engine, err = routes.SetupRouter(routes.Deps{
