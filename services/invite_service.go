@@ -22,12 +22,17 @@ const (
 
 // personalInvites keeps invites for one person each.
 type personalInvites interface {
+	usableInvites
 	Insert(ctx context.Context, i models.Invite) error
 	List(ctx context.Context, page, limit int) ([]models.Invite, int64, error)
+	Revoke(ctx context.Context, id string, now time.Time) (models.Invite, error)
+}
+
+// usableInvites finds invites by what people have of them, and takes them.
+type usableInvites interface {
 	ByCode(ctx context.Context, hash string) (models.Invite, error)
 	Use(ctx context.Context, id, userID string, now time.Time) error
 	GiveBack(ctx context.Context, id, userID string) error
-	Revoke(ctx context.Context, id string, now time.Time) (models.Invite, error)
 }
 
 // inviters knows who invites whom.

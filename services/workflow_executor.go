@@ -75,13 +75,18 @@ type placeChecker interface {
 // applier.Applier.
 type clusterTarget interface {
 	placeChecker
+	targetWriter
+	ListOwned(
+		ctx context.Context, gvks []schema.GroupVersionKind, o applier.ListOptions,
+	) ([]metav1.PartialObjectMetadata, error)
+}
+
+// targetWriter changes objects in a cluster.
+type targetWriter interface {
 	EnsureNamespaces(ctx context.Context, names []string, labels map[string]string) []applier.Change
 	Apply(ctx context.Context, reqs []applier.Request, done func(int, applier.Change)) []applier.Change
 	ApplyValues(ctx context.Context, req applier.ValuesRequest) (applier.Change, applier.ValuesState)
 	Delete(ctx context.Context, refs []applier.Ref, o applier.DeleteOptions) []applier.Change
-	ListOwned(
-		ctx context.Context, gvks []schema.GroupVersionKind, o applier.ListOptions,
-	) ([]metav1.PartialObjectMetadata, error)
 }
 
 // runWorkflows is all that runs need of workflow documents.
