@@ -51,7 +51,7 @@ func (s *server) buildClusters(events *services.SSEBroadcaster, workflows *repos
 			Clusters: clusters, Connect: services.MeasureThrough(clusters.ConnectionByID), Workflows: workflows, Log: s.log,
 		}),
 		leaving: services.ClusterLeaving{
-			Access: access, Clusters: stored, Shares: shares, Defaults: defaults, Logs: logs, Forget: connector.Forget,
+			Access: access, Clusters: stored, Shares: shares, Defaults: defaults, Logs: logs, News: news, Forget: connector.Forget,
 		},
 	}
 }

@@ -30,6 +30,12 @@ type leavingDefaults interface {
 	SetIfNone(ctx context.Context, userID, clusterID string) (string, error)
 }
 
+// leavingNews are told who sees which clusters afterwards.
+type leavingNews interface {
+	Appeared(ctx context.Context, userID string, c models.Cluster)
+	Removed(ctx context.Context, c models.Cluster)
+}
+
 // ClusterLeaving settles the clusters of accounts that go away. Its methods may
 // be called again after a failure. It is safe for concurrent use.
 type ClusterLeaving struct {
@@ -38,6 +44,7 @@ type ClusterLeaving struct {
 	Shares   leavingShares
 	Defaults leavingDefaults
 	Logs     sharedClusters         // nil where none are kept
+	News     leavingNews            // nil where nobody listens
 	Forget   func(clusterID string) // ends the connection to a cluster
 }
 
@@ -47,7 +54,14 @@ func (l ClusterLeaving) Delete(ctx context.Context, userID string) error {
 	if err != nil {
 		return err
 	}
+	list, err := l.Clusters.List(ctx, userID)
+	if err != nil {
+		return err
+	}
 	ids, err := l.Clusters.DeleteByUser(ctx, userID)
+	if err == nil {
+		l.tellRemoved(ctx, list) // as long as the shares say who saw them
+	}
 	errs := []error{err, l.Shares.DeleteByUser(ctx, userID), l.Defaults.DeleteByUser(ctx, userID)}
 	for _, id := range ids {
 		l.Forget(id)
@@ -61,6 +75,14 @@ func (l ClusterLeaving) Delete(ctx context.Context, userID string) error {
 		l.Access.Changed(ctx, sh.ClusterID)
 	}
 	return errors.Join(errs...)
+}
+
+func (l ClusterLeaving) tellRemoved(ctx context.Context, list []models.Cluster) {
+	for _, c := range list {
+		if l.News != nil {
+			l.News.Removed(ctx, c)
+		}
+	}
 }
 
 // Transfer gives all clusters of one user to another, with those whom they are
@@ -87,6 +109,9 @@ func (l ClusterLeaving) Transfer(ctx context.Context, from, to string) error {
 			return err
 		}
 		l.Access.Changed(ctx, c.ID)
+		if l.News != nil {
+			l.News.Appeared(ctx, to, c)
+		}
 	}
 	return l.Defaults.DeleteByUser(ctx, from)
 }

@@ -2,6 +2,7 @@ package services
 
 import (
 	"context"
+	"log/slog"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -127,8 +128,10 @@ func TestClustersOfThoseWhoLeave(t *testing.T) {
 	s.share(prod, eve, models.ClusterViewer)
 	s.share(mine, ann, models.ClusterViewer)
 	var forgotten []string
+	var events told
 	leaving := ClusterLeaving{
 		Access: s.rules, Clusters: s.clusters, Shares: s.store, Defaults: repositories.NewClusterDefaults(s.db),
+		News:   NewClusterEvents(&events, SharersOf(s.store), slog.New(slog.DiscardHandler)),
 		Forget: func(id string) { forgotten = append(forgotten, id) },
 	}
 	clash := s.cluster(eve, "test")
@@ -148,8 +151,14 @@ func TestClustersOfThoseWhoLeave(t *testing.T) {
 	require.NoError(t, err, "he keeps what was shared")
 	require.Equal(t, prod.ID, g.Cluster.ID)
 
+	require.ElementsMatch(t, []string{
+		"clusters:" + eve + " cluster_update prod connected", "clusters:" + eve + " cluster_update test connected",
+	}, events.take())
 	require.NoError(t, leaving.Delete(t.Context(), eve))
 	require.ElementsMatch(t, []string{prod.ID, test.ID}, forgotten)
+	require.ElementsMatch(t, []string{
+		"clusters:" + eve + " cluster_removed prod", "clusters:" + bob + " cluster_removed prod", "clusters:" + eve + " cluster_removed test",
+	}, events.take(), "he is told as well")
 	require.NoError(t, leaving.Delete(t.Context(), ann))
 	shares, err := s.List(t.Context(), bob, "mine")
 	require.NoError(t, err)
