@@ -43,7 +43,7 @@ type ClusterLeaving struct {
 	Clusters leavingClusters
 	Shares   leavingShares
 	Defaults leavingDefaults
-	Logs     sharedClusters         // nil where none are kept
+	Logs     goesWithCluster        // nil where none are kept
 	News     leavingNews            // nil where nobody listens
 	Forget   func(clusterID string) // ends the connection to a cluster
 }

@@ -21,15 +21,15 @@ type people interface {
 	People(ctx context.Context, ids []string) (map[string]models.Person, error)
 }
 
-// sharedClusters end what is shared.
-type sharedClusters interface {
+// goesWithCluster is what is deleted together with a cluster.
+type goesWithCluster interface {
 	DeleteByCluster(ctx context.Context, clusterID string) error
 }
 
 // ClusterUsers is what a KubernetesClusterService knows of people.
 type ClusterUsers struct {
 	Access   *ClusterAccess
-	Shares   sharedClusters
+	Shares   goesWithCluster
 	Defaults clusterDefaults
 	People   people
 }
