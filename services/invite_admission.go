@@ -19,7 +19,7 @@ type admission struct {
 
 // prepare makes the first shared code.
 func (s *Invites) prepare(ctx context.Context) error {
-	_, err := s.Codes.Invites(ctx)
+	_, err := s.deps.Codes.Invites(ctx)
 	return err
 }
 
@@ -43,7 +43,7 @@ func (s *Invites) check(ctx context.Context, in models.Registration) error {
 	}
 	var err error
 	if houseCode.MatchString(in.InviteCode) {
-		err = s.Codes.check(ctx, in.InviteCode)
+		err = s.deps.Codes.check(ctx, in.InviteCode)
 	} else {
 		_, err = s.personal(ctx, in)
 	}
@@ -57,14 +57,14 @@ func (s *Invites) check(ctx context.Context, in models.Registration) error {
 // with an invite that counts once, one succeeds.
 func (s *Invites) use(ctx context.Context, in models.Registration, userID string) (admission, error) {
 	if houseCode.MatchString(in.InviteCode) {
-		giveBack, err := s.Codes.use(ctx, in.InviteCode)
+		giveBack, err := s.deps.Codes.use(ctx, in.InviteCode)
 		return admission{models.RoleUser, outliving(giveBack)}, err
 	}
 	i, err := s.personal(ctx, in)
 	if err != nil {
 		return admission{}, err
 	}
-	err = s.Store.Use(ctx, i.ID, userID, storedTime(s.Now()))
+	err = s.deps.Store.Use(ctx, i.ID, userID, storedTime(s.deps.Now()))
 	if models.KindOf(err) == models.NotFound {
 		err = forbidden("services.Invites", "this invite has just been used or revoked")
 	}
@@ -74,7 +74,7 @@ func (s *Invites) use(ctx context.Context, in models.Registration, userID string
 	models.NoteForAudit(ctx, "invite_id", i.ID)
 	return admission{i.Role, outliving(func(ctx context.Context) {
 		// When this fails, the invite is spent and an administrator makes a new one.
-		_ = s.Store.GiveBack(ctx, i.ID, userID)
+		_ = s.deps.Store.GiveBack(ctx, i.ID, userID)
 	})}, nil
 }
 
@@ -82,21 +82,21 @@ func (s *Invites) use(ctx context.Context, in models.Registration, userID string
 // error that says why it does not count. Who has the code may know.
 func (s *Invites) personal(ctx context.Context, in models.Registration) (models.Invite, error) {
 	const op = "services.Invites"
-	i, err := s.Store.ByCode(ctx, storedSecret(in.InviteCode))
+	i, err := s.deps.Store.ByCode(ctx, storedSecret(in.InviteCode))
 	if models.KindOf(err) == models.NotFound {
 		return i, wrongCode()
 	}
 	if err != nil {
 		return i, err
 	}
-	if state := i.StateAt(s.Now()); state != models.InvitePending {
+	if state := i.StateAt(s.deps.Now()); state != models.InvitePending {
 		return i, forbidden(op, "this invite is "+state)
 	}
 	if i.Email != "" && i.Email != in.Email {
 		return i, forbidden(op, "this invite is for another e-mail address")
 	}
 	// Who is no longer an administrator has no back door either.
-	by, err := s.People.ByID(ctx, i.CreatedBy)
+	by, err := s.deps.People.ByID(ctx, i.CreatedBy)
 	if err != nil && models.KindOf(err) != models.NotFound {
 		return i, err
 	}

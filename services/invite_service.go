@@ -54,7 +54,7 @@ type InviteDeps struct {
 // Invites decides who may sign up: who has the shared code, or an invite of
 // his own. It is safe for concurrent use.
 type Invites struct {
-	InviteDeps
+	deps    InviteDeps
 	failed  *limit.Delays[attemptKey] // by network
 	looking chan struct{}             // whoever looks at a code is alone
 }
@@ -82,29 +82,29 @@ func (s *Invites) Make(ctx context.Context, by models.Identity, in models.Invite
 	if in.Role == "" {
 		in.Role = models.RoleUser
 	}
-	now := storedTime(s.Now())
+	now := storedTime(s.deps.Now())
 	code := rand.Text() // 130 bits
 	i := models.Invite{
 		ID: models.NewID(), CodeHash: storedSecret(code), Email: in.Email, Role: in.Role, Note: in.Note,
 		CreatedAt: now, CreatedBy: by.UserID, ExpiresAt: now.Add(time.Duration(hours) * time.Hour),
 	}
-	if err := s.Store.Insert(ctx, i); err != nil {
+	if err := s.deps.Store.Insert(ctx, i); err != nil {
 		return models.MadeInvite{}, err
 	}
 	models.NoteForAudit(ctx, "invite_id", i.ID)
 	models.NoteForAudit(ctx, "role", i.Role)
 	i.State = i.StateAt(now)
-	return models.MadeInvite{Invite: i, Code: code, Link: s.FrontendURL + "/signup?invite=" + url.QueryEscape(code)}, nil
+	return models.MadeInvite{Invite: i, Code: code, Link: s.deps.FrontendURL + "/signup?invite=" + url.QueryEscape(code)}, nil
 }
 
 // List returns one page of the invites, the newest first.
 func (s *Invites) List(ctx context.Context, page, limit int) (models.Invites, error) {
-	list, total, err := s.Store.List(ctx, page, limit)
+	list, total, err := s.deps.Store.List(ctx, page, limit)
 	if err != nil {
 		return models.Invites{}, err
 	}
 	for i := range list {
-		list[i].State = list[i].StateAt(s.Now())
+		list[i].State = list[i].StateAt(s.deps.Now())
 	}
 	return models.Invites{Invites: list, Total: total, Page: page, Limit: limit}, nil
 }
@@ -112,8 +112,8 @@ func (s *Invites) List(ctx context.Context, page, limit int) (models.Invites, er
 // Revoke ends an invite and returns it. A used one is a Conflict: the account
 // exists.
 func (s *Invites) Revoke(ctx context.Context, id string) (models.Invite, error) {
-	i, err := s.Store.Revoke(ctx, id, storedTime(s.Now()))
-	i.State = i.StateAt(s.Now())
+	i, err := s.deps.Store.Revoke(ctx, id, storedTime(s.deps.Now()))
+	i.State = i.StateAt(s.deps.Now())
 	return i, err
 }
 
@@ -123,7 +123,7 @@ func (s *Invites) problems(in models.InviteInput) models.Problems {
 	case in.Email == "":
 	case !validEmail(in.Email):
 		p.Addf("email", "must be an e-mail address")
-	case !s.Rules.allows(in.Email):
+	case !s.deps.Rules.allows(in.Email):
 		p.Addf("email", "has a domain that signing up is not open to")
 	}
 	if in.Role != "" && in.Role != models.RoleUser && in.Role != models.RoleAdmin {
@@ -144,13 +144,13 @@ func (s *Invites) problems(in models.InviteInput) models.Problems {
 // usefulFor refuses an invite that could not be used.
 func (s *Invites) usefulFor(ctx context.Context, email string) error {
 	const op = "services.Invites.Make"
-	if !s.Rules.Enabled || !s.Rules.SignupEnabled {
+	if !s.deps.Rules.Enabled || !s.deps.Rules.SignupEnabled {
 		return &models.Error{Op: op, Kind: models.Conflict, Msg: "signing up is disabled, so nobody could use an invite"}
 	}
 	if email == "" {
 		return nil
 	}
-	_, err := s.People.ByEmail(ctx, email)
+	_, err := s.deps.People.ByEmail(ctx, email)
 	switch {
 	case err == nil:
 		return &models.Error{Op: op, Kind: models.Conflict, Msg: emailTaken}

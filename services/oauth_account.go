@@ -38,7 +38,7 @@ func (o *OAuth) match(ctx context.Context, p OAuthProvider, who oauth.Person) (m
 	if err := p.admits(who.Checked, email); err != nil {
 		return models.User{}, err
 	}
-	u, err := o.Users.ByProvider(ctx, p.Name, who.Subject)
+	u, err := o.deps.Users.ByProvider(ctx, p.Name, who.Subject)
 	if err == nil || models.KindOf(err) != models.NotFound {
 		return u, err
 	}
@@ -49,7 +49,7 @@ func (o *OAuth) match(ctx context.Context, p OAuthProvider, who oauth.Person) (m
 	case who.Checked == oauth.Unverified:
 		return models.User{}, forbidden(op, "your e-mail address is not verified at "+p.DisplayName+"; verify it there and try again")
 	}
-	u, err = o.Auth.users.ByEmail(ctx, email)
+	u, err = o.deps.Auth.users.ByEmail(ctx, email)
 	switch {
 	case err == nil:
 		return o.link(ctx, p, who, u)
@@ -92,31 +92,31 @@ func (o *OAuth) link(ctx context.Context, p OAuthProvider, who oauth.Person, u m
 	case who.Checked != oauth.Verified:
 		return models.User{}, forbidden(op, "there is an account with your e-mail address, and "+p.DisplayName+" does not say that the address is verified")
 	}
-	if err := o.Users.DropPassword(ctx, u.ID, o.now()); err != nil {
+	if err := o.deps.Users.DropPassword(ctx, u.ID, o.now()); err != nil {
 		return models.User{}, err
 	}
 	if err := o.endAccess(ctx, u.ID); err != nil {
 		return models.User{}, err
 	}
-	linked, err := o.Users.LinkProvider(ctx, u.ID, p.Name, who.Subject, o.now())
+	linked, err := o.deps.Users.LinkProvider(ctx, u.ID, p.Name, who.Subject, o.now())
 	if err != nil {
 		return models.User{}, err
 	}
 	models.NoteForAudit(ctx, "account", "linked")
-	o.Log.InfoContext(ctx, "an account was linked to a provider; its password, sessions and API tokens are gone", "user_id", u.ID, "provider", p.Name)
+	o.deps.Log.InfoContext(ctx, "an account was linked to a provider; its password, sessions and API tokens are gone", "user_id", u.ID, "provider", p.Name)
 	return linked, nil
 }
 
 // endAccess ends what is open for an account: the sessions first, which could
 // make API tokens, and what is open for those tokens last.
 func (o *OAuth) endAccess(ctx context.Context, userID string) error {
-	if err := o.Auth.sessions.EndAccount(ctx, userID); err != nil {
+	if err := o.deps.Auth.sessions.EndAccount(ctx, userID); err != nil {
 		return err
 	}
-	if err := o.APITokens.RevokeAll(ctx, userID); err != nil {
+	if err := o.deps.APITokens.RevokeAll(ctx, userID); err != nil {
 		return err
 	}
-	return o.Auth.sessions.EndAccount(ctx, userID)
+	return o.deps.Auth.sessions.EndAccount(ctx, userID)
 }
 
 // create makes an account. The first of all becomes admin, as with signing up.
@@ -130,16 +130,16 @@ func (o *OAuth) create(ctx context.Context, p OAuthProvider, who oauth.Person, e
 		AuthProvider: p.Name, ProviderSubject: who.Subject, CreatedAt: now, UpdatedAt: now,
 	}
 	models.NoteForAudit(ctx, "account", "created")
-	later, err := o.Auth.users.HasAdmin(ctx)
+	later, err := o.deps.Auth.users.HasAdmin(ctx)
 	if err != nil {
 		return models.User{}, err
 	}
 	if !later {
-		if first, err := o.Auth.found(ctx, u); err != nil || first.ID != "" {
+		if first, err := o.deps.Auth.found(ctx, u); err != nil || first.ID != "" {
 			return first, err
 		}
 	}
-	return u, o.Auth.users.Insert(ctx, u)
+	return u, o.deps.Auth.users.Insert(ctx, u)
 }
 
 // foldsIntoASCII reports whether a letter outside ASCII changes in lower case: the
@@ -162,7 +162,7 @@ func personName(name, email string) string {
 }
 
 // now is the present at the precision that is stored.
-func (o *OAuth) now() time.Time { return storedTime(o.Now()) }
+func (o *OAuth) now() time.Time { return storedTime(o.deps.Now()) }
 
 func accountDisabled() error {
 	return forbidden("services.OAuth", "this account is disabled; ask an administrator")

@@ -20,7 +20,7 @@ func TestOAuthLinksVerifiedAddress(t *testing.T) {
 	r.Email = "ann@example.org"
 	squatter, err := c.auth.Register(t.Context(), r)
 	require.NoError(t, err)
-	token, err := c.oauth.APITokens.(*APITokens).Create(t.Context(), squatter.User.ID, models.APITokenInput{Name: "t", Scope: models.ScopeAdmin})
+	token, err := c.oauth.deps.APITokens.(*APITokens).Create(t.Context(), squatter.User.ID, models.APITokenInput{Name: "t", Scope: models.ScopeAdmin})
 	require.NoError(t, err)
 	for _, good := range []string{squatter.Token, token.Token} {
 		_, err = c.sessions.Authenticate(t.Context(), good)

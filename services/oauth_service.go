@@ -61,7 +61,7 @@ type OAuthDeps struct {
 // OAuth logs people in through external providers. It is safe for concurrent
 // use, also by several servers on one database: a login may begin at one and
 // end at another.
-type OAuth struct{ OAuthDeps }
+type OAuth struct{ deps OAuthDeps }
 
 // NewOAuth returns a service over d.
 func NewOAuth(d OAuthDeps) *OAuth { return &OAuth{d} }
@@ -76,11 +76,11 @@ func (o *OAuth) Begin(ctx context.Context, provider string) (models.OAuthStart, 
 	}
 	start := models.OAuthStart{State: rand.Text(), Browser: models.NewSecret(rand.Text() + rand.Text())}
 	if start.URL, err = p.Peer.AuthURL(ctx, attemptOf(start.State, start.Browser)); err != nil {
-		o.Log.WarnContext(ctx, "a provider cannot be logged in with", "provider", p.Name, "err", err)
+		o.deps.Log.WarnContext(ctx, "a provider cannot be logged in with", "provider", p.Name, "err", err)
 		return models.OAuthStart{}, peerError(op, p, err)
 	}
 	kept := models.OAuthState{Provider: p.Name, Browser: storedSecret(start.Browser.Reveal())}
-	return start, o.Codes.Put(ctx, oauthStates, start.State, kept, o.Now().Add(oauthStateTTL))
+	return start, o.deps.Codes.Put(ctx, oauthStates, start.State, kept, o.deps.Now().Add(oauthStateTTL))
 }
 
 // Finish ends a login with what the browser brought back, and returns a code
@@ -99,7 +99,7 @@ func (o *OAuth) Finish(ctx context.Context, in models.OAuthReturn) (code string,
 	if err == nil {
 		code = rand.Text()
 		grant := models.OAuthGrant{UserID: u.ID, Epoch: u.SessionEpoch, Provider: p.Name}
-		err = o.Codes.Put(ctx, oauthGrants, code, grant, o.Now().Add(oauthGrantTTL))
+		err = o.deps.Codes.Put(ctx, oauthGrants, code, grant, o.deps.Now().Add(oauthGrantTTL))
 	}
 	if err != nil {
 		o.noteFailure(ctx, p, err)
@@ -134,7 +134,7 @@ func (o *OAuth) recall(ctx context.Context, p OAuthProvider, in models.OAuthRetu
 		return oauth.Attempt{}, stale
 	}
 	var kept models.OAuthState
-	err := o.Codes.Take(ctx, oauthStates, in.State, o.Now(), &kept)
+	err := o.deps.Codes.Take(ctx, oauthStates, in.State, o.deps.Now(), &kept)
 	switch {
 	case models.KindOf(err) == models.NotFound:
 		return oauth.Attempt{}, stale
@@ -157,10 +157,10 @@ func (o *OAuth) Exchange(ctx context.Context, in models.OAuthExchange) (models.S
 	}
 	spent := &models.Error{Op: op, Kind: models.Unauthenticated, Msg: "this login has expired or was finished already; please log in again"}
 	var grant models.OAuthGrant
-	err := o.Codes.Take(ctx, oauthGrants, in.Code.Reveal(), o.Now(), &grant)
+	err := o.deps.Codes.Take(ctx, oauthGrants, in.Code.Reveal(), o.deps.Now(), &grant)
 	var u models.User
 	if err == nil {
-		u, err = o.Auth.users.ByID(ctx, grant.UserID)
+		u, err = o.deps.Auth.users.ByID(ctx, grant.UserID)
 	}
 	switch {
 	case models.KindOf(err) == models.NotFound:
@@ -172,11 +172,11 @@ func (o *OAuth) Exchange(ctx context.Context, in models.OAuthExchange) (models.S
 	}
 	models.NoteForAudit(ctx, "provider", grant.Provider)
 	models.NoteActorForAudit(ctx, u.ID, u.Email)
-	return o.Auth.StartSession(ctx, u, grant.Provider)
+	return o.deps.Auth.StartSession(ctx, u, grant.Provider)
 }
 
 func (o *OAuth) provider(op, name string) (OAuthProvider, error) {
-	for _, p := range o.Providers {
+	for _, p := range o.deps.Providers {
 		if p.Name == name {
 			return p, nil
 		}
@@ -193,7 +193,7 @@ func (o *OAuth) noteFailure(ctx context.Context, p OAuthProvider, err error) {
 		level, outcome = slog.LevelInfo, models.AuditDenied
 	}
 	models.NoteOutcomeForAudit(ctx, outcome)
-	o.Log.Log(ctx, level, "a login through a provider failed", "provider", p.Name, "err", err)
+	o.deps.Log.Log(ctx, level, "a login through a provider failed", "provider", p.Name, "err", err)
 }
 
 // attemptOf derives what proves both halves of a login to be one. All of it
