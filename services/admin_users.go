@@ -111,6 +111,7 @@ func (s *AdminUsers) SetRole(ctx context.Context, id string, in models.RoleInput
 	if err := p.Err("services.AdminUsers.SetRole"); err != nil {
 		return models.ManagedUser{}, err
 	}
+	models.NoteForAudit(ctx, "role", in.Role)
 	u, err := s.change(ctx, id, models.AccountChange{Role: &in.Role, EndSessions: in.Role != models.RoleAdmin, At: s.now()})
 	return managedUser(u), err
 }

@@ -41,6 +41,12 @@ func (s *AdminUsers) Delete(ctx context.Context, id string, d models.UserDeletio
 	if err != nil {
 		return "", err
 	}
+	if d.Owned != "" {
+		models.NoteForAudit(ctx, "owned", d.Owned)
+	}
+	if d.Owned == models.OwnedTransfer {
+		models.NoteForAudit(ctx, "transfer_to", d.TransferTo)
+	}
 	if !u.Deleting {
 		if err := s.beginDeletion(ctx, u); err != nil {
 			return "", err

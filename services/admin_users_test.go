@@ -49,6 +49,29 @@ func demote(ctx context.Context, office *AdminUsers, id string) error {
 	return err
 }
 
+func TestTheTrailSaysHowAnAccountWasChanged(t *testing.T) {
+	t.Parallel()
+	h, office, first, second := staff(t)
+	id, heir := second.User.ID, first.User.ID
+	ctx, notes := models.WithAuditNotes(t.Context())
+	_, err := office.SetRole(ctx, id, models.RoleInput{Role: models.RoleAdmin})
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"user_id": id, "email": second.User.Email, "role": models.RoleAdmin}, notes.Details())
+
+	ctx, notes = models.WithAuditNotes(t.Context())
+	on := true
+	_, err = h.settings.SetRegenerate(ctx, models.InvitePatch{RegenerateAfterSignup: &on})
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"regenerate": "true"}, notes.Details())
+
+	ctx, notes = models.WithAuditNotes(t.Context())
+	_, err = office.Delete(ctx, id, models.UserDeletion{Owned: models.OwnedTransfer, TransferTo: heir})
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{
+		"user_id": id, "email": second.User.Email, "owned": models.OwnedTransfer, "transfer_to": heir,
+	}, notes.Details())
+}
+
 func TestRoleChangesHoldAtOnce(t *testing.T) {
 	t.Parallel()
 	h, office, _, second := staff(t)

@@ -93,6 +93,9 @@ func (s *Invites) Make(ctx context.Context, by models.Identity, in models.Invite
 	}
 	models.NoteForAudit(ctx, "invite_id", i.ID)
 	models.NoteForAudit(ctx, "role", i.Role)
+	if i.Email != "" {
+		models.NoteForAudit(ctx, "email", i.Email)
+	}
 	i.State = i.StateAt(now)
 	return models.MadeInvite{Invite: i, Code: code, Link: s.deps.FrontendURL + "/signup?invite=" + url.QueryEscape(code)}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"math/big"
+	"strconv"
 	"time"
 
 	"github.com/kubeorch/core/models"
@@ -54,6 +55,7 @@ func (s *Settings) SetRegenerate(ctx context.Context, in models.InvitePatch) (mo
 		p.Addf("regenerateAfterSignup", "is required")
 		return models.InviteSettings{}, p.Err("services.Settings.SetRegenerate")
 	}
+	models.NoteForAudit(ctx, "regenerate", strconv.FormatBool(*in.RegenerateAfterSignup))
 	if _, err := s.Invites(ctx); err != nil {
 		return models.InviteSettings{}, err
 	}
