@@ -37,7 +37,7 @@ func (s *server) buildPeople(h *routes.Handlers, clusters services.ClusterLeavin
 			services.NewAPITokenCheck(apiTokens, s.log, time.Now), s.log)
 		auth = services.NewAuth(services.AuthDeps{
 			Rules: rules, Users: users, Invites: invites, Passwords: passwords, Sessions: sessions,
-			Attempts: services.NewAttempts(time.Now), Networks: users,
+			Attempts: services.NewAttempts(time.Now), Logins: users,
 		})
 		ownTokens = services.NewAPITokens(apiTokens, users, sessions, time.Now)
 		oauth     = services.NewOAuth(services.OAuthDeps{

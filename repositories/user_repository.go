@@ -93,6 +93,14 @@ func (r *Users) SetPasswordHash(ctx context.Context, id string, c models.HashCha
 	return translate(op, "user", err)
 }
 
+// Rehash stores another hash of the same password. When the password was
+// changed meanwhile it does nothing.
+func (r *Users) Rehash(ctx context.Context, userID, from, to string) error {
+	filter := append(byID(userID), bson.E{Key: "password_hash", Value: from})
+	_, err := r.coll.UpdateOne(ctx, filter, set(bson.D{{Key: "password_hash", Value: to}}))
+	return translate("repositories.Users.Rehash", "user", err)
+}
+
 // newEpoch is set for changes that end the account's sessions.
 func newEpoch(fields bson.D) bson.D {
 	return append(set(fields), bson.E{Key: "$inc", Value: bson.D{{Key: "session_epoch", Value: 1}}})

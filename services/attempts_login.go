@@ -30,7 +30,7 @@ func (a *Auth) tryPassword(ctx context.Context, email string, u models.User, pas
 func (a *Auth) remember(ctx context.Context, u models.User) {
 	if network := networkOf(ctx, u.ID); network != "" && !slices.Contains(u.Networks, network) {
 		// When this fails, the account is known there from its next login on.
-		_ = a.networks.AddNetwork(ctx, u.ID, network)
+		_ = a.logins.AddNetwork(ctx, u.ID, network)
 	}
 }
 

@@ -17,8 +17,9 @@ type accountStore interface {
 	ByID(ctx context.Context, id string) (models.User, error)
 }
 
-// networkStore remembers from where people have logged in.
-type networkStore interface {
+// loginStore keeps what a login leaves with its account.
+type loginStore interface {
+	Rehash(ctx context.Context, userID, from, to string) error
 	AddNetwork(ctx context.Context, userID, network string) error
 }
 
@@ -44,7 +45,7 @@ type Auth struct {
 	passwords *Passwords
 	sessions  *Sessions
 	attempts  *Attempts
-	networks  networkStore
+	logins    loginStore
 }
 
 // AuthDeps is what Auth works with.
@@ -55,14 +56,14 @@ type AuthDeps struct {
 	Passwords *Passwords
 	Sessions  *Sessions
 	Attempts  *Attempts
-	Networks  networkStore
+	Logins    loginStore
 }
 
 // NewAuth returns a service over d.
 func NewAuth(d AuthDeps) *Auth {
 	return &Auth{
 		rules: d.Rules, users: d.Users, invites: d.Invites, passwords: d.Passwords, sessions: d.Sessions,
-		attempts: d.Attempts, networks: d.Networks,
+		attempts: d.Attempts, logins: d.Logins,
 	}
 }
 
@@ -108,7 +109,20 @@ func (a *Auth) Login(ctx context.Context, in models.Login) (models.Session, erro
 	if !ok {
 		return models.Session{}, &models.Error{Op: op, Kind: models.Unauthenticated, Msg: "the e-mail address or the password is wrong"}
 	}
+	a.rehash(ctx, u, in.Password)
 	return a.StartSession(ctx, u, models.SessionByPassword)
+}
+
+// rehash gives a password the present cost. Hashes of another cost take
+// another time to compare, and so tell which addresses have an account.
+func (a *Auth) rehash(ctx context.Context, u models.User, password models.Secret) {
+	if a.passwords.current(u.PasswordHash) {
+		return
+	}
+	// When this fails, the next login does it.
+	if hash, err := a.passwords.Hash(ctx, password); err == nil {
+		_ = a.logins.Rehash(ctx, u.ID, u.PasswordHash, hash)
+	}
 }
 
 // StartSession signs in somebody who was authenticated just now, as u. method

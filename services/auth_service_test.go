@@ -70,7 +70,7 @@ func openHouse(t testing.TB, rules AuthRules, invites models.InviteSettings) *ho
 	})
 	h.auth = NewAuth(AuthDeps{
 		Rules: rules, Users: h.store, Invites: h.invites, Passwords: passwords, Sessions: h.sessions,
-		Attempts: NewAttempts(h.now), Networks: h.store,
+		Attempts: NewAttempts(h.now), Logins: h.store,
 	})
 	h.users = NewUsers(h.store, passwords, h.sessions)
 	return h
@@ -166,4 +166,34 @@ func TestLogin(t *testing.T) {
 	disabled := openHouse(t, AuthRules{}, models.InviteSettings{})
 	_, err = disabled.auth.Login(t.Context(), models.Login{Email: "a@b.c", Password: longest})
 	require.Equal(t, models.Forbidden, models.KindOf(err))
+}
+
+func TestLoginGivesAPasswordThePresentCost(t *testing.T) {
+	t.Parallel()
+	h := openAccounts(t)
+	first, err := h.auth.Register(t.Context(), registration(0))
+	require.NoError(t, err)
+	hash := func() string {
+		u, err := h.store.ByID(t.Context(), first.User.ID)
+		require.NoError(t, err)
+		return u.PasswordHash
+	}
+	old := hash()
+	login := models.Login{Email: "user0@example.org", Password: models.NewSecret("secret1")}
+	_, err = h.auth.Login(t.Context(), login)
+	require.NoError(t, err)
+	require.Equal(t, old, hash(), "the cost has not changed")
+
+	h.auth.passwords = NewPasswords(bcrypt.MinCost + 1)
+	for range 2 {
+		_, err = h.auth.Login(t.Context(), login)
+		require.NoError(t, err)
+		cost, err := bcrypt.Cost([]byte(hash()))
+		require.NoError(t, err)
+		require.Equal(t, bcrypt.MinCost+1, cost)
+	}
+	_, err = h.sessions.Authenticate(t.Context(), first.Token)
+	require.NoError(t, err, "it is the same password, so no session ends")
+	require.NoError(t, h.store.Rehash(t.Context(), first.User.ID, old, "late"))
+	require.NotEqual(t, "late", hash())
 }

@@ -77,6 +77,12 @@ func (p *Passwords) match(ctx context.Context, hash string, password models.Secr
 	return err == nil && usable, nil
 }
 
+// current reports whether a hash has the cost of new ones.
+func (p *Passwords) current(hash string) bool {
+	cost, err := bcrypt.Cost([]byte(hash))
+	return err == nil && cost == p.cost
+}
+
 func checkPassword(p *models.Problems, field string, password models.Secret) {
 	s := password.Reveal()
 	switch {
