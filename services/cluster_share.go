@@ -5,9 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"net/mail"
 	"slices"
-	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -79,7 +77,7 @@ func (s *ClusterShares) Share(ctx context.Context, owner, address string, in mod
 	if err != nil {
 		return models.ClusterShareView{}, err
 	}
-	in.TargetEmail = strings.ToLower(strings.TrimSpace(in.TargetEmail))
+	in.TargetEmail = normalEmail(in.TargetEmail)
 	in.Namespaces = slices.Compact(slices.Sorted(slices.Values(in.Namespaces)))
 	if err := checkShare(in).Err("services.ClusterShares.Share"); err != nil {
 		return models.ClusterShareView{}, err
@@ -118,10 +116,8 @@ func checkShare(in models.ClusterShareInput) (p models.Problems) {
 		p.Addf("targetUserId", "is required, or targetEmail instead")
 	case in.TargetUserID != "" && in.TargetEmail != "":
 		p.Addf("targetEmail", "must not be given beside targetUserId")
-	case in.TargetEmail != "":
-		if a, err := mail.ParseAddress(in.TargetEmail); err != nil || a.Address != in.TargetEmail {
-			p.Addf("targetEmail", "is no e-mail address")
-		}
+	case in.TargetEmail != "" && !validEmail(in.TargetEmail):
+		p.Addf("targetEmail", "must be an e-mail address")
 	}
 	if !slices.Contains([]string{models.ClusterViewer, models.ClusterEditor, models.ClusterAdmin}, in.Role) {
 		p.Addf("role", "must be one of %s, %s, %s", models.ClusterViewer, models.ClusterEditor, models.ClusterAdmin)

@@ -3,6 +3,7 @@ package services
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -42,6 +43,7 @@ func TestShareTellsAllThatIsWrong(t *testing.T) {
 		"nothing":             {models.ClusterShareInput{}, []string{"targetUserId", "role"}},
 		"two targets":         {models.ClusterShareInput{TargetUserID: bob, TargetEmail: "bob@example.org", Role: "viewer"}, []string{"targetEmail"}},
 		"no address":          {models.ClusterShareInput{TargetEmail: "Bob <bob@example.org>", Role: "viewer"}, []string{"targetEmail"}},
+		"an endless address":  {models.ClusterShareInput{TargetEmail: "bob@" + strings.Repeat("e", 1000) + ".org", Role: "viewer"}, []string{"targetEmail"}},
 		"oneself":             {models.ClusterShareInput{TargetUserID: ann, Role: "viewer"}, []string{"targetUserId"}},
 		"oneself by address":  {models.ClusterShareInput{TargetEmail: " Ann@Example.org", Role: "viewer"}, []string{"targetEmail"}},
 		"the role of owners":  {models.ClusterShareInput{TargetUserID: bob, Role: models.ClusterOwner}, []string{"role"}},
