@@ -12,7 +12,8 @@ import (
 	"github.com/kubeorch/core/pkg/egress"
 	"github.com/kubeorch/core/repositories"
 	"github.com/kubeorch/core/routes"
-	"github.com/kubeorch/core/services"
+	"github.com/kubeorch/core/services/audit"
+	"github.com/kubeorch/core/services/stream"
 )
 
 // build joins repositories, services and handlers. Reading it top to bottom is
@@ -26,8 +27,8 @@ func (s *server) build(context.Context) error {
 	var (
 		db        = s.db.Database()
 		documents = repositories.NewWorkflows(db)
-		trail     = services.NewAudit(repositories.NewAudit(db), repositories.NewUsers(db), s.log, time.Now)
-		events    = services.NewSSEBroadcaster()
+		trail     = audit.NewTrail(repositories.NewAudit(db), repositories.NewUsers(db), s.log, time.Now)
+		events    = stream.NewBroadcaster()
 		known     = s.buildClusters(events, documents)
 		drawn     = s.buildWorkflows(documents, known, events, trail)
 	)

@@ -2,27 +2,29 @@ package main
 
 import (
 	"github.com/kubeorch/core/repositories"
-	"github.com/kubeorch/core/services"
+	"github.com/kubeorch/core/services/account"
+	"github.com/kubeorch/core/services/cluster"
+	"github.com/kubeorch/core/services/workflow"
 )
 
 // buildAdmin returns what administrators do with accounts. Whatever is stored
 // by account has to be among what goes with one.
 func (s *server) buildAdmin(
-	sessions *services.Sessions, tokens *services.APITokens, clusters services.ClusterLeaving,
-) *services.AdminUsers {
+	sessions *account.Sessions, tokens *account.APITokens, clusters cluster.Leaving,
+) *account.AdminUsers {
 	var (
 		db        = s.db.Database()
 		documents = repositories.NewWorkflows(db)
 		runs      = repositories.NewRuns(db)
-		workflows = services.WorkflowLeaving{Workflows: documents, Versions: repositories.NewVersions(db), Runs: runs}
+		workflows = workflow.Leaving{Workflows: documents, Versions: repositories.NewVersions(db), Runs: runs}
 	)
-	return services.NewAdminUsers(repositories.NewUsers(db), sessions, services.Estate{
+	return account.NewAdminUsers(repositories.NewUsers(db), sessions, account.Estate{
 		Workflows: documents, Clusters: repositories.NewClusters(db), Runs: runs,
-		Owned: services.Leaving{clusters, workflows},
-		Personal: services.Personal{
+		Owned: account.Leaving{clusters, workflows},
+		Personal: account.Personal{
 			clusters, // what was shared with the account
-			services.OwnedByFunc(tokens.RevokeAll),
-			services.OwnedByFunc(sessions.EndAccount),
+			account.OwnedByFunc(tokens.RevokeAll),
+			account.OwnedByFunc(sessions.EndAccount),
 		},
 	})
 }

@@ -7,23 +7,25 @@ import (
 	"github.com/kubeorch/core/pkg/kubernetes"
 	"github.com/kubeorch/core/repositories"
 	"github.com/kubeorch/core/routes"
-	"github.com/kubeorch/core/services"
+	"github.com/kubeorch/core/services/cluster"
+	"github.com/kubeorch/core/services/metrics"
+	"github.com/kubeorch/core/services/stream"
 )
 
 // knownClusters is what there is about clusters and who may use them.
 type knownClusters struct {
-	access    *services.ClusterAccess
+	access    *cluster.Access
 	connector *kubernetes.Connector
-	clusters  *services.KubernetesClusterService
-	shares    *services.ClusterShares
-	monitor   *services.ClusterHealthMonitor
-	diary     *services.ClusterLog
-	entries   *services.ClusterLogReader
-	figures   *services.ClusterMetrics
-	leaving   services.ClusterLeaving
+	clusters  *cluster.Service
+	shares    *cluster.Shares
+	monitor   *cluster.HealthMonitor
+	diary     *cluster.Log
+	entries   *cluster.LogReader
+	figures   *metrics.Service
+	leaving   cluster.Leaving
 }
 
-func (s *server) buildClusters(events *services.SSEBroadcaster, workflows *repositories.Workflows) knownClusters {
+func (s *server) buildClusters(events *stream.Broadcaster, workflows *repositories.Workflows) knownClusters {
 	var (
 		db       = s.db.Database()
 		stored   = repositories.NewClusters(db)
@@ -32,34 +34,34 @@ func (s *server) buildClusters(events *services.SSEBroadcaster, workflows *repos
 		people   = repositories.NewUsers(db)
 		logs     = repositories.NewClusterLogs(db)
 
-		access    = services.NewClusterAccess(stored, shares)
+		access    = cluster.NewAccess(stored, shares)
 		connector = kubernetes.NewConnector(kubernetes.Options{Dial: s.guard().DialContext, AllowHTTP: s.cfg.ClusterHTTP})
-		users     = services.ClusterUsers{Access: access, Shares: shares, Defaults: defaults, People: people}
-		clusters  = services.NewKubernetesClusterService(stored, users, s.box, connector, s.log)
-		news      = services.NewClusterEvents(events, services.SharersOf(shares), s.log)
-		diary     = services.NewClusterLog(logs, s.log)
+		users     = cluster.Users{Access: access, Shares: shares, Defaults: defaults, People: people}
+		clusters  = cluster.NewService(stored, users, s.box, connector, s.log)
+		news      = cluster.NewEvents(events, cluster.SharersOf(shares), s.log)
+		diary     = cluster.NewLog(logs, s.log)
 	)
-	clusters.Tell(services.ClusterNews{news, diary})
+	clusters.Tell(cluster.AllNews{news, diary})
 	return knownClusters{
 		access: access, connector: connector, clusters: clusters,
-		shares: services.NewClusterShares(access, shares, defaults, people, news),
-		diary:  diary, entries: services.NewClusterLogReader(logs, access),
-		monitor: services.NewClusterHealthMonitor(services.MonitorDeps{
+		shares: cluster.NewShares(access, shares, defaults, people, news),
+		diary:  diary, entries: cluster.NewLogReader(logs, access),
+		monitor: cluster.NewHealthMonitor(cluster.MonitorDeps{
 			Clusters: stored, Checker: clusters, Observer: news, Reach: connector.Reach, Log: s.log,
-		}, services.DefaultMonitorOptions()),
-		figures: services.NewClusterMetrics(services.MetricsDeps{
-			Clusters: clusters, Connect: services.MeasureThrough(clusters.ConnectionByID), Workflows: workflows, Log: s.log,
+		}, cluster.DefaultMonitorOptions()),
+		figures: metrics.NewService(metrics.Deps{
+			Clusters: clusters, Connect: metrics.MeasureThrough(clusters.ConnectionByID), Workflows: workflows, Log: s.log,
 		}),
-		leaving: services.ClusterLeaving{
+		leaving: cluster.Leaving{
 			Access: access, Clusters: stored, Shares: shares, Defaults: defaults, Logs: logs, News: news, Forget: connector.Forget,
 		},
 	}
 }
 
 // addTo adds to h what people do with clusters and learn of them.
-func (k knownClusters) addTo(h *routes.Handlers, events *services.SSEBroadcaster, log *slog.Logger) {
-	h.Cluster = handlers.NewCluster(services.NewLoggedClusters(k.clusters, k.diary))
-	h.ClusterShare = handlers.NewClusterShare(services.NewLoggedShares(k.shares, k.diary))
+func (k knownClusters) addTo(h *routes.Handlers, events *stream.Broadcaster, log *slog.Logger) {
+	h.Cluster = handlers.NewCluster(cluster.NewLoggedService(k.clusters, k.diary))
+	h.ClusterShare = handlers.NewClusterShare(cluster.NewLoggedShares(k.shares, k.diary))
 	h.ClusterLog = handlers.NewClusterLog(k.entries)
 	h.ClusterStream = handlers.NewClusterStream(k.clusters, handlers.Subscribing(events.Subscribe), log)
 	h.ClusterMetrics = handlers.NewClusterMetrics(k.figures)

@@ -7,14 +7,14 @@ import (
 	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/egress"
 	"github.com/kubeorch/core/pkg/oauth"
-	"github.com/kubeorch/core/services"
+	"github.com/kubeorch/core/services/account"
 	"github.com/kubeorch/core/utils/config"
 )
 
 // providers returns the enabled external services to log in with. The operator
 // names them, so they may be on this machine or in a private network, unlike
 // what users name; metadata and link-local addresses are refused all the same.
-func (s *server) providers() (list []services.OAuthProvider) {
+func (s *server) providers() (list []account.OAuthProvider) {
 	guard := egress.New(egress.Options{AllowLoopback: true, AllowPrivate: true})
 	for _, p := range s.cfg.Auth.Providers {
 		if !p.Enabled {
@@ -24,7 +24,7 @@ func (s *server) providers() (list []services.OAuthProvider) {
 		// No redirect is followed: none leads to where the operator did not say.
 		peer := oauth.New(cfg, guard.Client(egress.ClientOptions{AllowHTTP: cfg.AllowHTTP}), time.Now)
 		s.parts.peers = append(s.parts.peers, peer)
-		list = append(list, services.OAuthProvider{
+		list = append(list, account.OAuthProvider{
 			AuthProvider:   models.AuthProvider{Name: p.Name, DisplayName: p.DisplayName, Icon: p.Icon},
 			AllowedDomains: p.AllowedDomains, SignupEnabled: p.SignupEnabled, Peer: peer,
 		})
@@ -53,7 +53,7 @@ func oauthConfig(p config.Provider, baseURL string) oauth.Config {
 }
 
 // shown is how the login page lists providers.
-func shown(list []services.OAuthProvider) (out []models.AuthProvider) {
+func shown(list []account.OAuthProvider) (out []models.AuthProvider) {
 	for _, p := range list {
 		out = append(out, p.AuthProvider)
 	}

@@ -7,50 +7,55 @@ import (
 	"github.com/kubeorch/core/handlers"
 	"github.com/kubeorch/core/repositories"
 	"github.com/kubeorch/core/routes"
-	"github.com/kubeorch/core/services"
+	"github.com/kubeorch/core/services/audit"
+	"github.com/kubeorch/core/services/cluster"
+	"github.com/kubeorch/core/services/run"
+	"github.com/kubeorch/core/services/stream"
+	"github.com/kubeorch/core/services/watcher"
+	"github.com/kubeorch/core/services/workflow"
 )
 
 // drawnWorkflows is what there is about workflows, their runs and what became
 // of them.
 type drawnWorkflows struct {
-	workflows *services.Workflows
-	versions  *services.WorkflowVersions
-	executor  *services.WorkflowExecutor
-	recovery  *services.RunRecovery
-	watchers  *services.ResourceWatcherManager
+	workflows *workflow.Service
+	versions  *workflow.Versions
+	executor  *run.Executor
+	recovery  *run.Recovery
+	watchers  *watcher.Manager
 }
 
 func (s *server) buildWorkflows(
-	documents *repositories.Workflows, known knownClusters, events *services.SSEBroadcaster, trail *services.Audit,
+	documents *repositories.Workflows, known knownClusters, events *stream.Broadcaster, trail *audit.Trail,
 ) drawnWorkflows {
 	var (
 		versions = repositories.NewVersions(s.db.Database())
 		runs     = repositories.NewRuns(s.db.Database())
 
-		watchers = services.NewResourceWatcherManager(services.WatcherDeps{
-			Workflows: documents, Events: events, Connect: services.WatchThrough(known.clusters.ConnectionFor), Log: s.log,
+		watchers = watcher.NewManager(watcher.Deps{
+			Workflows: documents, Events: events, Connect: watcher.WatchThrough(known.clusters.ConnectionFor), Log: s.log,
 		})
-		executor = services.NewWorkflowExecutor(services.ExecutorDeps{
+		executor = run.NewExecutor(run.Deps{
 			Workflows: documents, Runs: runs, Versions: versions, Kinds: s.kinds, Audit: trail,
 			Access: known.access, Clusters: known.clusters, Events: events, Watch: watchers.Watch, Log: s.log,
-		}, services.DefaultExecutorOptions())
+		}, run.DefaultOptions())
 	)
 	known.access.OnChange(executor.AccessChanged)
 	known.access.OnChange(func(context.Context, string) { watchers.AccessChanged() })
 	return drawnWorkflows{
-		workflows: services.NewWorkflows(documents, executor),
-		versions:  services.NewWorkflowVersions(documents, versions),
+		workflows: workflow.NewService(documents, executor),
+		versions:  workflow.NewVersions(documents, versions),
 		executor:  executor,
-		recovery:  services.NewRunRecovery(executor, runs, documents, s.db.Embedded()),
+		recovery:  run.NewRecovery(executor, runs, documents, s.db.Embedded()),
 		watchers:  watchers,
 	}
 }
 
 // addTo adds to h what people do with workflows. What they run is written into
 // diary.
-func (d drawnWorkflows) addTo(h *routes.Handlers, events *services.SSEBroadcaster, diary *services.ClusterLog, log *slog.Logger) {
+func (d drawnWorkflows) addTo(h *routes.Handlers, events *stream.Broadcaster, diary *cluster.Log, log *slog.Logger) {
 	h.Workflow = handlers.NewWorkflow(d.workflows)
 	h.Version = handlers.NewWorkflowVersion(d.versions)
-	h.Run = handlers.NewRun(services.NewLoggedRuns(d.executor, diary))
+	h.Run = handlers.NewRun(run.NewLoggedExecutor(d.executor, diary))
 	h.Status = handlers.NewStatusStream(d.workflows, handlers.Subscribing(events.Subscribe), d.watchers, log)
 }

@@ -38,6 +38,29 @@ func mayImport() map[string][]string {
 	}
 }
 
+// servicesMayImport lists, for each package of services, the others it may use.
+// One that is missing here fails the test, and so does a new arrow: most of what
+// two services share belongs in models or pkg.
+func servicesMayImport() map[string][]string {
+	return map[string][]string{
+		"account":   {},
+		"audit":     {},
+		"catalogue": {"kinds"},
+		"cluster":   {},
+		"keys":      {},
+		"kinds":     {}, // pure
+		"metrics":   {"plan", "status"},
+		"plan":      {"kinds"}, // pure
+		"run":       {"kinds", "plan", "status"},
+		"status":    {}, // pure
+		"stream":    {},
+		"watcher":   {"kinds", "plan", "status"},
+		"workflow":  {},
+
+		"servicetest": {}, // for tests
+	}
+}
+
 // keepOut lists foreign code that must not spread beyond the named layers. The
 // tools are programs of their own.
 func keepOut() map[string][]string {
@@ -65,6 +88,15 @@ func (s source) layer() string {
 		return "main"
 	}
 	return first
+}
+
+// service is the package of services that s belongs to, or "".
+func (s source) service() string {
+	in, _ := strings.CutPrefix(filepath.ToSlash(filepath.Dir(s.path)), "services/")
+	if s.layer() != "services" {
+		return ""
+	}
+	return in
 }
 
 func (s source) at(n ast.Node) string { return s.set.Position(n.Pos()).String() }
@@ -122,6 +154,40 @@ func TestLayers(t *testing.T) {
 				if strings.HasPrefix(path, foreign) && !slices.Contains(layers, s.layer()) {
 					t.Errorf("%s imports %s, which belongs in %s only", s.path, path, strings.Join(layers, ", "))
 				}
+			}
+		}
+	}
+}
+
+func TestArrowsBetweenServices(t *testing.T) {
+	t.Parallel()
+	for _, s := range sources(t) {
+		if s.service() == "" {
+			continue
+		}
+		allowed, known := servicesMayImport()[s.service()]
+		if !known {
+			t.Errorf("%s: the package is unknown; decide in this test what it may use", s.path)
+		}
+		for _, path := range s.imports() {
+			if other, ours := strings.CutPrefix(path, module+"/services/"); ours && !slices.Contains(allowed, other) {
+				t.Errorf("%s imports %s: %s must not know it", s.path, path, s.service())
+			}
+		}
+	}
+}
+
+// Algorithms take values and return values: what has a context, a clock or a
+// client is no algorithm.
+func TestPureServices(t *testing.T) {
+	t.Parallel()
+	for _, s := range sources(t) {
+		if !slices.Contains([]string{"kinds", "plan", "status"}, s.service()) {
+			continue
+		}
+		for _, path := range s.imports() {
+			if path == "context" || path == "net/http" || path == "os" || strings.HasPrefix(path, "k8s.io/client-go") {
+				t.Errorf("%s imports %s: %s holds pure functions", s.path, path, s.service())
 			}
 		}
 	}

@@ -5,28 +5,29 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/kubeorch/core/pkg/kubernetes"
-	"github.com/kubeorch/core/services"
+	"github.com/kubeorch/core/services/cluster"
+	"github.com/kubeorch/core/services/stream"
 )
 
 // registerMetrics adds the figures of the process, the event streams and the
 // clusters.
 // Those of requests belong to the router.
 func (s *server) registerMetrics(
-	events *services.SSEBroadcaster, connector *kubernetes.Connector, monitor *services.ClusterHealthMonitor,
+	events *stream.Broadcaster, connector *kubernetes.Connector, monitor *cluster.HealthMonitor,
 ) error {
 	all := []prometheus.Collector{
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	}
-	figure := func(name, help string, f func(services.BroadcastStats) int64) {
+	figure := func(name, help string, f func(stream.Stats) int64) {
 		read := func() float64 { return float64(f(events.Stats())) }
 		all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "kubeorch_events_" + name, Help: help}, read))
 	}
-	figure("streams", "Event streams known now.", func(b services.BroadcastStats) int64 { return int64(b.Streams) })
-	figure("subscribers", "Readers of event streams.", func(b services.BroadcastStats) int64 { return b.Subscribers })
-	figure("published", "Events since the start.", func(b services.BroadcastStats) int64 { return b.Published })
-	figure("lagged", "Times a reader fell out of the replay buffer.", func(b services.BroadcastStats) int64 { return b.Lagged })
-	figure("resyncs", "Snapshots that readers needed.", func(b services.BroadcastStats) int64 { return b.Resyncs })
+	figure("streams", "Event streams known now.", func(b stream.Stats) int64 { return int64(b.Streams) })
+	figure("subscribers", "Readers of event streams.", func(b stream.Stats) int64 { return b.Subscribers })
+	figure("published", "Events since the start.", func(b stream.Stats) int64 { return b.Published })
+	figure("lagged", "Times a reader fell out of the replay buffer.", func(b stream.Stats) int64 { return b.Lagged })
+	figure("resyncs", "Snapshots that readers needed.", func(b stream.Stats) int64 { return b.Resyncs })
 	all = append(append(all, monitor.Figures()...), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "kubeorch_clusters_out_of_reach", Help: "Clusters whose calls are refused at once because the last ones failed.",
 	}, func() float64 { return outOfReach(connector) }))

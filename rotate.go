@@ -15,7 +15,7 @@ import (
 	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/encryption"
 	"github.com/kubeorch/core/repositories"
-	"github.com/kubeorch/core/services"
+	"github.com/kubeorch/core/services/keys"
 	"github.com/kubeorch/core/utils/config"
 )
 
@@ -128,8 +128,8 @@ func unfinished(err error) error {
 	return fmt.Errorf("%w; what is done stays done: run rotate-keys again", err)
 }
 
-func keyRotation(db *database.DB, box *encryption.Box) *services.KeyRotation {
-	return services.NewKeyRotation(repositories.NewSealedValues(db.Database()), box, models.SealedFields())
+func keyRotation(db *database.DB, box *encryption.Box) *keys.Rotation {
+	return keys.NewRotation(repositories.NewSealedValues(db.Database()), box, models.SealedFields())
 }
 
 // retire tells which keys may go. Those in the key file it removes, when asked

@@ -10,7 +10,7 @@ import (
 	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/encryption"
 	"github.com/kubeorch/core/repositories"
-	"github.com/kubeorch/core/services"
+	"github.com/kubeorch/core/services/audit"
 )
 
 // rotateIn seals again what is in db and puts that into the audit trail, whose
@@ -23,7 +23,7 @@ func rotateIn(
 	if err != nil || sum.Unreadable > 0 {
 		outcome = models.AuditFailed
 	}
-	trail := services.NewAudit(repositories.NewAudit(db.Database()), repositories.NewUsers(db.Database()), log, time.Now)
+	trail := audit.NewTrail(repositories.NewAudit(db.Database()), repositories.NewUsers(db.Database()), log, time.Now)
 	trail.Record(ctx, models.AuditEntry{Action: "keys.rotate", Outcome: outcome, Details: map[string]string{
 		"key": box.Keys()[0], "rewritten": strconv.Itoa(sum.Rewritten), "unreadable": strconv.Itoa(sum.Unreadable),
 	}})

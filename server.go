@@ -14,8 +14,12 @@ import (
 	"github.com/kubeorch/core/pkg/encryption"
 	"github.com/kubeorch/core/pkg/kubernetes"
 	"github.com/kubeorch/core/pkg/oauth"
-	"github.com/kubeorch/core/services"
+	"github.com/kubeorch/core/services/catalogue"
 	"github.com/kubeorch/core/services/kinds"
+	"github.com/kubeorch/core/services/metrics"
+	"github.com/kubeorch/core/services/run"
+	"github.com/kubeorch/core/services/stream"
+	"github.com/kubeorch/core/services/watcher"
 	"github.com/kubeorch/core/utils/config"
 )
 
@@ -35,7 +39,7 @@ type server struct {
 
 	box       *encryption.Box // seals what is stored
 	db        *database.DB
-	templates *services.Templates
+	templates *catalogue.Templates
 	kinds     *kinds.Registry
 	parts     *parts
 	engine    *gin.Engine
@@ -47,10 +51,10 @@ type server struct {
 type parts struct {
 	connector *kubernetes.Connector
 	peers     []*oauth.Provider
-	events    *services.SSEBroadcaster
-	watchers  *services.ResourceWatcherManager
-	executor  *services.WorkflowExecutor
-	figures   *services.ClusterMetrics
+	events    *stream.Broadcaster
+	watchers  *watcher.Manager
+	executor  *run.Executor
+	figures   *metrics.Service
 	recovery  worker
 	monitor   worker
 	sessions  worker

@@ -8,7 +8,7 @@ import (
 	"os"
 
 	"github.com/kubeorch/core/pkg/template"
-	"github.com/kubeorch/core/services"
+	"github.com/kubeorch/core/services/catalogue"
 	"github.com/kubeorch/core/services/kinds"
 	"github.com/kubeorch/core/templates"
 	"github.com/kubeorch/core/templates/plugins"
@@ -27,14 +27,14 @@ func (s *server) loadTemplates(context.Context) error {
 	if err != nil {
 		return err
 	}
-	catalogue, err := services.LoadPlugins(pluginDirs...)
+	definitions, err := catalogue.LoadPlugins(pluginDirs...)
 	if err != nil {
 		return err
 	}
-	if s.templates, err = services.NewTemplates(registry); err != nil {
+	if s.templates, err = catalogue.NewTemplates(registry); err != nil {
 		return err
 	}
-	s.kinds, err = kinds.NewRegistry(kinds.Builtin(registry, catalogue)...)
+	s.kinds, err = kinds.NewRegistry(kinds.Builtin(registry, definitions)...)
 	return err
 }
 

@@ -18,7 +18,7 @@ import (
 	"github.com/kubeorch/core/handlers"
 	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/repositories"
-	"github.com/kubeorch/core/services"
+	"github.com/kubeorch/core/services/workflow"
 )
 
 // idle is a cluster side on which nothing runs.
@@ -39,8 +39,8 @@ func newAPI(t testing.TB) *api {
 	t.Helper()
 	db := dbtest.Open(t).Database()
 	store := repositories.NewWorkflows(db)
-	w := handlers.NewWorkflow(services.NewWorkflows(store, idle{}))
-	v := handlers.NewWorkflowVersion(services.NewWorkflowVersions(store, repositories.NewVersions(db)))
+	w := handlers.NewWorkflow(workflow.NewService(store, idle{}))
+	v := handlers.NewWorkflowVersion(workflow.NewVersions(store, repositories.NewVersions(db)))
 	e := gin.New()
 	e.Use(func(c *gin.Context) {
 		user := strings.TrimPrefix(c.GetHeader("Authorization"), "Bearer ")
