@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"github.com/kubeorch/core/repositories"
@@ -7,7 +7,7 @@ import (
 
 // buildAdmin returns what administrators do with accounts. Whatever is stored
 // by account has to be among what goes with one.
-func (s *server) buildAdmin(
+func (s *Server) buildAdmin(
 	sessions *services.Sessions, tokens *services.APITokens, clusters services.ClusterLeaving,
 ) *services.AdminUsers {
 	var (

@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"log/slog"
@@ -23,7 +23,7 @@ type knownClusters struct {
 	leaving   services.ClusterLeaving
 }
 
-func (s *server) buildClusters(events *services.SSEBroadcaster, workflows *repositories.Workflows) knownClusters {
+func (s *Server) buildClusters(events *services.SSEBroadcaster, workflows *repositories.Workflows) knownClusters {
 	var (
 		db       = s.db.Database()
 		stored   = repositories.NewClusters(db)

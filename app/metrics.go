@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
@@ -11,7 +11,7 @@ import (
 // registerMetrics adds the figures of the process, the event streams and the
 // clusters.
 // Those of requests belong to the router.
-func (s *server) registerMetrics(
+func (s *Server) registerMetrics(
 	events *services.SSEBroadcaster, connector *kubernetes.Connector, monitor *services.ClusterHealthMonitor,
 ) error {
 	all := []prometheus.Collector{

@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"context"
@@ -20,7 +20,7 @@ type drawnWorkflows struct {
 	watchers  *services.ResourceWatcherManager
 }
 
-func (s *server) buildWorkflows(
+func (s *Server) buildWorkflows(
 	documents *repositories.Workflows, known knownClusters, events *services.SSEBroadcaster, trail *services.Audit,
 ) drawnWorkflows {
 	var (
