@@ -23,7 +23,6 @@ import (
 	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/encryption"
 	"github.com/kubeorch/core/repositories"
-	"github.com/kubeorch/core/utils/config"
 )
 
 // command runs a command in this process and returns what it prints.
@@ -45,8 +44,9 @@ func commanded(t *testing.T, dir string, args ...string) string {
 // boxIn returns a box with the keys of a data directory.
 func boxIn(t *testing.T, dir string) *encryption.Box {
 	t.Helper()
-	keys, err := encryptionKeys(config.Config{DataDir: dir})
+	text, err := os.ReadFile(filepath.Join(dir, "encryption.key"))
 	require.NoError(t, err)
+	keys := strings.Fields(string(text))
 	box, err := encryption.NewBox(keys[0], keys[1:]...)
 	require.NoError(t, err)
 	return box
@@ -199,7 +199,7 @@ func TestKeyRotationOnline(t *testing.T) {
 	require.Positive(t, current)
 	require.Less(t, current, count+others, "it was to be killed in the middle")
 	t.Logf("killed after %d changes, when %d of %d were under the new key", changes, current, count+others)
-	require.FileExists(t, socketFile(config.Config{DataDir: dir}), "left by the killed server")
+	require.FileExists(t, filepath.Join(dir, "kubeorch.sock"), "left by the killed server")
 
 	server = spawn(t, dir)
 	stop = ann.on(server.running).changing(t, count, &tokens)
@@ -210,7 +210,7 @@ func TestKeyRotationOnline(t *testing.T) {
 	require.Contains(t, commanded(t, dir, "rotate-keys", "--drop-old"), "Removed key ")
 	require.Len(t, boxIn(t, dir).Keys(), 1)
 	server.terminate(t)
-	require.NoFileExists(t, socketFile(config.Config{DataDir: dir}))
+	require.NoFileExists(t, filepath.Join(dir, "kubeorch.sock"))
 
 	found, current := stored(t, dir, boxIn(t, dir))
 	require.Equal(t, count+others, current)

@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"errors"
@@ -12,10 +12,10 @@ import (
 	"github.com/kubeorch/core/utils/config"
 )
 
-// newKey puts a new key in front of those in the key file. A running server has
+// NewKey puts a new key in front of those in the key file. A running server has
 // read the file and goes on with the key it knows; the new one counts from the
 // next start on.
-func newKey(cfg config.Config, stdout io.Writer) (err error) {
+func NewKey(cfg config.Config, stdout io.Writer) (err error) {
 	if cfg.EncryptionKey != "" {
 		return errors.New("new-key is for the key file in DATA_DIR; here ENCRYPTION_KEY is configured: " +
 			"move its value to ENCRYPTION_OLD_KEYS and set a new one, made with openssl rand -base64 32")

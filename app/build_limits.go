@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"time"
@@ -20,7 +20,7 @@ const (
 )
 
 // limits returns the buckets of requests as configured.
-func (s *server) limits() routes.Limits {
+func (s *Server) limits() routes.Limits {
 	rps, burst := s.cfg.RateLimitRPS, s.cfg.RateLimitBurst
 	return routes.Limits{
 		Client:  buckets(limit.Rate{PerSecond: float64(rps), Burst: burst}, limitedKeys),
@@ -39,7 +39,7 @@ func (s *server) limits() routes.Limits {
 }
 
 // perMinute returns buckets of times/by of the logins that a client may make.
-func (s *server) perMinute(times, by int) routes.Buckets {
+func (s *Server) perMinute(times, by int) routes.Buckets {
 	n := (s.cfg.RateLimitAuth*times + by - 1) / by
 	return buckets(limit.Rate{PerSecond: float64(n) / 60, Burst: n}, limitedLogins)
 }

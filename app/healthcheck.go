@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"context"
@@ -13,9 +13,9 @@ import (
 	"github.com/kubeorch/core/utils/config"
 )
 
-// healthcheck asks the server on this machine whether it is alive. Containers
+// Healthcheck asks the server on this machine whether it is alive. Containers
 // use it: their image has neither shell nor curl.
-func healthcheck(ctx context.Context, cfg config.Config) error {
+func Healthcheck(ctx context.Context, cfg config.Config) error {
 	if cfg.Port == 0 {
 		return errors.New("healthcheck needs a fixed PORT")
 	}
@@ -43,8 +43,8 @@ func healthcheck(ctx context.Context, cfg config.Config) error {
 	return nil
 }
 
-// version names the release or the commit that the binary was built from.
-func version() string {
+// Version names the release or the commit that the binary was built from.
+func Version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" {
 		return "kubeorch (unknown version)"

@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"context"
@@ -21,9 +21,9 @@ type listeners struct {
 	failed  chan error
 }
 
-// listen opens the ports. It is the last step of starting: what answers is
+// Listen opens the ports. It is the last step of starting: what answers is
 // ready.
-func (s *server) listen(ctx context.Context) error {
+func (s *Server) Listen(ctx context.Context) error {
 	if s.cfg.MetricsListen != "" {
 		mux := http.NewServeMux()
 		mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics, promhttp.HandlerOpts{}))
@@ -58,7 +58,9 @@ func (l *listeners) open(ctx context.Context, log *slog.Logger, what, addr strin
 	return nil
 }
 
-// stop lets requests finish for a while, then cuts them off.
+// StopHTTP lets requests finish for a while, then cuts them off.
+func (s *Server) StopHTTP(ctx context.Context) error { return s.http.stop(ctx) }
+
 func (l *listeners) stop(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, httpStopTimeout)
 	defer cancel()

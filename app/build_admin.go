@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"github.com/kubeorch/core/repositories"
@@ -9,7 +9,7 @@ import (
 
 // buildAdmin returns what administrators do with accounts. Whatever is stored
 // by account has to be among what goes with one.
-func (s *server) buildAdmin(
+func (s *Server) buildAdmin(
 	sessions *account.Sessions, tokens *account.APITokens, clusters cluster.Leaving,
 ) *account.AdminUsers {
 	var (

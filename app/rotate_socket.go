@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"context"
@@ -26,7 +26,7 @@ var (
 	errNoSocket = errors.New("there can be no socket")
 )
 
-// rotationEvent is one line of what a server answers to an order to rotate.
+// rotationEvent is one line of what a server answers to rotate-keys.
 // The last line has a summary or an error.
 type rotationEvent struct {
 	Progress *models.KeyProgress `json:"progress,omitempty"`
@@ -34,17 +34,17 @@ type rotationEvent struct {
 	Error    string              `json:"error,omitempty"`
 }
 
-// orders is the socket on which the server of an embedded database, which no
-// other process can open, takes orders from commands on the same machine.
-type orders struct {
+// controlSocket is where the server of an embedded database, which no other
+// process can open, works for commands on the same machine.
+type controlSocket struct {
 	srv     *http.Server
-	cancel  context.CancelFunc // ends the orders under way
+	cancel  context.CancelFunc // ends the requests under way
 	serving sync.WaitGroup
 }
 
-// openOrders opens the socket. A server that cannot have one works without it,
-// and says so.
-func (s *server) openOrders(ctx context.Context) error {
+// OpenControlSocket listens for commands on the same machine. A server that
+// cannot have the socket works without it and logs that.
+func (s *Server) OpenControlSocket(ctx context.Context) error {
 	if !s.db.Embedded() {
 		return nil
 	}
@@ -57,13 +57,13 @@ func (s *server) openOrders(ctx context.Context) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /rotate-keys", s.serveRotation)
 	working, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	s.orders.cancel = cancel
-	s.orders.srv = &http.Server{
+	s.control.cancel = cancel
+	s.control.srv = &http.Server{
 		Handler: mux, ReadHeaderTimeout: 10 * time.Second,
 		BaseContext: func(net.Listener) context.Context { return working },
 	}
-	s.orders.serving.Go(func() {
-		if err := s.orders.srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+	s.control.serving.Go(func() {
+		if err := s.control.srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 			s.log.WarnContext(ctx, "the socket failed", "socket", path, "err", err)
 		}
 	})
@@ -98,25 +98,27 @@ func fitsSocket(path string) error {
 	return nil
 }
 
-// stop ends the orders under way and removes the socket.
-func (o *orders) stop(ctx context.Context) error {
-	if o.srv == nil {
+// CloseControlSocket ends the requests under way and removes the socket.
+func (s *Server) CloseControlSocket(ctx context.Context) error { return s.control.stop(ctx) }
+
+func (c *controlSocket) stop(ctx context.Context) error {
+	if c.srv == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, httpStopTimeout)
 	defer cancel()
-	o.cancel()
-	err := o.srv.Shutdown(ctx)
+	c.cancel()
+	err := c.srv.Shutdown(ctx)
 	if err != nil {
-		err = errors.Join(err, o.srv.Close())
+		err = errors.Join(err, c.srv.Close())
 	}
-	o.serving.Wait()
+	c.serving.Wait()
 	return err
 }
 
 // serveRotation rotates the keys and streams what it does. It ends when the one
 // who asked is gone.
-func (s *server) serveRotation(w http.ResponseWriter, r *http.Request) {
+func (s *Server) serveRotation(w http.ResponseWriter, r *http.Request) {
 	key := s.box.Keys()[0]
 	if want := r.URL.Query().Get("key"); want != key {
 		http.Error(w, fmt.Sprintf("the running server seals with key %s and not with %s: restart it with the new key first", key, want), http.StatusConflict)

@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"context"
@@ -16,10 +16,10 @@ import (
 	"github.com/kubeorch/core/services/stream"
 )
 
-// build joins repositories, services and handlers. Reading it top to bottom is
+// Build joins repositories, services and handlers. Reading it top to bottom is
 // reading the architecture; buildClusters, buildWorkflows and buildPeople are
 // its parts.
-func (s *server) build(context.Context) error {
+func (s *Server) Build(context.Context) error {
 	apiDocs, err := handlers.NewDocs(docs.OpenAPI)
 	if err != nil {
 		return err
@@ -59,13 +59,13 @@ func (s *server) build(context.Context) error {
 }
 
 // guard limits where cluster servers may be.
-func (s *server) guard() *egress.Guard {
+func (s *Server) guard() *egress.Guard {
 	e := s.cfg.Egress
 	return egress.New(egress.Options{AllowLoopback: e.Loopback, AllowPrivate: e.Private, Allow: e.Ranges})
 }
 
 // checks is what has to work for the server to be of use.
-func (s *server) checks() []handlers.Check {
+func (s *Server) checks() []handlers.Check {
 	return []handlers.Check{
 		{Name: "database", Ready: s.db.Ping},
 		{Name: "cluster health monitor", Ready: s.parts.monitor.alive},
@@ -75,7 +75,7 @@ func (s *server) checks() []handlers.Check {
 
 // metricsHandler serves the metrics on the main port, or nil where they have a
 // listener of their own.
-func (s *server) metricsHandler() http.Handler {
+func (s *Server) metricsHandler() http.Handler {
 	if s.cfg.MetricsListen != "" {
 		return nil
 	}

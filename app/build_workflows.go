@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"context"
@@ -25,7 +25,7 @@ type drawnWorkflows struct {
 	watchers  *watcher.Manager
 }
 
-func (s *server) buildWorkflows(
+func (s *Server) buildWorkflows(
 	documents *repositories.Workflows, known knownClusters, events *stream.Broadcaster, trail *audit.Trail,
 ) drawnWorkflows {
 	var (

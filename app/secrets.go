@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"context"
@@ -20,10 +20,10 @@ import (
 // secretBytes is the size of secrets that the server makes for itself.
 const secretBytes = 32
 
-// loadSecrets fills in the secrets that the configuration leaves out. They
+// LoadSecrets fills in the secrets that the configuration leaves out. They
 // are made on the first start and kept in the data directory, whose database
 // keeps other processes out by now.
-func (s *server) loadSecrets(ctx context.Context) error {
+func (s *Server) LoadSecrets(ctx context.Context) error {
 	if s.cfg.JWTSecret == "" {
 		kept, err := keptSecrets(filepath.Join(s.cfg.DataDir, "jwt.secret"))
 		if err != nil {

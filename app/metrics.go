@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
@@ -12,7 +12,7 @@ import (
 // registerMetrics adds the figures of the process, the event streams and the
 // clusters.
 // Those of requests belong to the router.
-func (s *server) registerMetrics(
+func (s *Server) registerMetrics(
 	events *stream.Broadcaster, connector *kubernetes.Connector, monitor *cluster.HealthMonitor,
 ) error {
 	all := []prometheus.Collector{

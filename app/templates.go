@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"context"
@@ -14,10 +14,10 @@ import (
 	"github.com/kubeorch/core/templates/plugins"
 )
 
-// loadTemplates reads the templates and the plugin definitions of the binary,
+// LoadTemplates reads the templates and the plugin definitions of the binary,
 // overlaid by those of the configured directories, and makes the node kinds
 // that use them.
-func (s *server) loadTemplates(context.Context) error {
+func (s *Server) LoadTemplates(context.Context) error {
 	templateDirs, err := overlay(templates.FS, "TEMPLATES_DIR", s.cfg.TemplatesDir)
 	pluginDirs, err2 := overlay(plugins.FS, "PLUGINS_DIR", s.cfg.PluginsDir)
 	if err := errors.Join(err, err2); err != nil {

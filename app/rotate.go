@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"context"
@@ -32,10 +32,10 @@ type rotation struct {
 	out progressPrinter
 }
 
-// rotateKeys seals again what is not under the present key and tells which
+// RotateKeys seals again what is not under the present key and tells which
 // keys nothing needs any more; with drop it takes those out of the key file. A
 // value that does not open is an error at the end.
-func rotateKeys(ctx context.Context, cfg config.Config, drop bool, stdout io.Writer, log *slog.Logger) error {
+func RotateKeys(ctx context.Context, cfg config.Config, drop bool, stdout io.Writer, log *slog.Logger) error {
 	if drop && cfg.EncryptionKey != "" {
 		return errors.New("--drop-old is for the key file in DATA_DIR; here keys are configured, remove them from ENCRYPTION_OLD_KEYS")
 	}
@@ -102,7 +102,7 @@ func (r *rotation) here(ctx context.Context) (sum models.KeyRotation, err error)
 	// A server that runs beside this could not read what it does not know. The
 	// embedded database has none.
 	if !db.Embedded() {
-		if err := r.known(ctx, db); err != nil {
+		if err := r.checkAnnounced(ctx, db); err != nil {
 			return sum, err
 		}
 	}
@@ -110,8 +110,8 @@ func (r *rotation) here(ctx context.Context) (sum models.KeyRotation, err error)
 	return sum, unfinished(err)
 }
 
-// known fails when no server has begun to seal with the present key.
-func (r *rotation) known(ctx context.Context, db *database.DB) error {
+// checkAnnounced fails when no server has begun to seal with the present key.
+func (r *rotation) checkAnnounced(ctx context.Context, db *database.DB) error {
 	key := r.box.Keys()[0]
 	ok, err := repositories.NewSealedValues(db.Database()).Announced(ctx, key)
 	if err == nil && !ok {

@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"strings"
@@ -14,7 +14,7 @@ import (
 // providers returns the enabled external services to log in with. The operator
 // names them, so they may be on this machine or in a private network, unlike
 // what users name; metadata and link-local addresses are refused all the same.
-func (s *server) providers() (list []account.OAuthProvider) {
+func (s *Server) providers() (list []account.OAuthProvider) {
 	guard := egress.New(egress.Options{AllowLoopback: true, AllowPrivate: true})
 	for _, p := range s.cfg.Auth.Providers {
 		if !p.Enabled {

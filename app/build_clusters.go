@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"log/slog"
@@ -25,7 +25,7 @@ type knownClusters struct {
 	leaving   cluster.Leaving
 }
 
-func (s *server) buildClusters(events *stream.Broadcaster, workflows *repositories.Workflows) knownClusters {
+func (s *Server) buildClusters(events *stream.Broadcaster, workflows *repositories.Workflows) knownClusters {
 	var (
 		db       = s.db.Database()
 		stored   = repositories.NewClusters(db)

@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"context"
@@ -7,7 +7,9 @@ import (
 	"github.com/kubeorch/core/database"
 )
 
-func (s *server) openDatabase(ctx context.Context) (err error) {
+// OpenDatabase connects to MongoDB, or opens the embedded database, and makes
+// the indexes.
+func (s *Server) OpenDatabase(ctx context.Context) (err error) {
 	cfg := database.Config{
 		URI: s.cfg.MongoURI, Name: s.cfg.DBName, DataDir: s.cfg.DataDir, Log: s.log, AuditRetention: s.cfg.AuditFor,
 		ClusterLogTTL: s.cfg.ClusterLogTTL,
@@ -18,14 +20,16 @@ func (s *server) openDatabase(ctx context.Context) (err error) {
 	return s.db.EnsureIndexes(ctx)
 }
 
-func (s *server) closeDatabase(ctx context.Context) error {
+// CloseDatabase flushes and closes the database.
+func (s *Server) CloseDatabase(ctx context.Context) error {
 	if s.db == nil {
 		return nil
 	}
 	return s.db.Close(ctx)
 }
 
-func (s *server) startWorkers(ctx context.Context) error {
+// StartWorkers starts what goes on in the background.
+func (s *Server) StartWorkers(ctx context.Context) error {
 	s.parts.watchers.Start(ctx)
 	s.parts.monitor.start(ctx)
 	s.parts.figures.Start(ctx)
@@ -34,30 +38,34 @@ func (s *server) startWorkers(ctx context.Context) error {
 	return nil
 }
 
-func (s *server) refuseRuns(context.Context) error {
+// RefuseRuns makes requests to run a workflow fail from here on.
+func (s *Server) RefuseRuns(context.Context) error {
 	if s.parts != nil {
 		s.parts.executor.Refuse()
 	}
 	return nil
 }
 
-func (s *server) stopWatchers(ctx context.Context) error {
+// StopWatchers ends the watches of clusters.
+func (s *Server) StopWatchers(ctx context.Context) error {
 	if s.parts == nil {
 		return nil
 	}
 	return s.parts.watchers.Stop(ctx)
 }
 
-// closeStreams ends every open stream, so that the HTTP server has not to wait
-// for their readers.
-func (s *server) closeStreams(context.Context) error {
+// CloseStreams ends every open stream, so that StopHTTP has no readers of theirs
+// to wait for.
+func (s *Server) CloseStreams(context.Context) error {
 	if s.parts != nil {
 		s.parts.events.Close()
 	}
 	return nil
 }
 
-func (s *server) stopWorkers(ctx context.Context) error {
+// StopWorkers stops what StartWorkers started and waits for runs, which finish
+// or are left to the next server.
+func (s *Server) StopWorkers(ctx context.Context) error {
 	if s.parts == nil {
 		return nil
 	}
@@ -65,7 +73,8 @@ func (s *server) stopWorkers(ctx context.Context) error {
 	return errors.Join(p.monitor.stop(ctx), p.figures.Stop(ctx), p.recovery.stop(ctx), p.sessions.stop(ctx), p.executor.Stop(ctx))
 }
 
-func (s *server) disconnect(context.Context) error {
+// Disconnect closes the connections to clusters and to login providers.
+func (s *Server) Disconnect(context.Context) error {
 	if s.parts != nil {
 		s.parts.connector.Close()
 		for _, p := range s.parts.peers {
