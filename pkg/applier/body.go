@@ -8,10 +8,10 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// Body returns the request body that applies o. API servers read it as YAML,
-// which forbids or changes a few characters that JSON takes as they are, so
-// those are written as escapes. Characters beyond 16 bits are not: YAML does
-// not join the two escapes that JSON has for them.
+// Body returns o as the body of a server-side apply request. API servers read
+// it as YAML, which forbids or changes a few characters that JSON allows; they
+// are written as escapes. Characters beyond 16 bits stay as they are, since YAML
+// does not join JSON's pairs of escapes.
 func Body(o *unstructured.Unstructured) ([]byte, error) {
 	text, err := json.Marshal(o)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/kubeorch/core/pkg/kubernetes"
 )
 
-// Action is what became of an object.
+// Action tells what was done to an object.
 type Action string
 
 // The actions.
@@ -26,7 +26,7 @@ const (
 	Failed     Action = "failed"
 )
 
-// Ref names an object.
+// Ref identifies an object.
 type Ref struct {
 	schema.GroupVersionKind
 
@@ -34,12 +34,12 @@ type Ref struct {
 	Name      string
 }
 
-// RefOf returns the name of o.
+// RefOf returns the reference to o.
 func RefOf(o *unstructured.Unstructured) Ref {
 	return Ref{GroupVersionKind: o.GroupVersionKind(), Namespace: o.GetNamespace(), Name: o.GetName()}
 }
 
-// String returns the object as people name it: "Deployment default/web".
+// String returns the reference for messages: "Deployment default/web".
 func (r Ref) String() string {
 	if r.Namespace == "" {
 		return r.Kind + " " + r.Name
@@ -52,9 +52,9 @@ type Change struct {
 	Ref
 
 	Action          Action
-	UID             types.UID // of the object, when there is one
+	UID             types.UID // of the object, if it exists
 	ResourceVersion string
-	Message         string // for people; the whole reason when Action is Failed
+	Message         string // for users; the whole reason when Action is Failed
 	Err             error  // set when Action is Failed: a *kubernetes.Error
 }
 
@@ -69,8 +69,9 @@ func changeFrom(ref Ref, old, now *metav1.PartialObjectMetadata) Change {
 	return c
 }
 
-// differs tells our own change from one that a controller made in between.
-// Times of managers are in whole seconds, so they alone do not decide.
+// differs reports whether our apply has changed the object, as opposed to a
+// controller that has written to it in between. Field managers' times are in
+// whole seconds, so they alone cannot decide.
 func differs(old, now *metav1.PartialObjectMetadata) bool {
 	if old.ResourceVersion == now.ResourceVersion {
 		return false
@@ -82,8 +83,9 @@ func differs(old, now *metav1.PartialObjectMetadata) bool {
 	if before == nil || after == nil || !sameEntry(before, after) {
 		return true
 	}
-	// Ours looks the same. A kind with a generation would have moved it; of
-	// the others, nobody else changed the object if no entry tells so.
+	// Our entry is the same. A kind with a generation would have increased it.
+	// Any other object was written by us unless an entry of another manager
+	// differs.
 	return now.Generation == 0 && slices.EqualFunc(old.ManagedFields, now.ManagedFields,
 		func(a, b metav1.ManagedFieldsEntry) bool { return sameEntry(&a, &b) })
 }
@@ -106,7 +108,8 @@ func applied(o *metav1.PartialObjectMetadata) *metav1.ManagedFieldsEntry {
 	return newest
 }
 
-// failed words err with the object's name in front.
+// failed returns the Change for a failure, its message beginning with the
+// object's name.
 func failed(ref Ref, err error) Change {
 	e := kubernetes.Translate(err)
 	msg := e.Message
@@ -116,12 +119,14 @@ func failed(ref Ref, err error) Change {
 	return Change{Ref: ref, Action: Failed, Message: msg, Err: e}
 }
 
-// conflictf says why an object cannot be written; the text continues its name.
+// conflictf returns the error for an object that cannot be written; the text
+// continues its name.
 func conflictf(ref Ref, format string, args ...any) error {
 	return &kubernetes.Error{Reason: kubernetes.Exists, Message: ref.String() + " " + fmt.Sprintf(format, args...)}
 }
 
-// invalidf says what of an object is refused; the text continues its name.
+// invalidf returns the error for an object that is refused; the text continues
+// its name.
 func invalidf(ref Ref, format string, args ...any) error {
 	return &kubernetes.Error{Reason: kubernetes.Invalid, Message: ref.String() + " " + fmt.Sprintf(format, args...)}
 }

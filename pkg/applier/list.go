@@ -2,7 +2,9 @@ package applier
 
 import (
 	"context"
+	"sync"
 
+	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -13,6 +15,42 @@ import (
 )
 
 const pageSize = 500
+
+// ListOptions tune ListOwned.
+type ListOptions struct {
+	Selector   string   // of labels, in addition to those of the owner
+	Namespaces []string // to list one by one when the cluster forbids listing all
+}
+
+// ListOwned returns the metadata of all objects of the given kinds that carry
+// the owner's labels, in the order of gvks, with their kind filled in. Kinds
+// that the cluster does not know are left out. Any other failure fails the
+// call, so that a list is always complete.
+func (a *Applier) ListOwned(ctx context.Context, gvks []schema.GroupVersionKind, o ListOptions) ([]metav1.PartialObjectMetadata, error) {
+	var mu sync.Mutex
+	found := make(map[schema.GroupVersionKind][]metav1.PartialObjectMetadata, len(gvks))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(max(1, a.opts.Workers))
+	for _, gvk := range gvks {
+		group.Go(func() error {
+			var list []metav1.PartialObjectMetadata
+			err := a.recovered(func() (err error) { list, err = a.listKind(ctx, gvk, o); return err })
+			mu.Lock()
+			defer mu.Unlock()
+			found[gvk] = list
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, a.conn.Err(err)
+	}
+	var all []metav1.PartialObjectMetadata
+	for _, gvk := range gvks {
+		all = append(all, found[gvk]...)
+		delete(found, gvk) // a kind named twice is listed once
+	}
+	return all, nil
+}
 
 func (a *Applier) listKind(ctx context.Context, gvk schema.GroupVersionKind, o ListOptions) ([]metav1.PartialObjectMetadata, error) {
 	m, err := a.conn.Mapping(ctx, gvk)

@@ -1,14 +1,12 @@
-// Package applier brings objects into a cluster by server-side apply and tells
-// what that changed. It takes objects and options and returns a change set; it
-// knows nothing of what the objects are for.
+// Package applier writes objects to a cluster by server-side apply, and lists
+// and deletes them. It takes objects and options and returns a set of changes;
+// it knows nothing of what the objects are for.
 package applier
 
 import (
 	"context"
-	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -19,21 +17,21 @@ import (
 // Options tune an Applier.
 type Options struct {
 	Manager string            // field manager
-	Owner   map[string]string // labels that every applied object gets, and that mark an existing one as ours
-	Workers int               // objects in flight
-	Timeout time.Duration     // for one object, with waiting for an old one to go
-	DryRun  bool              // ask the API server, change nothing
-	// Namespaces, unless empty, are the only ones whose objects may be touched.
-	// Objects of no namespace may not be then, nor namespaces themselves.
+	Owner   map[string]string // labels of every applied object; an existing object with all of them is ours
+	Workers int               // objects worked on at once
+	Timeout time.Duration     // for one object, including the wait for an earlier one to be deleted
+	DryRun  bool              // validate on the API server, change nothing
+	// Namespaces, unless empty, restricts the applier to the objects in these
+	// namespaces. Cluster-scoped objects are then refused, Namespaces included.
 	Namespaces []string
-	// KeepOwners refuses to adopt what OwnerName knows the owner of.
+	// KeepOwners refuses to adopt an object whose owner OwnerName names.
 	KeepOwners bool
-	// OwnerName says to whom an object with these labels belongs, or "" when
-	// they do not tell. nil asks the labels of common tools only.
+	// OwnerName names the owner of an object with these labels, or returns ""
+	// when the labels do not tell. nil consults the labels of common tools only.
 	OwnerName func(labels map[string]string) string
-	// OnPanic is told of a panic while one object was worked on, which then
-	// fails with a neutral text. It may be called from several goroutines; nil
-	// keeps the cause to the Change's error.
+	// OnPanic receives each panic, as a *panics.Error. The object that was
+	// worked on fails with a neutral text. It may be called from several
+	// goroutines; nil leaves the panic to the error of the Change.
 	OnPanic func(cause error)
 }
 
@@ -57,62 +55,39 @@ func New(conn *kubernetes.Connection, opts Options) *Applier {
 // Request asks for one object.
 type Request struct {
 	Object *unstructured.Unstructured // not modified; version "*" means the one the cluster prefers
-	Adopt  bool                       // take the object over when it belongs to somebody else
-	Rerun  bool                       // for Jobs: replace a finished one although nothing changed
+	Adopt  bool                       // take the object over from another owner
+	Rerun  bool                       // for Jobs: replace a finished Job even if nothing changed
 }
 
-// Apply brings the objects of one wave into the cluster, several at once, and
+// Apply applies objects that do not depend on each other, several at once, and
 // returns one Change for each, in the order of reqs. done, unless nil, is
-// called with each index and Change as it is known, one call at a time.
+// called with the index and Change of each object as soon as it is done, one
+// call at a time.
 //
 // Failures are Changes too. When the cluster cannot be reached or refuses the
-// credentials, objects that have not begun fail at once with the same reason;
-// the same holds when ctx ends.
+// credentials, the remaining objects fail at once with the same reason; so they
+// do when ctx ends.
 func (a *Applier) Apply(ctx context.Context, reqs []Request, done func(int, Change)) []Change {
-	var w wave
-	seen := newSurvey(reqs)
-	changes := make([]Change, len(reqs))
-	report := oneByOne(done)
-	var group errgroup.Group
-	group.SetLimit(max(1, a.opts.Workers))
+	lists := newPrefetch(reqs)
+	refs := make([]Ref, len(reqs))
 	for i, req := range reqs {
-		group.Go(func() error {
-			changes[i] = w.guard(ctx, RefOf(req.Object), a.guarded(RefOf(req.Object), func() Change { return a.applyOne(ctx, req, seen) }))
-			if err := a.protect(func() error { return report(i, changes[i]) }); err != nil {
-				changes[i] = failed(RefOf(req.Object), err)
-			}
-			return nil
-		})
+		refs[i] = RefOf(req.Object)
 	}
-	_ = group.Wait() // failures are in the changes
-	return changes
+	return a.forEach(ctx, refs, func(i int) Change { return a.applyOne(ctx, reqs[i], lists) }, done)
 }
 
-// oneByOne lets one call at a time through to done, which may be nil.
-func oneByOne(done func(int, Change)) func(int, Change) error {
-	var mu sync.Mutex
-	return func(i int, c Change) error {
-		if done != nil {
-			mu.Lock()
-			defer mu.Unlock()
-			done(i, c)
-		}
-		return nil
-	}
-}
-
-func (a *Applier) applyOne(ctx context.Context, req Request, seen survey) Change {
+func (a *Applier) applyOne(ctx context.Context, req Request, lists prefetch) Change {
 	ctx, cancel := context.WithTimeout(ctx, a.opts.Timeout)
 	defer cancel()
 	t, err := a.target(ctx, req.Object)
 	if err != nil {
 		return failed(RefOf(req.Object), err)
 	}
-	t.seen = seen[placeOf(RefOf(req.Object))]
+	t.listed = lists[listKeyOf(RefOf(req.Object))]
 	var c Change
 	err = retry(ctx, func() (err error) {
-		c, err = a.bring(ctx, t, req)
-		t.seen = nil // another attempt looks for itself
+		c, err = a.applyOnce(ctx, t, req)
+		t.listed = nil // further attempts read the object itself
 		return a.conn.Err(err)
 	})
 	if err != nil {
@@ -121,16 +96,16 @@ func (a *Applier) applyOne(ctx context.Context, req Request, seen survey) Change
 	return c
 }
 
-// bring does one attempt: look, decide, write.
-func (a *Applier) bring(ctx context.Context, t *target, req Request) (Change, error) {
-	old, err := a.vacate(ctx, t)
+// applyOnce makes one attempt: it reads the object, decides, and writes it.
+func (a *Applier) applyOnce(ctx context.Context, t *target, req Request) (Change, error) {
+	old, err := a.live(ctx, t)
 	if err != nil {
 		return Change{}, err
 	}
 	if old == nil {
 		return a.create(ctx, t)
 	}
-	if err := a.mine(t.ref, old, req.Adopt); err != nil {
+	if err := a.checkOwner(t.ref, old, req.Adopt); err != nil {
 		return Change{}, err
 	}
 	r := ruleFor(t.ref)
@@ -154,10 +129,11 @@ func (a *Applier) bring(ctx context.Context, t *target, req Request) (Change, er
 	return Change{}, r.explain(t.ref, err)
 }
 
-// vacate returns the object as it is now, or nil when there is none. One that
-// is being deleted is waited for: applying to it would be lost with it.
-func (a *Applier) vacate(ctx context.Context, t *target) (*metav1.PartialObjectMetadata, error) {
-	old, known := t.seen.of(ctx, t)
+// live returns the metadata of the object in the cluster, or nil when there is
+// none. It waits for an object that is being deleted: what is applied to that
+// would be lost with it.
+func (a *Applier) live(ctx context.Context, t *target) (*metav1.PartialObjectMetadata, error) {
+	old, known := t.listed.get(ctx, t)
 	var err error
 	if !known {
 		old, err = t.get(ctx)
@@ -168,14 +144,14 @@ func (a *Applier) vacate(ctx context.Context, t *target) (*metav1.PartialObjectM
 	if a.opts.DryRun {
 		return nil, conflictf(t.ref, "is being deleted")
 	}
-	return nil, t.gone(ctx, old.UID)
+	return nil, t.waitDeleted(ctx, old.UID)
 }
 
 func (a *Applier) create(ctx context.Context, t *target) (Change, error) {
-	// Server-side apply cannot be told to create only. Without force, an
-	// object that somebody made in the meantime is a conflict, and the next
-	// attempt asks whose it is. One that differs in nothing shows by its
-	// manager.
+	// Server-side apply has no create-only mode. Without force, an object that
+	// another client has created in the meantime is a conflict, and the next
+	// attempt checks its owner. An object with the same content is no conflict;
+	// its field managers tell who created it.
 	now, err := a.write(ctx, t, false)
 	if err != nil {
 		return Change{}, err
@@ -190,10 +166,10 @@ func (a *Applier) replace(ctx context.Context, t *target, old *metav1.PartialObj
 	if a.opts.DryRun {
 		return Change{Ref: t.ref, Action: Configured, Message: "would be replaced"}, nil
 	}
-	if err := t.remove(ctx, old, metav1.DeletePropagationForeground); err != nil {
+	if err := t.delete(ctx, old, metav1.DeletePropagationForeground); err != nil {
 		return Change{}, err
 	}
-	if err := t.gone(ctx, old.UID); err != nil {
+	if err := t.waitDeleted(ctx, old.UID); err != nil {
 		return Change{}, err
 	}
 	c, err := a.create(ctx, t)
@@ -203,8 +179,8 @@ func (a *Applier) replace(ctx context.Context, t *target, old *metav1.PartialObj
 	return c, err
 }
 
-// write applies the object. With force it takes fields over from other
-// managers, which is for objects known to be ours or adopted.
+// write applies the object. force takes fields over from other managers; it is
+// for objects whose owner has been checked.
 func (a *Applier) write(ctx context.Context, t *target, force bool) (*metav1.PartialObjectMetadata, error) {
 	body, err := Body(t.object)
 	if err != nil {

@@ -3,45 +3,39 @@ package applier
 import (
 	"context"
 	"slices"
+	"strings"
 
-	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/kubeorch/core/pkg/kubernetes"
 )
 
-// EnsureNamespaces creates those of the namespaces that are missing, with the
-// given labels, and returns one Change for each distinct name, sorted. Those
-// that exist are left as they are, whoever they belong to. A namespace that
-// the credentials may not look at is taken to exist. Within Options.Namespaces
-// none is created.
+// EnsureNamespaces creates the missing namespaces with the given labels and
+// returns one Change for each distinct name, sorted. It leaves existing
+// namespaces as they are, whoever owns them, and takes a namespace that the
+// credentials may not read to exist. An applier that is restricted to
+// Options.Namespaces creates none.
 func (a *Applier) EnsureNamespaces(ctx context.Context, names []string, labels map[string]string) []Change {
 	names = slices.Compact(slices.Sorted(slices.Values(names)))
-	changes := make([]Change, len(names))
-	var group errgroup.Group
-	group.SetLimit(max(1, a.opts.Workers))
+	refs := make([]Ref, len(names))
 	for i, name := range names {
-		group.Go(func() error {
-			changes[i] = a.guarded(namespaceRef(name), func() Change { return a.ensureNamespace(ctx, name, labels) })()
-			return nil
-		})
+		refs[i] = namespaceRef(name)
 	}
-	_ = group.Wait() // failures are in the changes
-	return changes
+	return a.forEach(ctx, refs, func(i int) Change { return a.ensureNamespace(ctx, refs[i], labels) }, nil)
 }
 
 func namespaceRef(name string) Ref {
 	return Ref{GroupVersionKind: schema.GroupVersionKind{Version: "v1", Kind: "Namespace"}, Name: name}
 }
 
-func (a *Applier) ensureNamespace(ctx context.Context, name string, labels map[string]string) Change {
+func (a *Applier) ensureNamespace(ctx context.Context, ref Ref, labels map[string]string) Change {
 	ctx, cancel := context.WithTimeout(ctx, a.opts.Timeout)
 	defer cancel()
-	ref := namespaceRef(name)
-	if err := a.within(Ref{Namespace: name}); err != nil {
-		return failed(ref, invalidf(ref, "is out of bounds; only namespace %s may be touched", a.bounds()))
+	if err := a.checkNamespace(Ref{Namespace: ref.Name}); err != nil {
+		return failed(ref, invalidf(ref, "is out of bounds; only namespace %s may be touched", a.allowedNamespaces()))
 	}
 	t, err := a.resolve(ctx, ref)
 	if err != nil {
@@ -52,10 +46,10 @@ func (a *Applier) ensureNamespace(ctx context.Context, name string, labels map[s
 		old, err := t.get(ctx)
 		switch {
 		case kubernetes.ReasonOf(err) == kubernetes.Forbidden:
-			return nil // whoever may only work inside it may still do that
+			return nil // the credentials may still allow work inside it
 		case err != nil:
 			return a.conn.Err(err)
-		case old == nil && a.fenced():
+		case old == nil && a.restricted():
 			return invalidf(ref, "does not exist, and it may not be created by whoever may touch certain namespaces only")
 		case old == nil:
 			c, err = a.createNamespace(ctx, ref, labels)
@@ -82,7 +76,7 @@ func (a *Applier) createNamespace(ctx context.Context, ref Ref, labels map[strin
 	switch kubernetes.ReasonOf(err) {
 	case "":
 		return Change{Ref: ref, Action: Created, UID: made.UID, ResourceVersion: made.ResourceVersion}, nil
-	case kubernetes.Exists: // somebody was faster
+	case kubernetes.Exists: // another client was faster
 		return Change{Ref: ref, Action: Unchanged}, nil
 	case kubernetes.Forbidden:
 		return Change{}, &kubernetes.Error{
@@ -93,4 +87,34 @@ func (a *Applier) createNamespace(ctx context.Context, ref Ref, labels map[strin
 	default:
 		return Change{}, err
 	}
+}
+
+// restricted reports whether Options.Namespaces restricts the applier.
+func (a *Applier) restricted() bool { return len(a.opts.Namespaces) > 0 }
+
+// checkNamespace returns an error when Options.Namespaces does not allow ref,
+// whose scope must be resolved.
+func (a *Applier) checkNamespace(ref Ref) error {
+	if !a.restricted() || slices.Contains(a.opts.Namespaces, ref.Namespace) {
+		return nil
+	}
+	if ref.Namespace == "" {
+		return invalidf(ref, "belongs to no namespace; only objects in namespace %s may be touched", a.allowedNamespaces())
+	}
+	return invalidf(ref, "may not be touched; only objects in namespace %s may", a.allowedNamespaces())
+}
+
+func (a *Applier) allowedNamespaces() string { return strings.Join(a.opts.Namespaces, " or ") }
+
+// Refusals returns for each object why Options.Namespaces does not allow it, or
+// nil. An object whose scope cannot be found out is allowed here. It writes
+// nothing.
+func (a *Applier) Refusals(ctx context.Context, objects []*unstructured.Unstructured) []error {
+	refusals := make([]error, len(objects))
+	for i, o := range objects {
+		if t, err := a.resolve(ctx, RefOf(o)); err == nil {
+			refusals[i] = a.checkNamespace(t.ref)
+		}
+	}
+	return refusals
 }

@@ -6,9 +6,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// mine returns an error when the object belongs to somebody else and is not
-// to be adopted.
-func (a *Applier) mine(ref Ref, o *metav1.PartialObjectMetadata, adopt bool) error {
+// checkOwner returns an error when the object has another owner, unless it is
+// to be adopted and may be.
+func (a *Applier) checkOwner(ref Ref, o *metav1.PartialObjectMetadata, adopt bool) error {
 	if a.owns(o.Labels) {
 		return nil
 	}
@@ -30,7 +30,7 @@ func (a *Applier) owns(labels map[string]string) bool {
 	return true
 }
 
-// ownerOf names the owner by what the common tools leave on their objects.
+// ownerOf names the owner of an object by the marks that common tools leave.
 func (a *Applier) ownerOf(o *metav1.PartialObjectMetadata) string {
 	if a.opts.OwnerName != nil {
 		if name := a.opts.OwnerName(o.Labels); name != "" {
@@ -54,8 +54,8 @@ func (a *Applier) ownerOf(o *metav1.PartialObjectMetadata) string {
 	return "somebody else"
 }
 
-// otherManager returns a field manager besides ours that wrote more than a
-// status, or "".
+// otherManager returns a field manager other than ours that has written more
+// than the status, or "".
 func otherManager(o *metav1.PartialObjectMetadata, ours string) string {
 	for i := range o.ManagedFields {
 		e := &o.ManagedFields[i]

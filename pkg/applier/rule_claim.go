@@ -11,8 +11,8 @@ import (
 	"github.com/kubeorch/core/pkg/kubernetes"
 )
 
-// checkClaim says in words what the API server would refuse with a riddle: a
-// claim can grow, and nothing else about it can change.
+// checkClaim refuses changes of a claim, other than growth, with a clearer text
+// than the API server does.
 func checkClaim(ctx context.Context, t *target, _ Request) (bool, error) {
 	raw, err := t.full.Get(ctx, t.ref.Name, metav1.GetOptions{})
 	if err != nil {
@@ -26,7 +26,7 @@ func checkClaim(ctx context.Context, t *target, _ Request) (bool, error) {
 		return false, err
 	}
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(t.object.Object, &want); err != nil {
-		return false, nil //nolint:nilerr // the API server says better what is wrong with it
+		return false, nil //nolint:nilerr // the API server tells what is wrong with it
 	}
 	return false, compareClaims(t.ref, &have, &want)
 }

@@ -9,10 +9,10 @@ import (
 	"github.com/kubeorch/core/pkg/kubernetes"
 )
 
-// rerunFinished replaces a Job that has finished when the request asks for
-// it. A changed Job is replaced later, when the API server refuses the
-// change; one that runs unchanged is left alone.
-func rerunFinished(ctx context.Context, t *target, req Request) (bool, error) {
+// replaceFinished replaces a finished Job if the request asks for a rerun. A
+// changed Job is replaced after the API server has refused the change; an
+// unchanged one that still runs is left alone.
+func replaceFinished(ctx context.Context, t *target, req Request) (bool, error) {
 	if !req.Rerun {
 		return false, nil
 	}

@@ -10,11 +10,11 @@ import (
 	"github.com/kubeorch/core/pkg/kubernetes"
 )
 
-// headlessToggled replaces a Service that becomes headless or ceases to be:
-// the API server refuses the one and silently ignores the other. Nothing but
-// the cluster address is lost. One with a load balancer is never replaced,
-// since its outside address would go.
-func headlessToggled(ctx context.Context, t *target, _ Request) (bool, error) {
+// replaceHeadless replaces a Service that becomes headless, which the API
+// server refuses to change, or is headless no longer, which it silently ignores.
+// Only the cluster address is lost. A Service of type LoadBalancer is never
+// replaced, since its external address would be lost.
+func replaceHeadless(ctx context.Context, t *target, _ Request) (bool, error) {
 	have, err := t.full.Get(ctx, t.ref.Name, metav1.GetOptions{})
 	if err != nil {
 		if kubernetes.ReasonOf(err) == kubernetes.NotFound {

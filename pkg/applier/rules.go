@@ -7,13 +7,13 @@ import (
 	"github.com/kubeorch/core/pkg/kubernetes"
 )
 
-// rule is how a kind deals with what cannot be changed in place.
+// rule is how a kind handles changes that the API does not allow in place.
 type rule struct {
-	// before looks at an existing object of ours before it is written;
-	// replace means to delete it and make it again.
+	// before checks an existing object before it is written; replace asks to
+	// delete and create it anew.
 	before func(ctx context.Context, t *target, req Request) (replace bool, err error)
-	// replaceable resolves every immutable difference by deleting the object
-	// and making it again.
+	// replaceable permits to delete the object and create it anew when a change
+	// is refused because the field is immutable.
 	replaceable bool
 	// advice ends the sentence "… cannot be changed on an existing object".
 	advice string
@@ -26,13 +26,13 @@ func ruleFor(ref Ref) rule {
 	}
 	switch ref.Group + "/" + ref.Kind {
 	case "batch/Job":
-		r.before = rerunFinished
+		r.before = replaceFinished
 		r.replaceable = true
 	case "/PersistentVolumeClaim":
 		r.before = checkClaim
 		r.advice = "use another name for a new claim, or delete the claim first, with its data"
 	case "/Service":
-		r.before = headlessToggled
+		r.before = replaceHeadless
 	case "apps/StatefulSet":
 		r.advice = "use another name, or delete the StatefulSet first; its claims stay"
 	case "apps/Deployment", "apps/DaemonSet":
@@ -41,7 +41,7 @@ func ruleFor(ref Ref) rule {
 	return r
 }
 
-// explain says what cannot be changed and what to do about it.
+// explain adds the rule's advice to the refusal of a change.
 func (r rule) explain(ref Ref, err error) error {
 	e := kubernetes.Translate(err)
 	return &kubernetes.Error{
@@ -51,8 +51,8 @@ func (r rule) explain(ref Ref, err error) error {
 	}
 }
 
-// immutable recognises the refusals of changes in place; the API has no
-// reason of its own for them.
+// immutable recognises refusals to change an immutable field by their text,
+// since the API has no reason for them.
 func immutable(err error) bool {
 	e := kubernetes.Translate(err)
 	if e.Reason != kubernetes.Invalid && e.Reason != kubernetes.Forbidden {

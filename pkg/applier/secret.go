@@ -15,20 +15,20 @@ import (
 	"github.com/kubeorch/core/pkg/kubernetes"
 )
 
-// RevisionAnnotation holds a random text that changes whenever a value of the
-// Secret changes. A copy of it in a pod template makes the pods follow.
+// RevisionAnnotation holds a random text that changes with every change of a
+// value of the Secret. A copy of it in a pod template restarts the pods then.
 const RevisionAnnotation = "kubeorch.io/values-revision"
 
-// ValuesRequest asks for a Secret whose values are typed by people and live
-// in the cluster only.
+// ValuesRequest asks for a Secret whose values people type in and only the
+// cluster stores.
 type ValuesRequest struct {
 	Object *unstructured.Unstructured // the Secret without data
-	Keys   []string                   // what it may hold; others that we put there are removed
-	Values map[string]string          // as typed; "" and absent keep what is there
+	Keys   []string                   // it may hold; other keys that we have written are removed
+	Values map[string]string          // as typed; an absent or empty one keeps the present value
 	Adopt  bool
-	// Former are labels that, with those of the owner, mark an earlier Secret
-	// of the same purpose. When Object does not exist, its values are kept;
-	// it is left as it is itself. None means that there is no such Secret.
+	// Former are labels which, with those of the owner, select earlier Secrets
+	// of the same purpose. When Object does not exist, it takes over the values
+	// of the newest of them, which stays as it is. Without labels there is none.
 	Former map[string]string
 }
 
@@ -38,20 +38,19 @@ func (ValuesRequest) String() string { return "[values]" }
 // GoString hides the values.
 func (ValuesRequest) GoString() string { return "[values]" }
 
-// ValuesState tells what the Secret holds now, without the values.
+// ValuesState tells which values the Secret holds, without the values.
 type ValuesState struct {
 	Exists   bool
 	Present  []string // keys with a value, in the order of the request
-	Missing  []string // keys without one
+	Missing  []string // keys without a value
 	Revision string   // of RevisionAnnotation
 }
 
-// ApplyValues merges typed values into a Secret, key by key, and creates it
-// when there is something to put in: what was typed, or what a former Secret
-// holds. With nothing typed and no Secret there
-// the Change is Skipped; with nothing typed and somebody else's Secret there
-// it is Unchanged, and the Secret is not touched. No value is ever part of a
-// Change, an error or the state.
+// ApplyValues merges typed values into a Secret, key by key, and creates the
+// Secret when it has a value to store: one that was typed, or one of a former
+// Secret. When nothing is typed, the Change is Skipped if there is no Secret,
+// and Unchanged if another owner's Secret is there, which is left alone. No
+// value is ever part of a Change, an error or the state.
 func (a *Applier) ApplyValues(ctx context.Context, req ValuesRequest) (Change, ValuesState) {
 	ctx, cancel := context.WithTimeout(ctx, a.opts.Timeout)
 	defer cancel()
@@ -72,7 +71,7 @@ func (a *Applier) ApplyValues(ctx context.Context, req ValuesRequest) (Change, V
 }
 
 func (a *Applier) mergeValues(ctx context.Context, t *target, req ValuesRequest) (Change, ValuesState, error) {
-	meta, err := a.vacate(ctx, t)
+	meta, err := a.live(ctx, t)
 	if err != nil {
 		return Change{}, ValuesState{}, err
 	}
@@ -90,7 +89,7 @@ func (a *Applier) mergeValues(ctx context.Context, t *target, req ValuesRequest)
 	typed := anyTyped(req)
 	if meta != nil && !req.Adopt && !a.owns(meta.Labels) {
 		if typed {
-			return Change{}, ValuesState{}, a.mine(t.ref, meta, false)
+			return Change{}, ValuesState{}, a.checkOwner(t.ref, meta, false)
 		}
 		state := stateOf(req.Keys, old.Data)
 		state.Exists, state.Revision = true, old.Annotations[RevisionAnnotation]
@@ -117,7 +116,7 @@ func (a *Applier) writeValues(ctx context.Context, t *target, req ValuesRequest,
 		}
 		return c, state, err
 	}
-	// The merge is of this version; another writer makes it a conflict.
+	// The values were merged with this version; a later one is a conflict.
 	object.object.SetResourceVersion(old.ResourceVersion)
 	now, err := a.write(ctx, object, true)
 	if err != nil {
@@ -133,7 +132,7 @@ func anyTyped(req ValuesRequest) bool {
 	return slices.ContainsFunc(req.Keys, func(k string) bool { return req.Values[k] != "" })
 }
 
-// merge returns the values to write and whether any differs from before.
+// merge returns the values to write, and whether any differs from the old ones.
 func merge(req ValuesRequest, old map[string][]byte) (data map[string][]byte, changed bool) {
 	data = make(map[string][]byte, len(req.Keys))
 	for _, k := range req.Keys {
@@ -175,12 +174,13 @@ func withData(o *unstructured.Unstructured, data map[string][]byte, revision str
 	return o
 }
 
-// withoutValues drops the cause, and any value that the server sent back.
+// withoutValues drops the cause of err, and hides values that the server
+// repeats in its message.
 func withoutValues(err error, values map[string]string) error {
 	e := *kubernetes.Translate(err)
 	e.Err = nil
 	for _, v := range values {
-		if len(v) < 4 { // shorter ones would tear words apart
+		if len(v) < 4 { // hiding shorter ones would garble the text
 			continue
 		}
 		e.Message = strings.ReplaceAll(e.Message, v, "[secret]")

@@ -12,15 +12,15 @@ import (
 	"github.com/kubeorch/core/pkg/kubernetes"
 )
 
-// former returns the Secret that an Applier of this owner wrote last, in the
-// namespace of t and of its type, among those with the labels; an empty one
-// when there is none. Credentials that may not list Secrets see none.
-func (a *Applier) former(ctx context.Context, t *target, marks map[string]string) (*corev1.Secret, error) {
+// former returns the Secret with these labels that this owner has written last,
+// in the namespace of t and of the same type. It returns an empty Secret when
+// there is none, or when the credentials may not list Secrets.
+func (a *Applier) former(ctx context.Context, t *target, with map[string]string) (*corev1.Secret, error) {
 	newest := &corev1.Secret{}
-	if len(marks) == 0 {
+	if len(with) == 0 {
 		return newest, nil
 	}
-	o := metav1.ListOptions{LabelSelector: labels.Merge(marks, a.opts.Owner).String(), Limit: pageSize}
+	o := metav1.ListOptions{LabelSelector: labels.Merge(with, a.opts.Owner).String(), Limit: pageSize}
 	list, err := a.conn.Typed().CoreV1().Secrets(t.ref.Namespace).List(ctx, o)
 	if kubernetes.ReasonOf(err) == kubernetes.Forbidden {
 		return newest, nil
@@ -39,8 +39,8 @@ func (a *Applier) former(ctx context.Context, t *target, marks map[string]string
 	return newest, nil
 }
 
-// writtenAt returns when our manager wrote an object last, or the zero time: a
-// copy that somebody else made, labels and all, does not speak for the owner.
+// writtenAt returns when our field manager last wrote an object, or the zero
+// time: a copy that another client has made carries the owner's labels, too.
 func (a *Applier) writtenAt(fields []metav1.ManagedFieldsEntry) (last time.Time) {
 	for _, f := range fields {
 		if f.Manager == a.opts.Manager && f.Time != nil && f.Time.After(last) {

@@ -8,22 +8,23 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/metadata"
 
 	"github.com/kubeorch/core/pkg/kubernetes"
 )
 
-// target is one object with the clients for its place in the cluster.
+// target is one object with the clients for its resource and namespace.
 type target struct {
-	object *unstructured.Unstructured // ours to change
+	object *unstructured.Unstructured // a copy, which may be modified
 	ref    Ref
 	client metadata.ResourceInterface // answers are metadata only, in protobuf
-	full   dynamic.ResourceInterface  // for the few kinds whose content decides
-	seen   *look                      // nil when the object was not part of a survey
+	full   dynamic.ResourceInterface  // for kinds whose content decides what is done
+	listed *listing                   // nil when the object has not been prefetched
 }
 
-// target resolves the object's version and scope and stamps the owner on it.
+// target resolves the object's version and scope and adds the owner's labels.
 func (a *Applier) target(ctx context.Context, o *unstructured.Unstructured) (*target, error) {
 	t, err := a.locate(ctx, RefOf(o))
 	if err != nil {
@@ -43,17 +44,17 @@ func (a *Applier) target(ctx context.Context, o *unstructured.Unstructured) (*ta
 	return t, nil
 }
 
-// locate finds the place of ref, which must be one that may be touched.
+// locate resolves ref and checks that Options.Namespaces allows it.
 func (a *Applier) locate(ctx context.Context, ref Ref) (*target, error) {
 	t, err := a.resolve(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
-	return t, a.within(t.ref)
+	return t, a.checkNamespace(t.ref)
 }
 
-// resolve finds the place of ref. Namespaces of cluster-scoped kinds are
-// dropped, and those that are missing become "default".
+// resolve finds the resource of ref. It drops the namespace of a cluster-scoped
+// kind; a missing one becomes "default".
 func (a *Applier) resolve(ctx context.Context, ref Ref) (*target, error) {
 	m, err := a.conn.Mapping(ctx, ref.GroupVersionKind)
 	if err != nil {
@@ -74,7 +75,7 @@ func (a *Applier) resolve(ctx context.Context, ref Ref) (*target, error) {
 	return t, nil
 }
 
-// get returns the object's metadata, or nil when it is not there.
+// get returns the object's metadata, or nil when it does not exist.
 func (t *target) get(ctx context.Context) (*metav1.PartialObjectMetadata, error) {
 	o, err := t.client.Get(ctx, t.ref.Name, metav1.GetOptions{})
 	if kubernetes.ReasonOf(err) == kubernetes.NotFound {
@@ -83,10 +84,11 @@ func (t *target) get(ctx context.Context) (*metav1.PartialObjectMetadata, error)
 	return o, err
 }
 
-// remove deletes exactly the object that was seen; absence is fine.
-func (t *target) remove(ctx context.Context, seen *metav1.PartialObjectMetadata, how metav1.DeletionPropagation) error {
+// delete deletes the object with the uid of old. It succeeds when the object
+// does not exist.
+func (t *target) delete(ctx context.Context, old *metav1.PartialObjectMetadata, how metav1.DeletionPropagation) error {
 	err := t.client.Delete(ctx, t.ref.Name, metav1.DeleteOptions{
-		PropagationPolicy: &how, Preconditions: &metav1.Preconditions{UID: &seen.UID},
+		PropagationPolicy: &how, Preconditions: &metav1.Preconditions{UID: &old.UID},
 	})
 	if kubernetes.ReasonOf(err) == kubernetes.NotFound {
 		return nil
@@ -94,33 +96,25 @@ func (t *target) remove(ctx context.Context, seen *metav1.PartialObjectMetadata,
 	return err
 }
 
-// gone waits until the object of this uid is no more.
-func (t *target) gone(ctx context.Context, uid types.UID) error {
-	for pause := 20 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+// waitDeleted waits until the object with this uid has been deleted.
+func (t *target) waitDeleted(ctx context.Context, uid types.UID) error {
+	var finalizers []string
+	polling := wait.Backoff{Duration: 20 * time.Millisecond, Factor: 2, Steps: 10, Cap: time.Second}
+	err := polling.DelayFunc().Until(ctx, true, true, func(ctx context.Context) (bool, error) {
 		o, err := t.get(ctx)
-		if err == nil && (o == nil || o.UID != uid) {
-			return nil
+		if o != nil {
+			finalizers = o.Finalizers
 		}
-		if err != nil && !kubernetes.ReasonOf(err).Retryable() {
-			return err
+		if kubernetes.ReasonOf(err).Retryable() {
+			return false, nil
 		}
-		if !sleep(ctx, pause) {
-			if o != nil && len(o.Finalizers) > 0 {
-				return conflictf(t.ref, "is being deleted and held back by the finalizer %s", o.Finalizers[0])
-			}
-			return conflictf(t.ref, "is being deleted and did not go away in time")
-		}
+		return o == nil || o.UID != uid, err
+	})
+	switch {
+	case err == nil || ctx.Err() == nil:
+		return err
+	case len(finalizers) > 0:
+		return conflictf(t.ref, "is being deleted and held back by the finalizer %s", finalizers[0])
 	}
-}
-
-// sleep returns false when ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return conflictf(t.ref, "is being deleted and did not go away in time")
 }

@@ -17,10 +17,10 @@ type DialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
 // ClientOptions tune a client. Zero values mean the defaults named here.
 type ClientOptions struct {
-	Timeout      time.Duration  // of a whole exchange, its redirects and body included; 10 s
-	MaxAnswer    int64          // bytes of one answer's body; 1 MiB
-	MaxRedirects int            // followed ones; 0: none, the redirect itself is the answer
-	RootCAs      *x509.CertPool // nil: the system's
+	Timeout      time.Duration  // of a whole exchange, including redirects and body; 10 s
+	MaxAnswer    int64          // bytes of one response body; 1 MiB
+	MaxRedirects int            // to follow; 0 returns the redirect itself as the response
+	RootCAs      *x509.CertPool // nil means the system's
 	AllowHTTP    bool           // permit http:// URLs, also in redirects
 }
 
@@ -30,18 +30,17 @@ const (
 	maxHeader            = 64 << 10
 )
 
-// ErrTooLarge is what reading a body beyond ClientOptions.MaxAnswer fails
-// with.
+// ErrTooLarge is the error of reading a body beyond ClientOptions.MaxAnswer.
 var ErrTooLarge = errors.New("the answer is larger than this server reads")
 
-// Client returns an HTTP client that connects through the guard alone, each
-// redirect included. It is safe for concurrent use; CloseIdleConnections ends
-// what it keeps open.
+// Client returns an HTTP client that connects through the guard only, also when
+// it follows a redirect. It is safe for concurrent use; CloseIdleConnections
+// closes the connections that it keeps open.
 func (g *Guard) Client(o ClientOptions) *http.Client { return NewClient(g.DialContext, o) }
 
-// NewClient is Guard.Client for another way to dial. A redirect is followed
-// only as often as o says, never from https to http, and to another host only
-// without a body: what a form carries, perhaps a secret, stays with its host.
+// NewClient is Guard.Client with another dial function. The client follows
+// redirects as often as o says, never from https to http, and to another host
+// only without a request body, since a form may carry a secret.
 func NewClient(dial DialFunc, o ClientOptions) *http.Client {
 	if o.Timeout == 0 {
 		o.Timeout = defaultClientTimeout
@@ -52,9 +51,9 @@ func NewClient(dial DialFunc, o ClientOptions) *http.Client {
 	return &http.Client{
 		Timeout:       o.Timeout,
 		CheckRedirect: o.redirect,
-		Transport: &bounded{opts: o, next: &http.Transport{
-			// No proxy from the environment: the rules are about the address
-			// that is dialled, so it has to be the one that was asked for.
+		Transport: &boundedTransport{opts: o, next: &http.Transport{
+			// No proxy from the environment: the guard checks the address that
+			// is dialled, so that has to be the one of the URL.
 			DialContext:            dial,
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs},
 			TLSHandshakeTimeout:    5 * time.Second,
@@ -81,39 +80,40 @@ func (o ClientOptions) redirect(next *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// bounded refuses URLs that are no web addresses and ends bodies that are too
-// large.
-type bounded struct {
+// boundedTransport refuses URLs of other schemes than http and https, and limits
+// response bodies.
+type boundedTransport struct {
 	opts ClientOptions
 	next *http.Transport
 }
 
 // RoundTrip sends r unless its URL is refused.
-func (b *bounded) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.URL.Scheme != "https" && (r.URL.Scheme != "http" || !b.opts.AllowHTTP) {
+func (t *boundedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Scheme != "https" && (r.URL.Scheme != "http" || !t.opts.AllowHTTP) {
 		return nil, fmt.Errorf("egress: %q is not an allowed scheme", r.URL.Scheme)
 	}
-	resp, err := b.next.RoundTrip(r)
+	resp, err := t.next.RoundTrip(r)
 	if err != nil {
 		return nil, err
 	}
-	resp.Body = &limited{ReadCloser: resp.Body, left: b.opts.MaxAnswer}
+	resp.Body = &boundedBody{ReadCloser: resp.Body, left: t.opts.MaxAnswer}
 	return resp, nil
 }
 
-// CloseIdleConnections lets http.Client's method of that name work.
-func (b *bounded) CloseIdleConnections() { b.next.CloseIdleConnections() }
+// CloseIdleConnections implements what http.Client.CloseIdleConnections calls.
+func (t *boundedTransport) CloseIdleConnections() { t.next.CloseIdleConnections() }
 
-type limited struct {
+// boundedBody is a response body of limited size.
+type boundedBody struct {
 	io.ReadCloser
 
 	left int64
 }
 
 // Read fails with ErrTooLarge beyond the limit.
-func (l *limited) Read(p []byte) (int, error) {
-	n, err := l.ReadCloser.Read(p)
-	if l.left -= int64(n); l.left < 0 {
+func (b *boundedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if b.left -= int64(n); b.left < 0 {
 		return 0, ErrTooLarge
 	}
 	return n, err

@@ -23,11 +23,12 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("connections to %s are not allowed: %s", e.Addr, e.Reason)
 }
 
-// Options tune a Guard. The zero value allows public addresses only.
+// Options tune a Guard. The zero value allows public addresses only. Link-local,
+// multicast and cloud metadata addresses are refused whatever the options say.
 type Options struct {
 	AllowLoopback bool           // 127.0.0.0/8, ::1 and the unspecified address
 	AllowPrivate  bool           // private, unique local and carrier-grade ranges
-	Allow         []netip.Prefix // further ranges, unless they are always refused
+	Allow         []netip.Prefix // further ranges
 	DialTimeout   time.Duration  // for one connection; 0 means 5 s
 	Resolver      *net.Resolver  // of names; nil means the system's
 }
@@ -50,10 +51,9 @@ func New(o Options) *Guard {
 	return g
 }
 
-// DialContext connects to addr ("host:port"). Names are resolved first and
-// each address is checked just before it is dialled, so a name that resolves
-// differently the second time gains nothing. A refused address comes back as
-// a *RefusedError within the error's chain.
+// DialContext connects to addr ("host:port"). It resolves a name and checks
+// each address just before it dials it, so that the address which is checked is
+// the one that is used. The error of a refused address wraps a *RefusedError.
 func (g *Guard) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
 	return g.dialer.DialContext(ctx, network, addr)
 }
@@ -66,71 +66,77 @@ func (g *Guard) control(_, address string, _ syscall.RawConn) error {
 	return g.Check(at.Addr())
 }
 
-// Check returns a *RefusedError when the guard does not connect to ip.
+// Check returns a *RefusedError when the guard does not connect to ip. An IPv6
+// address in which an IPv4 address is embedded is judged by that one.
 func (g *Guard) Check(ip netip.Addr) error {
-	ip = embedded(ip.WithZone("").Unmap())
-	if why := alwaysRefused(ip); why != "" {
-		return &RefusedError{Addr: ip, Reason: why}
-	}
-	for _, p := range g.opts.Allow {
-		if p.Contains(ip) {
-			return nil
+	targets := targetsOf(ip.WithZone("").Unmap())
+	for _, t := range targets {
+		if why := alwaysRefused(t); why != "" {
+			return &RefusedError{Addr: t, Reason: why}
 		}
 	}
-	switch {
-	case ip.IsLoopback(), ip.IsUnspecified():
-		if !g.opts.AllowLoopback {
-			return &RefusedError{Addr: ip, Reason: "it is a loopback address"}
-		}
-	case ip.IsPrivate(), carrierGrade(ip):
-		if !g.opts.AllowPrivate {
-			return &RefusedError{Addr: ip, Reason: "it is a private address"}
+	for _, t := range targets {
+		if why := g.refused(t); why != "" {
+			return &RefusedError{Addr: t, Reason: why}
 		}
 	}
 	return nil
 }
 
-func alwaysRefused(ip netip.Addr) string {
+// refused returns why the options do not allow ip, or "".
+func (g *Guard) refused(ip netip.Addr) string {
+	for _, p := range g.opts.Allow {
+		if p.Contains(ip) {
+			return ""
+		}
+	}
 	switch {
-	case ip.IsLinkLocalUnicast(), ip.IsLinkLocalMulticast():
-		return "it is a link-local address"
-	case ip.IsMulticast():
-		return "it is a multicast address"
-	case isMetadata(ip):
-		return "it is a cloud metadata address"
+	case !g.opts.AllowLoopback && (ip.IsLoopback() || ip.IsUnspecified()):
+		return "it is a loopback address"
+	case !g.opts.AllowPrivate && (ip.IsPrivate() || isCarrierGrade(ip)):
+		return "it is a private address"
 	}
 	return ""
 }
 
-// isMetadata knows the metadata services outside the link-local range: AWS
-// over IPv6, Alibaba, Azure, Oracle.
-func isMetadata(ip netip.Addr) bool {
-	switch ip.String() {
-	case "fd00:ec2::254", "100.100.100.200", "168.63.129.16", "192.0.0.192":
-		return true
-	}
-	return false
-}
-
-// carrierGrade knows 100.64.0.0/10.
-func carrierGrade(ip netip.Addr) bool {
+// isCarrierGrade reports whether ip is in 100.64.0.0/10.
+func isCarrierGrade(ip netip.Addr) bool {
 	return ip.Is4() && ip.As4()[0] == 100 && ip.As4()[1]&0xc0 == 64
 }
 
-// embedded returns the IPv4 address that a NAT64, 6to4 or IPv4-compatible
-// address leads to, so that the rules for IPv4 cannot be walked around, and any
-// other address as it is.
-func embedded(ip netip.Addr) netip.Addr {
-	b := ip.As16()
-	switch {
-	case bytes.HasPrefix(b[:], []byte{0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0}): // 64:ff9b::/96
-		return netip.AddrFrom4([4]byte(b[12:]))
-	case bytes.HasPrefix(b[:], []byte{0, 0x64, 0xff, 0x9b, 0, 1}): // 64:ff9b:1::/48
-		return netip.AddrFrom4([4]byte(b[12:]))
-	case ip.Is6() && bytes.HasPrefix(b[:], make([]byte, 12)) && !ip.IsLoopback() && !ip.IsUnspecified(): // ::/96
-		return netip.AddrFrom4([4]byte(b[12:]))
-	case bytes.HasPrefix(b[:], []byte{0x20, 0x02}): // 2002::/16
-		return netip.AddrFrom4([4]byte(b[2:6]))
+// targetsOf returns the IPv4 addresses that ip leads to by translation or by a
+// 6to4 tunnel, or ip itself. There are several when it depends on the
+// translator where in ip the IPv4 address stands.
+func targetsOf(ip netip.Addr) []netip.Addr {
+	if !ip.Is6() {
+		return []netip.Addr{ip}
 	}
-	return ip
+	b := ip.As16()
+	startsWith := func(prefix ...byte) bool {
+		return bytes.HasPrefix(b[:], append(prefix, make([]byte, 12-len(prefix))...))
+	}
+	last := netip.AddrFrom4([4]byte(b[12:]))
+	switch {
+	case startsWith(0, 0x64, 0xff, 0x9b), // 64:ff9b::/96, NAT64
+		startsWith(0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff),          // ::ffff:0:0:0/96, stateless translation
+		startsWith() && !ip.IsLoopback() && !ip.IsUnspecified(): // ::/96, IPv4-compatible
+		return []netip.Addr{last}
+	case bytes.HasPrefix(b[:], []byte{0, 0x64, 0xff, 0x9b, 0, 1}): // 64:ff9b:1::/48, local NAT64
+		return append(localNAT64(b), last)
+	case bytes.HasPrefix(b[:], []byte{0x20, 0x02}): // 2002::/16, 6to4
+		return []netip.Addr{netip.AddrFrom4([4]byte(b[2:6]))}
+	}
+	return []netip.Addr{ip}
+}
+
+// localNAT64 returns the addresses at the places that RFC 6052 has for prefixes
+// of 48, 56 and 64 bits. It leaves out 0.0.0.0: the place then holds nothing.
+func localNAT64(b [16]byte) []netip.Addr {
+	var all []netip.Addr
+	for _, at := range [][4]byte{{b[6], b[7], b[9], b[10]}, {b[7], b[9], b[10], b[11]}, {b[9], b[10], b[11], b[12]}} {
+		if at != [4]byte{} {
+			all = append(all, netip.AddrFrom4(at))
+		}
+	}
+	return all
 }

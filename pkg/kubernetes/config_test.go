@@ -134,7 +134,7 @@ func TestKubeconfig(t *testing.T) {
 		"nobody":                {kubeconfig(at, ""), "", "kubeconfig", "users[0].user holds no token"},
 		"empty token":           {kubeconfig(at, `token: ""`), "", "kubeconfig", "holds no token"},
 		"CA is garbage":         {kubeconfig(at+", certificate-authority-data: "+b64("x"), login), "", "kubeconfig", "clusters[0].cluster.certificate-authority-data must be PEM"},
-		"not base64":            {kubeconfig(at+", certificate-authority-data: '%%'", login), "", "kubeconfig", "must be a kubeconfig"},
+		"not base64":            {kubeconfig(at+", certificate-authority-data: '%%'", login), "", "kubeconfig", "clusters[0].cluster.certificate-authority-data must be PEM"},
 		"plain http":            {kubeconfig("server: http://h:1", login), "", "server", "plain http"},
 		"no server":             {kubeconfig("", login), "", "server", "is required"},
 		"empty":                 {" \n", "", "kubeconfig", "is required"},

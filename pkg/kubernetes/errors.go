@@ -79,12 +79,13 @@ func badConfig(field, message string) *Error {
 	return &Error{Reason: BadConfig, Field: field, Message: message}
 }
 
-// within puts a path before the message of a BadConfig error; nil stays nil.
-func within(err error, path string) error {
-	if e, ok := errors.AsType[*Error](err); ok {
-		return badConfig(e.Field, path+" "+e.Message)
-	}
-	return err
+// fieldPath names a place in a Config: a field of the form, and for what is
+// inside of a kubeconfig the path there.
+type fieldPath struct{ field, path string }
+
+// bad returns a BadConfig error; the message continues the name of the place.
+func (p fieldPath) bad(message string) *Error {
+	return badConfig(p.field, strings.TrimSpace(p.path+" "+message))
 }
 
 // Translate classifies err and words it for users. It returns nil for nil and

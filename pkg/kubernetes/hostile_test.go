@@ -201,7 +201,7 @@ func TestMetadataAddressIsRefused(t *testing.T) {
 	t.Parallel()
 	err := testConnection(t, "https://169.254.169.254", Options{})
 	require.Equal(t, NotAllowed, ReasonOf(err))
-	require.ErrorContains(t, err, "link-local")
+	require.ErrorContains(t, err, "metadata")
 }
 
 func TestDialHookDecides(t *testing.T) {

@@ -1,7 +1,12 @@
 package kubernetes
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api/v1"
@@ -10,22 +15,49 @@ import (
 
 const maxKubeconfig = 1 << 20
 
-// fromKubeconfig takes the embedded data of the chosen context. A file that
-// names a program, another file, a proxy or another identity anywhere is
-// refused as a whole, so that nothing of the kind is ever stored.
+// kubeconfigFile is what is read of a kubeconfig. Embedded data stays text: the
+// decoder of the client-go type refuses the whole file for one bad character of
+// base64 and does not tell where it is.
+type kubeconfigFile struct {
+	Kind           string                      `json:"kind"`
+	CurrentContext string                      `json:"current-context"`
+	Contexts       []clientcmdapi.NamedContext `json:"contexts"`
+	Clusters       []namedCluster              `json:"clusters"`
+	Users          []namedUser                 `json:"users"`
+}
+
+type namedCluster struct {
+	Name    string            `json:"name"`
+	Cluster kubeconfigCluster `json:"cluster"`
+}
+
+type namedUser struct {
+	Name string         `json:"name"`
+	User kubeconfigUser `json:"user"`
+}
+
+type kubeconfigCluster struct {
+	clientcmdapi.Cluster
+
+	CertificateAuthorityData string `json:"certificate-authority-data"`
+}
+
+type kubeconfigUser struct {
+	clientcmdapi.AuthInfo
+
+	ClientCertificateData string `json:"client-certificate-data"`
+	ClientKeyData         string `json:"client-key-data"`
+}
+
+// fromKubeconfig uses the embedded data of the chosen context. A file that
+// refers to a program, another file, a proxy or another identity anywhere is
+// refused as a whole, so that no such reference is ever stored.
 func (c Config) fromKubeconfig() (access, error) {
-	if strings.TrimSpace(c.Kubeconfig) == "" {
-		return access{}, badConfig("kubeconfig", "is required")
+	file, err := parseKubeconfig(c.Kubeconfig)
+	if err != nil {
+		return access{}, err
 	}
-	if len(c.Kubeconfig) > maxKubeconfig {
-		return access{}, badConfig("kubeconfig", "must not be larger than 1 MiB")
-	}
-	var file clientcmdapi.Config
-	if err := yaml.Unmarshal([]byte(c.Kubeconfig), &file); err != nil {
-		// The parser quotes what it read, which may be a secret.
-		return access{}, badConfig("kubeconfig", "must be a kubeconfig in YAML")
-	}
-	if err := refuseOutside(file); err != nil {
+	if err := refuseReferences(file); err != nil {
 		return access{}, err
 	}
 	chosen, at, err := chooseContext(file, strings.TrimSpace(c.Context))
@@ -37,13 +69,43 @@ func (c Config) fromKubeconfig() (access, error) {
 		return access{}, err
 	}
 	a.insecure = a.insecure || c.Insecure
-	if err := a.logInAs(file, chosen.AuthInfo, at); err != nil {
+	if err := a.addUser(file, chosen.AuthInfo, at); err != nil {
 		return access{}, err
 	}
 	return a, nil
 }
 
-func refuseOutside(file clientcmdapi.Config) error {
+// parseKubeconfig reads the file. Its errors hold no text of the file, which may
+// be a secret.
+func parseKubeconfig(text string) (file kubeconfigFile, err error) {
+	if strings.TrimSpace(text) == "" {
+		return file, badConfig("kubeconfig", "is required")
+	}
+	if len(text) > maxKubeconfig {
+		return file, badConfig("kubeconfig", "must not be larger than 1 MiB")
+	}
+	const must = "must be a kubeconfig in YAML"
+	err = yaml.Unmarshal([]byte(text), &file)
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
+		path := strings.NewReplacer(".AuthInfo.", ".", ".Cluster.", ".").Replace(wrong.Field) // without Go's embedded types
+		return file, badConfig("kubeconfig", fmt.Sprintf("%s: %s has a value of the wrong type: %s", must, path, wrong.Value))
+	}
+	if decoded, wrong := decodeBase64([]byte(text)); wrong == nil && bytes.Contains(decoded, []byte("clusters")) {
+		return file, badConfig("kubeconfig", must+"; this is base64 of one")
+	}
+	if err != nil {
+		if line := regexp.MustCompile(`line \d+`).FindString(err.Error()); line != "" {
+			return file, badConfig("kubeconfig", must+": "+line+" is not YAML")
+		}
+		return file, badConfig("kubeconfig", must)
+	}
+	if file.Kind != "" && file.Kind != "Config" {
+		return file, badConfig("kubeconfig", fmt.Sprintf("%s, not a %s", must, clean(file.Kind)))
+	}
+	return file, nil
+}
+
+func refuseReferences(file kubeconfigFile) error {
 	for i, n := range file.Clusters {
 		if field := firstSet([]presence{
 			{"certificate-authority", n.Cluster.CertificateAuthority != ""},
@@ -52,8 +114,8 @@ func refuseOutside(file clientcmdapi.Config) error {
 			return notAllowed("clusters[%d].cluster.%s", i, field)
 		}
 	}
-	for i, n := range file.AuthInfos {
-		u := n.AuthInfo
+	for i, n := range file.Users {
+		u := n.User
 		if field := firstSet([]presence{
 			{"exec", u.Exec != nil},
 			{"auth-provider", u.AuthProvider != nil},
@@ -71,6 +133,7 @@ func refuseOutside(file clientcmdapi.Config) error {
 	return nil
 }
 
+// presence tells whether a field of the file is set.
 type presence struct {
 	field string
 	set   bool
@@ -91,7 +154,7 @@ func notAllowed(path string, args ...any) error {
 }
 
 // chooseContext returns the context to use and its place in the file.
-func chooseContext(file clientcmdapi.Config, want string) (clientcmdapi.Context, string, error) {
+func chooseContext(file kubeconfigFile, want string) (clientcmdapi.Context, string, error) {
 	field := "context"
 	if want == "" {
 		want, field = file.CurrentContext, "kubeconfig"
@@ -113,51 +176,46 @@ func chooseContext(file clientcmdapi.Config, want string) (clientcmdapi.Context,
 	return clientcmdapi.Context{}, "", badConfig(field, fmt.Sprintf("context %q is not in the kubeconfig", want))
 }
 
-func clusterOf(file clientcmdapi.Config, name, at string) (access, error) {
+func clusterOf(file kubeconfigFile, name, at string) (access, error) {
 	for i, n := range file.Clusters {
 		if n.Name != name {
 			continue
 		}
-		ca, err := decodeCA("kubeconfig", string(n.Cluster.CertificateAuthorityData))
-		if err != nil {
-			return access{}, within(err, fmt.Sprintf("clusters[%d].cluster.certificate-authority-data", i))
-		}
+		path := fmt.Sprintf("clusters[%d].cluster.certificate-authority-data", i)
+		ca, err := decodeCA(fieldPath{"kubeconfig", path}, n.Cluster.CertificateAuthorityData)
 		return access{
 			server: n.Cluster.Server, serverName: n.Cluster.TLSServerName,
 			insecure: n.Cluster.InsecureSkipTLSVerify, caPEM: ca,
-		}, nil
+		}, err
 	}
 	return access{}, badConfig("kubeconfig", fmt.Sprintf("%s.cluster: %q is not among the clusters", at, name))
 }
 
-func (a *access) logInAs(file clientcmdapi.Config, name, at string) error {
-	for i, n := range file.AuthInfos {
-		if n.Name != name {
-			continue
-		}
-		path := fmt.Sprintf("users[%d].user", i)
-		return within(a.take(n.AuthInfo), path)
+// addUser adds the credentials of a user. One way to log in is enough.
+func (a *access) addUser(file kubeconfigFile, name, at string) (err error) {
+	i := slices.IndexFunc(file.Users, func(n namedUser) bool { return n.Name == name })
+	if i < 0 {
+		return badConfig("kubeconfig", fmt.Sprintf("%s.user: %q is not among the users", at, name))
 	}
-	return badConfig("kubeconfig", fmt.Sprintf("%s.user: %q is not among the users", at, name))
-}
-
-// take copies the ways to log in that u holds; one is enough.
-func (a *access) take(u clientcmdapi.AuthInfo) (err error) {
-	if len(u.ClientCertificateData) > 0 || len(u.ClientKeyData) > 0 {
+	u := file.Users[i].User
+	place := func(field string) fieldPath {
+		return fieldPath{"kubeconfig", fmt.Sprintf("users[%d].user%s", i, field)}
+	}
+	if u.ClientCertificateData != "" || u.ClientKeyData != "" {
 		a.certPEM, a.keyPEM, err = decodePair(
-			"kubeconfig", string(u.ClientCertificateData), "kubeconfig", string(u.ClientKeyData))
+			place(".client-certificate-data"), u.ClientCertificateData, place(".client-key-data"), u.ClientKeyData)
 		if err != nil {
 			return err
 		}
 	}
 	if strings.TrimSpace(u.Token) != "" {
-		if a.token, err = checkToken("kubeconfig", u.Token); err != nil {
+		if a.token, err = checkBearer(place(".token"), u.Token); err != nil {
 			return err
 		}
 	}
 	a.username, a.password = u.Username, u.Password
 	if a.certPEM == nil && a.token == "" && (a.username == "" || a.password == "") {
-		return badConfig("kubeconfig", "holds no token and no client certificate")
+		return place("").bad("holds no token and no client certificate")
 	}
 	return nil
 }

@@ -39,19 +39,19 @@ func (c Config) oidc(caPEM []byte) (*oidcLogin, error) {
 	if o.issuer, err = checkIssuer(c.OIDCIssuerURL, c.AllowHTTP); err != nil {
 		return nil, err
 	}
-	if o.clientID, err = checkToken("oidcClientId", c.OIDCClientID); err != nil {
+	if o.clientID, err = checkToken(fieldPath{field: "oidcClientId"}, c.OIDCClientID); err != nil {
 		return nil, err
 	}
 	if strings.TrimSpace(c.OIDCClientSecret) != "" {
-		if o.clientSecret, err = checkToken("oidcClientSecret", c.OIDCClientSecret); err != nil {
+		if o.clientSecret, err = checkToken(fieldPath{field: "oidcClientSecret"}, c.OIDCClientSecret); err != nil {
 			return nil, err
 		}
 	}
-	if o.refreshToken, err = checkToken("oidcRefreshToken", c.OIDCRefreshToken); err != nil {
+	if o.refreshToken, err = checkToken(fieldPath{field: "oidcRefreshToken"}, c.OIDCRefreshToken); err != nil {
 		return nil, err
 	}
 	for _, s := range c.OIDCScopes {
-		if s, err = checkToken("oidcScopes", s); err != nil {
+		if s, err = checkToken(fieldPath{field: "oidcScopes"}, s); err != nil {
 			return nil, err
 		}
 		o.scopes = append(o.scopes, s)

@@ -10,17 +10,17 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// fenced returns an applier that may touch certain namespaces only.
-func (b *bench) fenced(namespaces ...string) *Applier {
+// restricted returns an applier that is restricted to some namespaces.
+func (b *bench) restricted(namespaces ...string) *Applier {
 	a := b.by("w1")
 	a.opts.Namespaces = namespaces
 	return a
 }
 
-func TestFenceKeepsObjectsOutsideAsTheyAre(t *testing.T) {
+func TestRestrictionKeepsObjectsOutside(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	a := b.fenced("another", "more")
+	a := b.restricted("another", "more")
 	made := b.one(Created, configMap)
 
 	changes := a.Apply(t.Context(), []Request{{Object: b.object(configMap)}}, nil)
@@ -31,33 +31,33 @@ func TestFenceKeepsObjectsOutsideAsTheyAre(t *testing.T) {
 	require.Equal(t, Failed, values.Action)
 	b.one(Unchanged, configMap)
 
-	inside := b.fenced("another", b.ns)
+	inside := b.restricted("another", b.ns)
 	require.Equal(t, Unchanged, inside.Apply(t.Context(), []Request{{Object: b.object(configMap)}}, nil)[0].Action)
 	require.Equal(t, Deleted, inside.Delete(t.Context(), []Ref{made.Ref}, DeleteOptions{})[0].Action)
 }
 
-// An object of the whole cluster stays one when it names a namespace.
-func TestFenceRefusesObjectsOfTheWholeCluster(t *testing.T) {
+// A cluster-scoped object that names a namespace is refused as well.
+func TestRestrictionRefusesClusterScopedObjects(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	role := b.object(`{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: ` + b.ns + `}, rules: []}`)
 	unknown := &unstructured.Unstructured{}
 	unknown.SetGroupVersionKind(schema.GroupVersionKind{Group: "none.example.org", Version: "v1", Kind: "None"})
-	a := b.fenced(b.ns)
+	a := b.restricted(b.ns)
 	refusals := a.Refusals(t.Context(), []*unstructured.Unstructured{role, b.object(configMap), unknown})
 	require.ErrorContains(t, refusals[0], "belongs to no namespace")
 	require.NoError(t, refusals[1])
-	require.NoError(t, refusals[2], "nobody knows where it would be")
+	require.NoError(t, refusals[2], "its scope is unknown")
 	require.Equal(t, Failed, a.Apply(t.Context(), []Request{{Object: role}}, nil)[0].Action)
 	_, err := b.conn.Typed().RbacV1().ClusterRoles().Get(t.Context(), b.ns, metav1.GetOptions{})
 	require.True(t, apierrors.IsNotFound(err))
-	require.NoError(t, b.by("w1").Refusals(t.Context(), []*unstructured.Unstructured{role})[0], "there is no fence")
+	require.NoError(t, b.by("w1").Refusals(t.Context(), []*unstructured.Unstructured{role})[0], "there is no restriction")
 }
 
-func TestFenceMakesNoNamespaces(t *testing.T) {
+func TestRestrictionCreatesNoNamespaces(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	changes := b.fenced(b.ns, b.ns+"-new").EnsureNamespaces(t.Context(), []string{b.ns, b.ns + "-new", "kube-system"}, nil)
+	changes := b.restricted(b.ns, b.ns+"-new").EnsureNamespaces(t.Context(), []string{b.ns, b.ns + "-new", "kube-system"}, nil)
 	require.Equal(t, []Action{Failed, Unchanged, Failed}, []Action{changes[0].Action, changes[1].Action, changes[2].Action})
 	require.Contains(t, changes[2].Message, "may not be created")
 	require.Contains(t, changes[0].Message, "out of bounds")
