@@ -59,7 +59,7 @@ func (s *server) build(context.Context) error {
 
 // guard limits where cluster servers may be.
 func (s *server) guard() *egress.Guard {
-	e := s.cfg.Egress
+	e := s.cfg.Egress()
 	return egress.New(egress.Options{AllowLoopback: e.Loopback, AllowPrivate: e.Private, Allow: e.Ranges})
 }
 

@@ -20,13 +20,13 @@ func (s *server) buildPeople(h *routes.Handlers, clusters services.ClusterLeavin
 		codes     = repositories.NewCodes(db)
 		apiTokens = repositories.NewAPITokens(db)
 		passwords = services.NewPasswords(cfg.PasswordCost)
-		tokens    = services.NewTokens(cfg.JWTSecret, cfg.TokenTTL, cfg.TokenRefreshMaxAge, time.Now)
+		tokens    = services.NewTokens(cfg.JWTSecret, cfg.TokenTTL, cfg.TokenRefreshMaxAge(), time.Now)
 		settings  = services.NewSettings(repositories.NewSettings(db), models.InviteSettings{
 			RegenerateAfterSignup: cfg.RegenerateInviteAfterSignup, InviteCode: cfg.InviteCode,
 		}, time.Now)
 		providers = s.providers()
 		rules     = services.AuthRules{
-			Enabled: cfg.Auth.BuiltinEnabled, SignupEnabled: cfg.Auth.SignupEnabled, AllowedDomains: cfg.Auth.AllowedDomains,
+			Enabled: cfg.Auth.Builtin.Enabled, SignupEnabled: cfg.Auth.Builtin.SignupEnabled, AllowedDomains: cfg.Auth.Builtin.AllowedDomains,
 			Providers: shown(providers),
 		}
 		invites = services.NewInvites(services.InviteDeps{

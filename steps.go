@@ -9,8 +9,8 @@ import (
 
 func (s *server) openDatabase(ctx context.Context) (err error) {
 	cfg := database.Config{
-		URI: s.cfg.MongoURI, Name: s.cfg.DBName, DataDir: s.cfg.DataDir, Log: s.log, AuditRetention: s.cfg.AuditFor,
-		ClusterLogTTL: s.cfg.ClusterLogTTL,
+		URI: s.cfg.MongoURI, Name: s.cfg.DBName, DataDir: s.cfg.DataDir, Log: s.log, AuditRetention: s.cfg.AuditRetention(),
+		ClusterLogTTL: s.cfg.ClusterLogTTL(),
 	}
 	if s.db, err = database.Open(ctx, cfg); err != nil {
 		return err
