@@ -76,3 +76,17 @@ func collectKeys(value any, key string, keys map[string]bool) {
 		keys[key] = true
 	}
 }
+
+// TestSettingsTable holds docs/settings.md against the code: the same keys
+// with the same defaults, and a meaning for each.
+func TestSettingsTable(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/settings.md")
+	require.NoError(t, err)
+	documented := map[string]string{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `([A-Z_.\\[\\]]+)` \\| (?:`([^`]*)`)? ?\\| (\\S.+) \\|$").FindAllStringSubmatch(string(text), -1) {
+		require.NotContains(t, documented, row[1], "twice")
+		documented[row[1]] = row[2]
+	}
+	require.Equal(t, described(), documented)
+}
