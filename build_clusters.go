@@ -61,7 +61,7 @@ func (k knownClusters) addTo(h *routes.Handlers, events *services.SSEBroadcaster
 	h.Cluster = handlers.NewCluster(services.NewLoggedClusters(k.clusters, k.diary))
 	h.ClusterShare = handlers.NewClusterShare(services.NewLoggedShares(k.shares, k.diary))
 	h.ClusterLog = handlers.NewClusterLog(k.entries)
-	h.ClusterStream = handlers.NewClusterStream(k.clusters, handlers.Subscribing(events.Subscribe), log)
+	h.ClusterStream = handlers.NewClusterStream(k.clusters, handlers.AsSubscribe(events.Subscribe), log)
 	h.ClusterMetrics = handlers.NewClusterMetrics(k.figures)
 	h.Metrics = handlers.NewMetrics(k.figures)
 }
