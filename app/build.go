@@ -60,7 +60,7 @@ func (s *Server) Build(context.Context) error {
 
 // guard limits where cluster servers may be.
 func (s *Server) guard() *egress.Guard {
-	e := s.cfg.Egress
+	e := s.cfg.Egress()
 	return egress.New(egress.Options{AllowLoopback: e.Loopback, AllowPrivate: e.Private, Allow: e.Ranges})
 }
 

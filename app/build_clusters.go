@@ -63,7 +63,7 @@ func (k knownClusters) addTo(h *routes.Handlers, events *stream.Broadcaster, log
 	h.Cluster = handlers.NewCluster(cluster.NewLoggedService(k.clusters, k.diary))
 	h.ClusterShare = handlers.NewClusterShare(cluster.NewLoggedShares(k.shares, k.diary))
 	h.ClusterLog = handlers.NewClusterLog(k.entries)
-	h.ClusterStream = handlers.NewClusterStream(k.clusters, handlers.Subscribing(events.Subscribe), log)
+	h.ClusterStream = handlers.NewClusterStream(k.clusters, handlers.AsSubscribe(events.Subscribe), log)
 	h.ClusterMetrics = handlers.NewClusterMetrics(k.figures)
 	h.Metrics = handlers.NewMetrics(k.figures)
 }

@@ -21,13 +21,13 @@ func (s *Server) buildPeople(h *routes.Handlers, clusters cluster.Leaving) *acco
 		codes     = repositories.NewCodes(db)
 		apiTokens = repositories.NewAPITokens(db)
 		passwords = account.NewPasswords(cfg.PasswordCost)
-		tokens    = account.NewTokens(cfg.JWTSecret, cfg.TokenTTL, cfg.TokenRefreshMaxAge, time.Now)
+		tokens    = account.NewTokens(cfg.JWTSecret, cfg.TokenTTL, cfg.TokenRefreshMaxAge(), time.Now)
 		settings  = account.NewSettings(repositories.NewSettings(db), models.InviteSettings{
 			RegenerateAfterSignup: cfg.RegenerateInviteAfterSignup, InviteCode: cfg.InviteCode,
 		}, time.Now)
 		providers = s.providers()
 		rules     = account.AuthRules{
-			Enabled: cfg.Auth.BuiltinEnabled, SignupEnabled: cfg.Auth.SignupEnabled, AllowedDomains: cfg.Auth.AllowedDomains,
+			Enabled: cfg.Auth.Builtin.Enabled, SignupEnabled: cfg.Auth.Builtin.SignupEnabled, AllowedDomains: cfg.Auth.Builtin.AllowedDomains,
 			Providers: shown(providers),
 		}
 		invites = account.NewInvites(account.InviteDeps{

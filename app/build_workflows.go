@@ -57,5 +57,5 @@ func (d drawnWorkflows) addTo(h *routes.Handlers, events *stream.Broadcaster, di
 	h.Workflow = handlers.NewWorkflow(d.workflows)
 	h.Version = handlers.NewWorkflowVersion(d.versions)
 	h.Run = handlers.NewRun(run.NewLoggedExecutor(d.executor, diary))
-	h.Status = handlers.NewStatusStream(d.workflows, handlers.Subscribing(events.Subscribe), d.watchers, log)
+	h.Status = handlers.NewStatusStream(d.workflows, handlers.AsSubscribe(events.Subscribe), d.watchers, log)
 }

@@ -11,8 +11,8 @@ import (
 // the indexes.
 func (s *Server) OpenDatabase(ctx context.Context) (err error) {
 	cfg := database.Config{
-		URI: s.cfg.MongoURI, Name: s.cfg.DBName, DataDir: s.cfg.DataDir, Log: s.log, AuditRetention: s.cfg.AuditFor,
-		ClusterLogTTL: s.cfg.ClusterLogTTL,
+		URI: s.cfg.MongoURI, Name: s.cfg.DBName, DataDir: s.cfg.DataDir, Log: s.log, AuditRetention: s.cfg.AuditRetention(),
+		ClusterLogTTL: s.cfg.ClusterLogTTL(),
 	}
 	if s.db, err = database.Open(ctx, cfg); err != nil {
 		return err

@@ -87,7 +87,7 @@ func TestDeletion(t *testing.T) {
 	id := second.User.ID
 	workflow := h.furnish(t, id, "dev")
 	kept := h.furnish(t, first.User.ID, "dev")
-	held, err := h.sessions.Hold(t.Context(), h.whose(t, second))
+	held, err := h.sessions.Guard(t.Context(), h.whose(t, second))
 	require.NoError(t, err)
 	msg, err := office.Delete(t.Context(), id, models.UserDeletion{Owned: models.OwnedDelete})
 	require.NoError(t, err)

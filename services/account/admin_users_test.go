@@ -80,7 +80,7 @@ func TestRoleChangesHoldAtOnce(t *testing.T) {
 	require.Equal(t, models.RoleUser, h.whose(t, second).Role)
 	promote(t, office, second.User.ID)
 	require.Equal(t, models.RoleAdmin, h.whose(t, second).Role, "the session goes on")
-	held, err := h.sessions.Hold(t.Context(), h.whose(t, second))
+	held, err := h.sessions.Guard(t.Context(), h.whose(t, second))
 	require.NoError(t, err)
 	require.NoError(t, demote(t.Context(), office, second.User.ID))
 	h.requireOver(t, second)

@@ -22,7 +22,7 @@ const (
 // knownAPITokens finds tokens and keeps when they were used.
 type knownAPITokens interface {
 	ByHash(ctx context.Context, hash string) (models.APIToken, error)
-	Good(ctx context.Context, ids []string, now time.Time) (map[string]bool, error)
+	Unexpired(ctx context.Context, ids []string, now time.Time) (map[string]bool, error)
 	Touch(ctx context.Context, id string, at time.Time) error
 }
 
@@ -65,14 +65,14 @@ func (s *APITokenCheck) Identify(ctx context.Context, token string) (id models.I
 	return models.Identity{UserID: t.UserID, Scope: t.Scope, TokenID: t.ID}, t.ExpiresAt, nil
 }
 
-// Good returns which of the tokens, given by their ids, are good now. Empty ids
+// Unexpired returns which of the tokens, given by their ids, are good now. Empty ids
 // are passed over.
-func (s *APITokenCheck) Good(ctx context.Context, ids []string) (map[string]bool, error) {
+func (s *APITokenCheck) Unexpired(ctx context.Context, ids []string) (map[string]bool, error) {
 	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return id == "" })
 	if len(ids) == 0 {
 		return map[string]bool{}, nil
 	}
-	return s.store.Good(ctx, ids, s.now())
+	return s.store.Unexpired(ctx, ids, s.now())
 }
 
 // due reports to one caller a minute that the use of t should be stored.

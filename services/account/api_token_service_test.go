@@ -114,7 +114,7 @@ func TestAPITokenEnds(t *testing.T) {
 	require.NoError(t, s.Revoke(t.Context(), ann, all[0].APIToken.ID))
 	require.Equal(t, endedTokens{all[0].APIToken.ID}, *s.ended)
 	require.Equal(t, models.Unauthenticated, s.kind(t, all[0].Token))
-	good, err := s.check.Good(t.Context(), []string{all[0].APIToken.ID, all[1].APIToken.ID, other.APIToken.ID})
+	good, err := s.check.Unexpired(t.Context(), []string{all[0].APIToken.ID, all[1].APIToken.ID, other.APIToken.ID})
 	require.NoError(t, err)
 	require.Equal(t, map[string]bool{all[1].APIToken.ID: true, other.APIToken.ID: true}, good)
 
@@ -127,7 +127,7 @@ func TestAPITokenEnds(t *testing.T) {
 	require.NoError(t, err)
 	s.clock.Move(time.Second)
 	require.Equal(t, models.Unauthenticated, s.kind(t, other.Token))
-	good, err = s.check.Good(t.Context(), []string{other.APIToken.ID})
+	good, err = s.check.Unexpired(t.Context(), []string{other.APIToken.ID})
 	require.NoError(t, err)
 	require.Empty(t, good)
 }

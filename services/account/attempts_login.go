@@ -9,22 +9,22 @@ import (
 	"github.com/kubeorch/core/pkg/limit"
 )
 
-// tryPassword reports whether it is u's password. u is zero where nobody has
-// the address email, which takes and counts the same.
-func (a *Auth) tryPassword(ctx context.Context, email string, u models.User, password models.Secret) (bool, error) {
+// tryPassword compares password with u's. u is zero where nobody has the
+// address email, which takes and counts the same.
+func (a *Auth) tryPassword(ctx context.Context, email string, u models.User, password models.Secret) (passwordMatch, error) {
 	known := slices.Contains(u.Networks, networkOf(ctx, u.ID))
 	try, err := a.attempts.begin(ctx, email, known)
 	if err != nil {
-		return false, err
+		return passwordMatch{}, err
 	}
-	ok, err := a.passwords.match(ctx, u.PasswordHash, password, known)
+	m, err := a.passwords.match(ctx, u.PasswordHash, password, known)
 	switch {
 	case err != nil:
 		try.takeBack()
-	case ok:
+	case m.ok:
 		try.succeeded()
 	}
-	return ok, err
+	return m, err
 }
 
 // remember notes that u has logged in from where ctx's client is.

@@ -103,23 +103,22 @@ func (a *Auth) Login(ctx context.Context, in models.Login) (models.Session, erro
 	if err != nil && models.KindOf(err) != models.NotFound {
 		return models.Session{}, err
 	}
-	ok, err := a.tryPassword(ctx, utils.NormalEmail(in.Email), u, in.Password)
+	match, err := a.tryPassword(ctx, utils.NormalEmail(in.Email), u, in.Password)
 	if err != nil {
 		return models.Session{}, err
 	}
-	if !ok {
+	if !match.ok {
 		return models.Session{}, &models.Error{Op: op, Kind: models.Unauthenticated, Msg: "the e-mail address or the password is wrong"}
 	}
-	a.rehash(ctx, u, in.Password)
+	if match.outdated {
+		a.rehash(ctx, u, in.Password)
+	}
 	return a.StartSession(ctx, u, models.SessionByPassword)
 }
 
-// rehash gives a password the present cost. Hashes of another cost take
-// another time to compare, and so tell which addresses have an account.
+// rehash stores a hash of the kind that Hash makes. The time that it takes to
+// compare others differs, and so tells which addresses have an account.
 func (a *Auth) rehash(ctx context.Context, u models.User, password models.Secret) {
-	if a.passwords.current(u.PasswordHash) {
-		return
-	}
 	// When this fails, the next login does it.
 	if hash, err := a.passwords.Hash(ctx, password); err == nil {
 		_ = a.logins.Rehash(ctx, u.ID, u.PasswordHash, hash)

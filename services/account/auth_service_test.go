@@ -197,3 +197,24 @@ func TestLoginGivesAPasswordThePresentCost(t *testing.T) {
 	require.NoError(t, h.store.Rehash(t.Context(), first.User.ID, old, "late"))
 	require.NotEqual(t, "late", hash())
 }
+
+func TestLoginTakesOverHashesOfUnpreparedPasswords(t *testing.T) {
+	t.Parallel()
+	h := openAccounts(t)
+	first, err := h.auth.Register(t.Context(), registration(0))
+	require.NoError(t, err)
+	u, err := h.store.ByID(t.Context(), first.User.ID)
+	require.NoError(t, err)
+	old, err := bcrypt.GenerateFromPassword([]byte(decomposed), bcrypt.MinCost)
+	require.NoError(t, err)
+	require.NoError(t, h.store.Rehash(t.Context(), u.ID, u.PasswordHash, string(old)))
+
+	login := func(password string) error {
+		_, err := h.auth.Login(t.Context(), models.Login{Email: u.Email, Password: models.NewSecret(password)})
+		return err
+	}
+	require.Error(t, login(composed), "the stored hash is of the other form")
+	require.NoError(t, login(decomposed))
+	require.NoError(t, login(composed), "the login has stored the hash of the prepared form")
+	require.NoError(t, login(decomposed))
+}

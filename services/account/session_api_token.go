@@ -11,7 +11,7 @@ import (
 // apiTokens knows whose API token it is, and which are still good.
 type apiTokens interface {
 	Identify(ctx context.Context, token string) (id models.Identity, expires time.Time, err error)
-	Good(ctx context.Context, ids []string) (map[string]bool, error)
+	Unexpired(ctx context.Context, ids []string) (map[string]bool, error)
 }
 
 // identifyAPIToken checks an API token and the account that it is of.

@@ -40,18 +40,18 @@ func TestRevokedAPITokenEndsAtOnce(t *testing.T) {
 	h, tokens, userID, made := scripted(t, models.ScopeDeploy)
 	id, err := h.sessions.Authenticate(t.Context(), made.Token)
 	require.NoError(t, err)
-	hold, err := h.sessions.Hold(t.Context(), id)
+	hold, err := h.sessions.Guard(t.Context(), id)
 	require.NoError(t, err)
 	defer hold.Release()
 	require.NoError(t, tokens.Revoke(t.Context(), userID, made.APIToken.ID))
 	_, err = h.sessions.Authenticate(t.Context(), made.Token)
 	require.Equal(t, models.Unauthenticated, models.KindOf(err))
 	select {
-	case <-models.EndedFrom(models.WithHold(t.Context(), hold)):
+	case <-models.SessionEnded(models.WithSessionGuard(t.Context(), hold)):
 	case <-time.After(5 * time.Second):
 		require.Fail(t, "the stream goes on")
 	}
-	_, err = h.sessions.Hold(t.Context(), id)
+	_, err = h.sessions.Guard(t.Context(), id)
 	require.Equal(t, models.Unauthenticated, models.KindOf(err))
 }
 
@@ -65,10 +65,10 @@ func TestAPITokenRevokedElsewhere(t *testing.T) {
 	for _, token := range []string{made.Token, kept.Token} {
 		id, err := h.sessions.Authenticate(t.Context(), token)
 		require.NoError(t, err)
-		hold, err := h.sessions.Hold(t.Context(), id)
+		hold, err := h.sessions.Guard(t.Context(), id)
 		require.NoError(t, err)
 		defer hold.Release()
-		held[token] = models.EndedFrom(models.WithHold(t.Context(), hold))
+		held[token] = models.SessionEnded(models.WithSessionGuard(t.Context(), hold))
 	}
 	there := NewAPITokens(repositories.NewAPITokens(h.db), h.store, h.newSessions(), h.now)
 	require.NoError(t, there.Revoke(t.Context(), userID, made.APIToken.ID))

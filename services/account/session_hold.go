@@ -20,16 +20,16 @@ const (
 	ticketLasts   = 30 * time.Second
 )
 
-// Hold ties something that stays open to the caller's credential. It is
+// Guard ties something that stays open to the caller's credential. It is
 // Unauthenticated when the credential was revoked meanwhile.
-func (s *Sessions) Hold(ctx context.Context, id models.Identity) (*models.Hold, error) {
+func (s *Sessions) Guard(ctx context.Context, id models.Identity) (*models.SessionGuard, error) {
 	ended, release := s.live.hold(id)
 	// Only who looks after it is on the list cannot miss the end.
 	if _, err := s.check(ctx, id); err != nil {
 		release()
 		return nil, err
 	}
-	return models.NewHold(ended, release), nil
+	return models.NewSessionGuard(ended, release), nil
 }
 
 // Run ends what is open for sessions that expired, or that another server
@@ -74,7 +74,7 @@ func (s *Sessions) over(ctx context.Context, ids []models.Identity) (map[credent
 	if err != nil {
 		return nil, err
 	}
-	goodTokens, err := s.apiTokens.Good(ctx, tokenIDs)
+	goodTokens, err := s.apiTokens.Unexpired(ctx, tokenIDs)
 	if err != nil {
 		return nil, err
 	}

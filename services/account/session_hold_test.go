@@ -13,10 +13,10 @@ import (
 )
 
 // over reports whether a hold's credential is known to be good no more.
-func over(t testing.TB, h *models.Hold) bool {
+func over(t testing.TB, h *models.SessionGuard) bool {
 	t.Helper()
 	select {
-	case <-models.EndedFrom(models.WithHold(t.Context(), h)):
+	case <-models.SessionEnded(models.WithSessionGuard(t.Context(), h)):
 		return true
 	default:
 		return false
@@ -37,8 +37,8 @@ func TestHoldsEndWithTheirSession(t *testing.T) {
 	h := openAccounts(t)
 	first := h.whose(t, h.member(t, 0))
 	second := h.whose(t, h.signIn(t, 0))
-	hold := func(id models.Identity) *models.Hold {
-		held, err := h.sessions.Hold(t.Context(), id)
+	hold := func(id models.Identity) *models.SessionGuard {
+		held, err := h.sessions.Guard(t.Context(), id)
 		require.NoError(t, err)
 		return held
 	}
@@ -46,7 +46,7 @@ func TestHoldsEndWithTheirSession(t *testing.T) {
 	require.NoError(t, h.sessions.End(t.Context(), first.UserID, first.SessionID))
 	require.True(t, over(t, a) && over(t, b))
 	require.False(t, over(t, c))
-	_, err := h.sessions.Hold(t.Context(), first)
+	_, err := h.sessions.Guard(t.Context(), first)
 	require.Equal(t, models.Unauthenticated, models.KindOf(err))
 	byToken := h.apiToken(t, first.UserID, "t1")
 	d := hold(byToken)
@@ -58,8 +58,8 @@ func TestHoldsEndWithTheirSession(t *testing.T) {
 	require.False(t, over(t, e), "an API token is no session")
 	require.NoError(t, h.sessions.EndAccount(t.Context(), first.UserID))
 	require.True(t, over(t, e))
-	for _, held := range []*models.Hold{a, b, c, d, e} {
-		held.Keep()
+	for _, held := range []*models.SessionGuard{a, b, c, d, e} {
+		held.Retain()
 		held.Release()
 		held.Release()
 	}
@@ -70,9 +70,9 @@ func TestManyHoldsLeaveNothing(t *testing.T) {
 	t.Parallel()
 	h := openAccounts(t)
 	id := h.whose(t, h.member(t, 0))
-	var held []*models.Hold
+	var held []*models.SessionGuard
 	for range 1000 {
-		one, err := h.sessions.Hold(t.Context(), id)
+		one, err := h.sessions.Guard(t.Context(), id)
 		require.NoError(t, err)
 		held = append(held, one)
 	}
@@ -89,9 +89,9 @@ func TestRecheck(t *testing.T) {
 	h := openAccounts(t)
 	elsewhere, here, later := h.whose(t, h.member(t, 0)), h.whose(t, h.signIn(t, 0)), h.whose(t, h.member(t, 1))
 	other := h.newSessions()
-	var held []*models.Hold
+	var held []*models.SessionGuard
 	for _, id := range []models.Identity{elsewhere, here, later, h.apiToken(t, later.UserID, "t1")} {
-		one, err := other.Hold(t.Context(), id)
+		one, err := other.Guard(t.Context(), id)
 		require.NoError(t, err)
 		held = append(held, one)
 	}

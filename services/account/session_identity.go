@@ -102,7 +102,7 @@ func (s *Sessions) check(ctx context.Context, id models.Identity) (models.Identi
 		}
 		return sessionIdentity(of, u), nil
 	}
-	good, err := s.apiTokens.Good(ctx, []string{id.TokenID})
+	good, err := s.apiTokens.Unexpired(ctx, []string{id.TokenID})
 	if err != nil {
 		return models.Identity{}, err
 	}

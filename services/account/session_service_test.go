@@ -215,7 +215,7 @@ func TestSessionOfAnOldEpoch(t *testing.T) {
 	late, err := h.auth.StartSession(t.Context(), before, models.SessionByPassword)
 	require.NoError(t, err)
 	h.requireOver(t, late)
-	_, err = h.sessions.Hold(t.Context(), models.Identity{UserID: owner.UserID, SessionID: "unknown"})
+	_, err = h.sessions.Guard(t.Context(), models.Identity{UserID: owner.UserID, SessionID: "unknown"})
 	require.Equal(t, models.Unauthenticated, models.KindOf(err))
 }
 

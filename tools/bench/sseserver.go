@@ -20,7 +20,7 @@ import (
 func serveStreams(ctx context.Context) error {
 	events := stream.NewBroadcaster()
 	defer events.Close()
-	h := handlers.NewStatusStream(emptyWorkflows{}, handlers.Subscribing(events.Subscribe), nothingWatched{}, slog.New(slog.DiscardHandler))
+	h := handlers.NewStatusStream(emptyWorkflows{}, handlers.AsSubscribe(events.Subscribe), nothingWatched{}, slog.New(slog.DiscardHandler))
 	gin.SetMode(gin.ReleaseMode)
 	e := gin.New()
 	e.GET("/stream/:id", func(c *gin.Context) {
