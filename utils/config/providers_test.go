@@ -96,10 +96,10 @@ func TestProviderFaults(t *testing.T) {
 	}
 }
 
-// What the README shows is to work as it stands there.
-func TestProvidersOfTheReadme(t *testing.T) {
+// What docs/people.md shows is to work as it stands there.
+func TestProvidersOfTheDocs(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../../README.md")
+	text, err := os.ReadFile("../../docs/people.md")
 	require.NoError(t, err)
 	block := regexp.MustCompile("(?s)```yaml\n(BASE_URL.*?)```").FindStringSubmatch(string(text))
 	require.NotNil(t, block)
