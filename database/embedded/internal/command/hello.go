@@ -5,7 +5,6 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 
-	"github.com/kubeorch/core/database/embedded/internal/bsonval"
 	"github.com/kubeorch/core/database/embedded/internal/storage"
 	"github.com/kubeorch/core/database/embedded/internal/wire"
 )
@@ -13,12 +12,12 @@ import (
 const (
 	maxWriteBatch = 100_000
 	// wireVersion is that of MongoDB 7.0, whose behaviour is followed.
-	wireVersion   = 21
-	serverVersion = "7.0.0"
+	wireVersion = 21
 )
 
 // hello presents the store as a standalone server without sessions, so that
-// drivers try neither transactions nor retries.
+// drivers try neither transactions nor retries. What a driver tells about
+// itself has no influence.
 func (s *Server) hello(_ context.Context, r *request) error {
 	primary := "isWritablePrimary"
 	if r.name != "hello" {
@@ -36,22 +35,4 @@ func (s *Server) hello(_ context.Context, r *request) error {
 	return nil
 }
 
-func nothing(context.Context, *request) error { return nil }
-
-func buildInfo(_ context.Context, r *request) error {
-	r.out = bsoncore.AppendStringElement(r.out, "version", serverVersion)
-	r.out = bsoncore.BuildArrayElement(r.out, "versionArray", bsonval.Int32(7), bsonval.Int32(0), bsonval.Int32(0), bsonval.Int32(0))
-	r.out = bsoncore.BuildArrayElement(r.out, "modules", bsonval.String("kubeorch embedded store"))
-	r.out = bsoncore.AppendInt32Element(r.out, "bits", 64)
-	r.out = bsoncore.AppendInt32Element(r.out, "maxBsonObjectSize", storage.MaxDocument)
-	return nil
-}
-
-// connectionStatus tells that nobody is logged in: there are no users.
-func connectionStatus(_ context.Context, r *request) error {
-	idx, dst := bsoncore.AppendDocumentElementStart(r.out, "authInfo")
-	dst = bsoncore.BuildArrayElement(dst, "authenticatedUsers")
-	dst = bsoncore.BuildArrayElement(dst, "authenticatedUserRoles")
-	r.out = bsonval.End(dst, idx)
-	return nil
-}
+func ping(_ context.Context, r *request) error { return r.options(noOptions) }
