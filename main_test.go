@@ -21,7 +21,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // environment is that of a server on a port of its own.
 func environment(dir string, env ...string) func(string) string {
-	all := map[string]string{"DATA_DIR": dir, "HOST": "127.0.0.1", "PORT": "0", "GIN_MODE": "test"}
+	all := map[string]string{"DATA_DIR": dir, "HOST": "127.0.0.1", "PORT": "0", "GIN_MODE": "test", "PASSWORD_COST": "10"}
 	for i := 0; i < len(env); i += 2 {
 		all[env[i]] = env[i+1]
 	}
@@ -46,13 +46,13 @@ func (l *addressLog) Write(line []byte) (int, error) {
 func TestServerStartsAndStops(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	for range 2 { // the second time with the data of the first
+	for _, email := range []string{"ann@example.org", ""} { // the second time with the data of the first
 		ctx, cancel := context.WithCancel(t.Context())
 		log, ended := &addressLog{found: make(chan string, 1)}, make(chan error, 1)
 		go func() { ended <- run(ctx, nil, environment(dir), io.Discard, log) }()
 		select {
 		case address := <-log.found:
-			requireReady(t, address)
+			beUsed(t, "http://"+address, email)
 		case err := <-ended:
 			require.Fail(t, "the server ended", "%v", err)
 		case <-time.After(time.Minute):
@@ -63,14 +63,53 @@ func TestServerStartsAndStops(t *testing.T) {
 	}
 }
 
-func requireReady(t *testing.T, address string) {
+// beUsed has a server do what starts goroutines: with an account, connect to a
+// cluster and open a stream, which is left open.
+func beUsed(t *testing.T, url, email string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+"/readyz", http.NoBody)
-	require.NoError(t, err)
-	res, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
+	request(t, http.StatusOK, http.MethodGet, url+"/readyz", "", "")
+	if email == "" {
+		return
+	}
+	const api = "/v1/api"
+	made := request(t, http.StatusCreated, http.MethodPost, url+api+"/auth/register", "", `{"name":"Ann","email":"`+email+`","password":"secret1"}`)
+	token := regexp.MustCompile(`"token":"([^"]+)"`).FindStringSubmatch(made)
+	require.NotNil(t, token)
+	request(t, http.StatusCreated, http.MethodPost, url+api+"/clusters", token[1],
+		`{"name":"far","server":"https://127.0.0.1:1","authType":"token","credentials":{"token":"t"}}`)
+	events := send(t, http.MethodGet, url+api+"/clusters/stream", token[1], "")
+	require.Equal(t, http.StatusOK, events.StatusCode)
+	t.Cleanup(func() {
+		text, err := io.ReadAll(events.Body)
+		require.NoError(t, err, "the stop ends the stream")
+		require.Contains(t, string(text), "event: complete")
+		require.NoError(t, events.Body.Close())
+	})
+}
+
+func request(t *testing.T, status int, method, url, token, body string) string {
+	t.Helper()
+	res := send(t, method, url, token, body)
+	text, err := io.ReadAll(res.Body)
 	require.NoError(t, err)
 	require.NoError(t, res.Body.Close())
-	require.Equal(t, http.StatusOK, res.StatusCode)
+	require.Equal(t, status, res.StatusCode, string(text))
+	return string(text)
+}
+
+func send(t *testing.T, method, url, token, body string) *http.Response {
+	t.Helper()
+	req, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), method, url, strings.NewReader(body))
+	require.NoError(t, err)
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	res, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
+	require.NoError(t, err)
+	return res
 }
 
 // Whichever step of starting fails, the parts before it are taken down again.

@@ -10,20 +10,20 @@ import (
 	"github.com/kubeorch/core/services"
 )
 
-// knownClusters is what there is about clusters and who may use them.
-type knownClusters struct {
+// clusterServices are those of clusters and of who may use them.
+type clusterServices struct {
 	access    *services.ClusterAccess
 	connector *kubernetes.Connector
-	clusters  *services.KubernetesClusterService
+	service   *services.KubernetesClusterService
 	shares    *services.ClusterShares
 	monitor   *services.ClusterHealthMonitor
-	diary     *services.ClusterLog
-	entries   *services.ClusterLogReader
-	figures   *services.ClusterMetrics
+	log       *services.ClusterLog
+	logReader *services.ClusterLogReader
+	metrics   *services.ClusterMetrics
 	leaving   services.ClusterLeaving
 }
 
-func (s *Server) buildClusters(events *services.SSEBroadcaster, workflows *repositories.Workflows) knownClusters {
+func (s *Server) buildClusters(events *services.SSEBroadcaster, workflows *repositories.Workflows) clusterServices {
 	var (
 		db       = s.db.Database()
 		stored   = repositories.NewClusters(db)
@@ -37,17 +37,17 @@ func (s *Server) buildClusters(events *services.SSEBroadcaster, workflows *repos
 		users     = services.ClusterUsers{Access: access, Shares: shares, Defaults: defaults, People: people}
 		clusters  = services.NewKubernetesClusterService(stored, users, s.box, connector, s.log)
 		news      = services.NewClusterEvents(events, services.SharersOf(shares), s.log)
-		diary     = services.NewClusterLog(logs, s.log)
+		log       = services.NewClusterLog(logs, s.log)
 	)
-	clusters.Tell(services.ClusterNews{news, diary})
-	return knownClusters{
-		access: access, connector: connector, clusters: clusters,
+	clusters.Tell(services.ClusterNews{news, log})
+	return clusterServices{
+		access: access, connector: connector, service: clusters,
 		shares: services.NewClusterShares(access, shares, defaults, people, news),
-		diary:  diary, entries: services.NewClusterLogReader(logs, access),
+		log:    log, logReader: services.NewClusterLogReader(logs, access),
 		monitor: services.NewClusterHealthMonitor(services.MonitorDeps{
 			Clusters: stored, Checker: clusters, Observer: news, Reach: connector.Reach, Log: s.log,
 		}, services.DefaultMonitorOptions()),
-		figures: services.NewClusterMetrics(services.MetricsDeps{
+		metrics: services.NewClusterMetrics(services.MetricsDeps{
 			Clusters: clusters, Connect: services.MeasureThrough(clusters.ConnectionByID), Workflows: workflows, Log: s.log,
 		}),
 		leaving: services.ClusterLeaving{
@@ -56,12 +56,12 @@ func (s *Server) buildClusters(events *services.SSEBroadcaster, workflows *repos
 	}
 }
 
-// addTo adds to h what people do with clusters and learn of them.
-func (k knownClusters) addTo(h *routes.Handlers, events *services.SSEBroadcaster, log *slog.Logger) {
-	h.Cluster = handlers.NewCluster(services.NewLoggedClusters(k.clusters, k.diary))
-	h.ClusterShare = handlers.NewClusterShare(services.NewLoggedShares(k.shares, k.diary))
-	h.ClusterLog = handlers.NewClusterLog(k.entries)
-	h.ClusterStream = handlers.NewClusterStream(k.clusters, handlers.Subscribing(events.Subscribe), log)
-	h.ClusterMetrics = handlers.NewClusterMetrics(k.figures)
-	h.Metrics = handlers.NewMetrics(k.figures)
+// addTo adds the handlers of clusters to h.
+func (c clusterServices) addTo(h *routes.Handlers, events *services.SSEBroadcaster, log *slog.Logger) {
+	h.Cluster = handlers.NewCluster(services.NewLoggedClusters(c.service, c.log))
+	h.ClusterShare = handlers.NewClusterShare(services.NewLoggedShares(c.shares, c.log))
+	h.ClusterLog = handlers.NewClusterLog(c.logReader)
+	h.ClusterStream = handlers.NewClusterStream(c.service, handlers.Subscribing(events.Subscribe), log)
+	h.ClusterMetrics = handlers.NewClusterMetrics(c.metrics)
+	h.Metrics = handlers.NewMetrics(c.metrics)
 }

@@ -27,7 +27,7 @@ func (s *Server) buildPeople(h *routes.Handlers, clusters services.ClusterLeavin
 		providers = s.providers()
 		rules     = services.AuthRules{
 			Enabled: cfg.Auth.BuiltinEnabled, SignupEnabled: cfg.Auth.SignupEnabled, AllowedDomains: cfg.Auth.AllowedDomains,
-			Providers: shown(providers),
+			Providers: loginOptions(providers),
 		}
 		invites = services.NewInvites(services.InviteDeps{
 			Store: repositories.NewInvites(db), People: users, Codes: settings, Rules: rules,

@@ -10,9 +10,9 @@ import (
 	"github.com/kubeorch/core/services"
 )
 
-// drawnWorkflows is what there is about workflows, their runs and what became
-// of them.
-type drawnWorkflows struct {
+// workflowServices are those of workflows, their runs and the status of what
+// they deploy.
+type workflowServices struct {
 	workflows *services.Workflows
 	versions  *services.WorkflowVersions
 	executor  *services.WorkflowExecutor
@@ -21,23 +21,23 @@ type drawnWorkflows struct {
 }
 
 func (s *Server) buildWorkflows(
-	documents *repositories.Workflows, known knownClusters, events *services.SSEBroadcaster, trail *services.Audit,
-) drawnWorkflows {
+	documents *repositories.Workflows, clusters clusterServices, events *services.SSEBroadcaster, trail *services.Audit,
+) workflowServices {
 	var (
 		versions = repositories.NewVersions(s.db.Database())
 		runs     = repositories.NewRuns(s.db.Database())
 
 		watchers = services.NewResourceWatcherManager(services.WatcherDeps{
-			Workflows: documents, Events: events, Connect: services.WatchThrough(known.clusters.ConnectionFor), Log: s.log,
+			Workflows: documents, Events: events, Connect: services.WatchThrough(clusters.service.ConnectionFor), Log: s.log,
 		})
 		executor = services.NewWorkflowExecutor(services.ExecutorDeps{
 			Workflows: documents, Runs: runs, Versions: versions, Kinds: s.kinds, Audit: trail,
-			Access: known.access, Clusters: known.clusters, Events: events, Watch: watchers.Watch, Log: s.log,
+			Access: clusters.access, Clusters: clusters.service, Events: events, Watch: watchers.Watch, Log: s.log,
 		}, services.DefaultExecutorOptions())
 	)
-	known.access.OnChange(executor.AccessChanged)
-	known.access.OnChange(func(context.Context, string) { watchers.AccessChanged() })
-	return drawnWorkflows{
+	clusters.access.OnChange(executor.AccessChanged)
+	clusters.access.OnChange(func(context.Context, string) { watchers.AccessChanged() })
+	return workflowServices{
 		workflows: services.NewWorkflows(documents, executor),
 		versions:  services.NewWorkflowVersions(documents, versions),
 		executor:  executor,
@@ -46,11 +46,10 @@ func (s *Server) buildWorkflows(
 	}
 }
 
-// addTo adds to h what people do with workflows. What they run is written into
-// diary.
-func (d drawnWorkflows) addTo(h *routes.Handlers, events *services.SSEBroadcaster, diary *services.ClusterLog, log *slog.Logger) {
-	h.Workflow = handlers.NewWorkflow(d.workflows)
-	h.Version = handlers.NewWorkflowVersion(d.versions)
-	h.Run = handlers.NewRun(services.NewLoggedRuns(d.executor, diary))
-	h.Status = handlers.NewStatusStream(d.workflows, handlers.Subscribing(events.Subscribe), d.watchers, log)
+// addTo adds the handlers of workflows to h. Runs are entered into clusterLog.
+func (w workflowServices) addTo(h *routes.Handlers, events *services.SSEBroadcaster, clusterLog *services.ClusterLog, log *slog.Logger) {
+	h.Workflow = handlers.NewWorkflow(w.workflows)
+	h.Version = handlers.NewWorkflowVersion(w.versions)
+	h.Run = handlers.NewRun(services.NewLoggedRuns(w.executor, clusterLog))
+	h.Status = handlers.NewStatusStream(w.workflows, handlers.Subscribing(events.Subscribe), w.watchers, log)
 }

@@ -8,9 +8,8 @@ import (
 	"github.com/kubeorch/core/services"
 )
 
-// registerMetrics adds the figures of the process, the event streams and the
-// clusters.
-// Those of requests belong to the router.
+// registerMetrics adds the metrics of the process, the event streams and the
+// clusters. The router adds those of requests.
 func (s *Server) registerMetrics(
 	events *services.SSEBroadcaster, connector *kubernetes.Connector, monitor *services.ClusterHealthMonitor,
 ) error {
@@ -18,15 +17,15 @@ func (s *Server) registerMetrics(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	}
-	figure := func(name, help string, f func(services.BroadcastStats) int64) {
+	gauge := func(name, help string, f func(services.BroadcastStats) int64) {
 		read := func() float64 { return float64(f(events.Stats())) }
 		all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "kubeorch_events_" + name, Help: help}, read))
 	}
-	figure("streams", "Event streams known now.", func(b services.BroadcastStats) int64 { return int64(b.Streams) })
-	figure("subscribers", "Readers of event streams.", func(b services.BroadcastStats) int64 { return b.Subscribers })
-	figure("published", "Events since the start.", func(b services.BroadcastStats) int64 { return b.Published })
-	figure("lagged", "Times a reader fell out of the replay buffer.", func(b services.BroadcastStats) int64 { return b.Lagged })
-	figure("resyncs", "Snapshots that readers needed.", func(b services.BroadcastStats) int64 { return b.Resyncs })
+	gauge("streams", "Event streams known now.", func(b services.BroadcastStats) int64 { return int64(b.Streams) })
+	gauge("subscribers", "Readers of event streams.", func(b services.BroadcastStats) int64 { return b.Subscribers })
+	gauge("published", "Events since the start.", func(b services.BroadcastStats) int64 { return b.Published })
+	gauge("lagged", "Times a reader fell out of the replay buffer.", func(b services.BroadcastStats) int64 { return b.Lagged })
+	gauge("resyncs", "Snapshots that readers needed.", func(b services.BroadcastStats) int64 { return b.Resyncs })
 	all = append(append(all, monitor.Figures()...), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "kubeorch_clusters_out_of_reach", Help: "Clusters whose calls are refused at once because the last ones failed.",
 	}, func() float64 { return outOfReach(connector) }))
