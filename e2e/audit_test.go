@@ -29,9 +29,9 @@ func (p *person) auditTrail(t *testing.T, query ...string) (entries []object, te
 	return entries, res.text
 }
 
-// lines words entries as "action outcome status actor", with "?" behind an
+// summaries words entries as "action outcome status actor", with "?" behind an
 // address that was only claimed.
-func lines(entries []object) (out []string) {
+func summaries(entries []object) (out []string) {
 	for _, e := range entries {
 		actor, _ := e["actor"].(string)
 		actor, _, _ = strings.Cut(actor, "@")
@@ -50,8 +50,8 @@ func or(v any, absent string) any {
 	return v
 }
 
-// one returns the only entry with an action and an outcome.
-func one(t *testing.T, entries []object, action, outcome string) object {
+// onlyEntry returns the only entry with an action and an outcome.
+func onlyEntry(t *testing.T, entries []object, action, outcome string) object {
 	t.Helper()
 	var found []object
 	for _, e := range entries {
@@ -63,16 +63,16 @@ func one(t *testing.T, entries []object, action, outcome string) object {
 	return found[0]
 }
 
-// day is what happened, and what must not be told of it.
-type day struct {
+// history is what happened, and what must not be told of it.
+type history struct {
 	dora             *person
 	doraID, workflow string
 	tokenID          string
 	secrets          []string
 }
 
-// live has Dora come, work, share, be refused, and be sent away.
-func live(t *testing.T, ann *person) day {
+// doraActs has Dora come, work, share, be refused, and be sent away.
+func doraActs(t *testing.T, ann *person) history {
 	t.Helper()
 	cluster := shared.Cluster(t)
 	const password, misplaced, typed = "canary-password-5Rt", "canary-misplaced@9Kp", "canary-typed-3Wm"
@@ -91,7 +91,7 @@ func live(t *testing.T, ann *person) day {
 	in := login("dora@example.org", password)
 	require.Equal(t, 200, in.StatusCode)
 	session, _ := in.json(t)["token"].(string)
-	d := day{dora: ann.as(session)}
+	d := history{dora: ann.as(session)}
 	d.doraID = d.dora.id(t)
 
 	require.Equal(t, 401, ann.call(t, "PUT", api+"/profile", "", `{"name":"x"}`).StatusCode, "nobody fills the trail")
@@ -127,7 +127,7 @@ func TestAuditOfADay(t *testing.T) {
 	t.Parallel()
 	ann := start(t).ann()
 	from := time.Now().UTC().Format(time.RFC3339Nano)
-	d := live(t, ann)
+	d := doraActs(t, ann)
 	entries, text := ann.auditTrail(t, "from", from)
 	require.ElementsMatch(t, []string{
 		"auth.register denied 403 dora?", "auth.register success 201 dora",
@@ -138,14 +138,14 @@ func TestAuditOfADay(t *testing.T) {
 		"workflow.run success 200 dora", "run.end success - dora", "workflow.delete denied 404 bob",
 		"api_token.create success 201 dora", "workflow.run denied 403 dora", "api_token.revoke success 200 dora",
 		"user.disable success 200 ann",
-	}, lines(entries))
+	}, summaries(entries))
 	for _, secret := range d.secrets {
 		require.NotContains(t, text, secret)
 	}
 
-	whereAndWhat(t, entries, d)
-	selected(t, ann, from, d)
-	paged(t, ann, from, entries)
+	requireDetails(t, entries, d)
+	requireSelections(t, ann, from, d)
+	requirePages(t, ann, from, entries)
 	for name, value := range map[string]string{"from": "yesterday", "outcome": "good", "action": "*", "address": "home"} {
 		res := ann.call(t, "GET", api+"/admin/audit?"+name+"="+value, ann.token, "")
 		require.Equal(t, http.StatusBadRequest, res.StatusCode)
@@ -153,14 +153,14 @@ func TestAuditOfADay(t *testing.T) {
 	}
 }
 
-func whereAndWhat(t *testing.T, entries []object, d day) {
+func requireDetails(t *testing.T, entries []object, d history) {
 	t.Helper()
 	for _, e := range entries {
 		require.Equal(t, "127.0.0.1", e["address"], e)
 		require.NotEmpty(t, e["requestId"])
 	}
 	details := func(action, outcome string) object {
-		found, _ := one(t, entries, action, outcome)["details"].(object)
+		found, _ := onlyEntry(t, entries, action, outcome)["details"].(object)
 		return found
 	}
 	require.Equal(t, dev, details("cluster.create", "success")["cluster"])
@@ -169,17 +169,17 @@ func whereAndWhat(t *testing.T, entries []object, d day) {
 	require.Equal(t, d.workflow, details("workflow.create", "success")["workflow"])
 	require.Equal(t, dev, details("workflow.run", "success")["cluster"], "whose credentials were used")
 	require.Equal(t, "completed", details("run.end", "success")["result"])
-	require.Equal(t, details("workflow.run", "success")["run"], one(t, entries, "run.end", "success")["target"].(object)["runId"])
+	require.Equal(t, details("workflow.run", "success")["run"], onlyEntry(t, entries, "run.end", "success")["target"].(object)["runId"])
 	require.Equal(t, "ci", details("api_token.create", "success")["name"])
 	require.Equal(t, d.tokenID, details("api_token.revoke", "success")["token"])
-	require.Equal(t, d.tokenID, one(t, entries, "workflow.run", "denied")["apiTokenId"])
-	require.Nil(t, one(t, entries, "workflow.run", "denied")["sessionId"])
-	disabled := one(t, entries, "user.disable", "success")
+	require.Equal(t, d.tokenID, onlyEntry(t, entries, "workflow.run", "denied")["apiTokenId"])
+	require.Nil(t, onlyEntry(t, entries, "workflow.run", "denied")["sessionId"])
+	disabled := onlyEntry(t, entries, "user.disable", "success")
 	require.Equal(t, object{"id": d.doraID}, disabled["target"])
 	require.Equal(t, "goodbye-1", disabled["requestId"])
 }
 
-func selected(t *testing.T, ann *person, from string, d day) {
+func requireSelections(t *testing.T, ann *person, from string, d history) {
 	t.Helper()
 	for name, tc := range map[string]struct {
 		query []string
@@ -201,7 +201,7 @@ func selected(t *testing.T, ann *person, from string, d day) {
 	}
 }
 
-func paged(t *testing.T, ann *person, from string, all []object) {
+func requirePages(t *testing.T, ann *person, from string, all []object) {
 	t.Helper()
 	var got []object
 	for page := 1; page <= len(all); page++ {

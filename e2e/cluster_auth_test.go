@@ -19,9 +19,9 @@ import (
 	"github.com/kubeorch/core/pkg/kubernetes/kubetest"
 )
 
-// way is one of the ways to log in to a cluster, with what a form sends at
+// loginMethod is one of the ways to log in to a cluster, with what a form sends at
 // first and what it sends when somebody enters new credentials.
-type way struct {
+type loginMethod struct {
 	authType   string
 	first, new object
 	revoke     func(t *testing.T) // makes the first credentials worthless, where that can be done
@@ -29,8 +29,8 @@ type way struct {
 
 func inBase64(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
 
-// fiveWays returns them for a cluster that trusts issuer.
-func fiveWays(t *testing.T, c *kubetest.Cluster, issuer *kubetest.Issuer) []way {
+// loginMethods returns them for a cluster that trusts issuer.
+func loginMethods(t *testing.T, c *kubetest.Cluster, issuer *kubetest.Issuer) []loginMethod {
 	t.Helper()
 	ca := string(c.CA())
 	signer := authorityOf(t, c)
@@ -40,7 +40,7 @@ func fiveWays(t *testing.T, c *kubetest.Cluster, issuer *kubetest.Issuer) []way 
 	token2, _ := admin(t, c, "second")
 	token3, _ := admin(t, c, "third")
 	file := string(c.Kubeconfig())
-	return []way{
+	return []loginMethod{
 		{"token", object{"token": c.Token(), "caData": inBase64(ca)}, object{"token": token3}, nil},
 		{"serviceaccount", object{"token": token1, "caData": ca}, object{"token": token2}, delete1},
 		{
@@ -101,9 +101,9 @@ func (p *person) drawOn(t *testing.T, cluster, namespace string) string {
 	return id
 }
 
-// loggedIn follows one way from its entry to a restart.
+// loggedIn follows one login method from its entry to a restart.
 type loggedIn struct {
-	way
+	loginMethod
 	ann      *person
 	workflow string
 	took     []string // what took how long
@@ -163,7 +163,7 @@ func requireSecretless(t *testing.T, text string, credentials object) {
 	}
 }
 
-// Each way is entered, tested, used, rotated and used again, and goes on after
+// Each login method is entered, tested, used, rotated and used again, and goes on after
 // the server was killed.
 func TestFiveWaysToLogIn(t *testing.T) {
 	t.Parallel()
@@ -173,8 +173,8 @@ func TestFiveWaysToLogIn(t *testing.T) {
 	first := startIn(t, dir)
 	ann := first.ann()
 	var all []*loggedIn
-	for _, w := range fiveWays(t, cluster.Cluster, issuer) {
-		l := &loggedIn{way: w, ann: ann}
+	for _, w := range loginMethods(t, cluster.Cluster, issuer) {
+		l := &loggedIn{loginMethod: w, ann: ann}
 		l.enter(t, cluster.Cluster)
 		all = append(all, l)
 	}

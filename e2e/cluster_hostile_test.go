@@ -66,7 +66,7 @@ func accept(t *testing.T, do func(net.Conn)) (url string) {
 	return "https://" + l.Addr().String()
 }
 
-func says(code int, kind, text string) http.HandlerFunc {
+func respond(code int, kind, text string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", kind)
 		w.WriteHeader(code)
@@ -74,9 +74,9 @@ func says(code int, kind, text string) http.HandlerFunc {
 	}
 }
 
-// refusing is what an API server says that refuses, and repeats a secret.
-func refusing(code int, reason string) http.HandlerFunc {
-	return says(code, "application/json", fmt.Sprintf(
+// apiError is what an API server says that refuses, and repeats a secret.
+func apiError(code int, reason string) http.HandlerFunc {
+	return respond(code, "application/json", fmt.Sprintf(
 		`{"kind":"Status","apiVersion":"v1","status":"Failure","reason":%q,"message":"you sent %s","code":%d}`, reason, hostileSecret, code))
 }
 
@@ -90,8 +90,8 @@ func gigabyte(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// foul is a server that is not what it should be.
-type foul struct {
+// hostileServer is a server that is not what it should be.
+type hostileServer struct {
 	url    string
 	auth   string // token unless set
 	cred   object // a token unless set
@@ -99,9 +99,9 @@ type foul struct {
 	text   string // part of the explanation
 }
 
-// foulServers answer with certificates of a good authority unless that is what
+// hostileServers answer with certificates of a good authority unless that is what
 // is wrong with them. Nothing reaches the one behind strangers.
-func foulServers(t *testing.T) (all map[string]foul, ca string, strangers *atomic.Int32) {
+func hostileServers(t *testing.T) (all map[string]hostileServer, ca string, strangers *atomic.Int32) {
 	t.Helper()
 	good, other := newAuthority(t), newAuthority(t)
 	cert := good.serving(t, leaf{})
@@ -118,24 +118,24 @@ func foulServers(t *testing.T) (all map[string]foul, ca string, strangers *atomi
 		w.(http.Flusher).Flush()
 		<-r.Context().Done()
 	}
-	return map[string]foul{
+	return map[string]hostileServer{
 		"other-ca":    {url: serveTLS(t, other.serving(t, leaf{}), http.NotFound), status: "error", text: "unknown authority"},
 		"expired":     {url: serveTLS(t, good.serving(t, leaf{until: -time.Hour}), http.NotFound), status: "error", text: "expired"},
 		"other-host":  {url: serveTLS(t, good.serving(t, leaf{host: "elsewhere.test"}), http.NotFound), status: "error", text: "not valid for"},
 		"old-client":  {url: live.Server(), auth: "certificate", cred: object{"clientCertData": oldCert, "clientKeyData": oldKey, "caData": string(live.CA())}, status: "error", text: "does not accept the credentials"},
 		"plain-http":  {url: "https://" + plain.Listener.Addr().String(), status: "error", text: "does not speak TLS"},
-		"web-page":    {url: serve(says(200, "text/html", "<p>"+hostileSecret)), status: "error", text: "web page"},
-		"401":         {url: serve(refusing(401, "Unauthorized")), status: "error", text: "does not accept the credentials"},
-		"403":         {url: serve(says(403, "text/plain", hostileSecret)), status: "error", text: "does not answer like a Kubernetes"},
-		"500":         {url: serve(refusing(500, "InternalError")), status: "error", text: "does not answer like a Kubernetes"},
-		"503":         {url: serve(refusing(503, "ServiceUnavailable")), status: "disconnected", text: "busy or starting"},
+		"web-page":    {url: serve(respond(200, "text/html", "<p>"+hostileSecret)), status: "error", text: "web page"},
+		"401":         {url: serve(apiError(401, "Unauthorized")), status: "error", text: "does not accept the credentials"},
+		"403":         {url: serve(respond(403, "text/plain", hostileSecret)), status: "error", text: "does not answer like a Kubernetes"},
+		"500":         {url: serve(apiError(500, "InternalError")), status: "error", text: "does not answer like a Kubernetes"},
+		"503":         {url: serve(apiError(503, "ServiceUnavailable")), status: "disconnected", text: "busy or starting"},
 		"metadata":    {url: serve(http.RedirectHandler("http://169.254.169.254/latest/meta-data/", http.StatusFound).ServeHTTP), status: "error", text: "redirects"},
 		"elsewhere":   {url: serve(http.RedirectHandler(elsewhere, http.StatusTemporaryRedirect).ServeHTTP), status: "error", text: "redirects"},
 		"is-metadata": {url: "https://169.254.169.254", status: "error", text: "not allowed"},
 		"silent":      {url: accept(t, func(net.Conn) {}), status: "disconnected", text: "in time"},
 		"stalls":      {url: serve(hang), status: "disconnected", text: "in time"},
 		"gigabyte":    {url: serve(gigabyte), status: "error", text: "larger than"},
-		"garbage":     {url: serve(says(200, "application/json", "{{{"+hostileSecret)), status: "error", text: "does not answer like a Kubernetes"},
+		"garbage":     {url: serve(respond(200, "application/json", "{{{"+hostileSecret)), status: "error", text: "does not answer like a Kubernetes"},
 		"noise":       {url: accept(t, func(c net.Conn) { _, _ = io.WriteString(c, "\x00\x01 noise "+hostileSecret) }), status: "error", text: "does not speak TLS"},
 		"resets":      {url: accept(t, reset), status: "disconnected", text: "broke off"},
 		"nobody":      {url: "https://127.0.0.1:1", status: "disconnected", text: "refuses connections"},
@@ -153,7 +153,7 @@ func reset(c net.Conn) {
 // nobody waits for long.
 func TestHostileClusters(t *testing.T) {
 	t.Parallel()
-	servers, ca, strangers := foulServers(t)
+	servers, ca, strangers := hostileServers(t)
 	ann := start(t).ann()
 	t.Run("all", func(t *testing.T) {
 		for name, f := range servers {

@@ -48,7 +48,7 @@ func TestIssuerGoesAndReturns(t *testing.T) {
 	require.Equal(t, "disconnected", added["status"])
 	require.Equal(t, "the OIDC issuer "+issuer.URL+" did not answer in time", added["lastError"])
 
-	issuer.Break(says(http.StatusServiceUnavailable, "text/plain", "down"))
+	issuer.Break(respond(http.StatusServiceUnavailable, "text/plain", "down"))
 	tested := ann.ask(t, http.StatusServiceUnavailable, "POST", "/clusters/dev/test", nil)
 	require.Contains(t, tested["error"], "the OIDC issuer "+issuer.URL+" is not available: it answered 503")
 	issuer.Break(nil)

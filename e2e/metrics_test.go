@@ -17,16 +17,16 @@ import (
 	"github.com/kubeorch/core/pkg/kubernetes/kubetest"
 )
 
-// mortal is as much of an API server as a check needs, and can play dead.
-type mortal struct {
+// fakeCluster is as much of an API server as a check needs, and can play dead.
+type fakeCluster struct {
 	*httptest.Server
 
 	dead atomic.Bool
 }
 
-func newMortal(t *testing.T) *mortal {
+func newFakeCluster(t *testing.T) *fakeCluster {
 	t.Helper()
-	m := &mortal{}
+	m := &fakeCluster{}
 	m.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		switch {
@@ -49,8 +49,8 @@ func newMortal(t *testing.T) *mortal {
 	return m
 }
 
-// addMortal registers m under a name.
-func (p *person) addMortal(t *testing.T, name string, m *mortal) {
+// addFakeCluster registers m under a name.
+func (p *person) addFakeCluster(t *testing.T, name string, m *fakeCluster) {
 	t.Helper()
 	p.ask(t, http.StatusCreated, "POST", "/clusters", object{"name": name, "server": m.URL, "authType": "token",
 		"credentials": object{"token": "some-token", "insecure": true}})
@@ -96,8 +96,8 @@ func (s *stream) untilCluster(t *testing.T, cluster, event, status string) {
 func TestPagesAreToldWhenAClusterDiesAndComesBack(t *testing.T) {
 	t.Parallel()
 	ann, bob := newPerson(t, "ann"), newPerson(t, "bob")
-	m := newMortal(t)
-	ann.addMortal(t, "prod", m)
+	m := newFakeCluster(t)
+	ann.addFakeCluster(t, "prod", m)
 	s, bobs := ann.stream(t, "/clusters/stream"), bob.stream(t, "/clusters/stream")
 	s.untilCluster(t, "prod", "metadata", "connected")
 
@@ -145,8 +145,8 @@ func TestFiguresOfClusters(t *testing.T) {
 	c := shared.Cluster(t)
 	ann, bob := newPerson(t, "ann"), newPerson(t, "bob")
 	ann.addCluster(t, c)
-	dead := newMortal(t)
-	ann.addMortal(t, "dead", dead)
+	dead := newFakeCluster(t)
+	ann.addFakeCluster(t, "dead", dead)
 	dead.dead.Store(true)
 	ann.ask(t, http.StatusServiceUnavailable, "POST", "/clusters/dead/test", nil)
 

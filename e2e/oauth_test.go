@@ -20,17 +20,17 @@ const (
 	callbackURL = baseURL + "/v1/api/auth/oauth/corp/callback"
 )
 
-// gate is a server that people enter through a provider, as their browsers
+// providerServer is a server that people enter through a provider, as their browsers
 // reach it: under a name, behind a proxy.
-type gate struct {
+type providerServer struct {
 	*server
 
 	provider *oauthtest.Provider
 }
 
-func openGate(t *testing.T, dir string, env ...string) *gate {
+func startWithProvider(t *testing.T, dir string, env ...string) *providerServer {
 	t.Helper()
-	g := &gate{provider: oauthtest.Start(t, callbackURL)}
+	g := &providerServer{provider: oauthtest.Start(t, callbackURL)}
 	corp := object{"NAME": "corp", "DISPLAY_NAME": "The Corp", "TYPE": "oidc", "ENABLED": true, "CLIENT_ID": oauthtest.ClientID,
 		"ISSUER_URL": g.provider.URL, "ICON": "lock"}
 	off := object{"NAME": "off", "TYPE": "oidc", "ENABLED": false}
@@ -43,7 +43,7 @@ func openGate(t *testing.T, dir string, env ...string) *gate {
 
 // browser is a browser of somebody with an account at the provider, or of
 // somebody who cancels.
-func (g *gate) browser(t *testing.T, email string) *oauthtest.Browser {
+func (g *providerServer) browser(t *testing.T, email string) *oauthtest.Browser {
 	t.Helper()
 	hosts := map[string]string{"kubeorch.test": strings.TrimPrefix(g.url, "http://")}
 	return oauthtest.NewBrowser(t, hosts, frontendURL).As(email)
@@ -51,13 +51,13 @@ func (g *gate) browser(t *testing.T, email string) *oauthtest.Browser {
 
 const authorize = baseURL + "/v1/api/auth/oauth/corp/authorize"
 
-func (g *gate) exchange(t *testing.T, code string) answer {
+func (g *providerServer) exchange(t *testing.T, code string) answer {
 	t.Helper()
 	return g.call(t, "POST", "/v1/api/auth/oauth/exchange", "", encoded(t, object{"code": code}))
 }
 
-// arrived requires that a browser ended at the frontend with a code.
-func arrived(t *testing.T, at *url.URL) (code string) {
+// requireCode requires that a browser ended at the frontend with a code.
+func requireCode(t *testing.T, at *url.URL) (code string) {
 	t.Helper()
 	require.Equal(t, "/auth/callback", at.Path, at)
 	code = at.Query().Get("code")
@@ -66,8 +66,8 @@ func arrived(t *testing.T, at *url.URL) (code string) {
 	return code
 }
 
-// refused requires that a browser ended at the login page with a text.
-func refused(t *testing.T, at *url.URL, text string) {
+// requireRefused requires that a browser ended at the login page with a text.
+func requireRefused(t *testing.T, at *url.URL, text string) {
 	t.Helper()
 	require.Equal(t, "/login", at.Path, at)
 	require.Contains(t, at.Query().Get("error"), text)
@@ -76,14 +76,14 @@ func refused(t *testing.T, at *url.URL, text string) {
 func TestLoginThroughProvider(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	g := openGate(t, dir, "AUTH_BUILTIN_ENABLED", "false")
+	g := startWithProvider(t, dir, "AUTH_BUILTIN_ENABLED", "false")
 	g.provider.Add("ann@example.org", "Ann Example", true)
 	methods := g.call(t, "GET", "/v1/api/auth/methods", "", "")
 	require.JSONEq(t, `{"builtin":{"enabled":false,"signupEnabled":false},
 		"providers":[{"name":"corp","displayName":"The Corp","icon":"lock"}]}`, methods.text)
 
 	ann := g.browser(t, "ann@example.org")
-	code := arrived(t, ann.Open(t, authorize))
+	code := requireCode(t, ann.Open(t, authorize))
 	require.Empty(t, ann.Cookies(t, callbackURL), "the state's cookie is gone")
 	session := g.exchange(t, code)
 	require.Equal(t, http.StatusOK, session.StatusCode, session.text)
@@ -106,12 +106,12 @@ func TestLoginThroughProvider(t *testing.T) {
 		require.Equal(t, http.StatusBadRequest, g.call(t, "POST", "/v1/api/auth/oauth/exchange", "", body).StatusCode, name)
 	}
 
-	again := g.exchange(t, arrived(t, ann.Open(t, authorize)))
+	again := g.exchange(t, requireCode(t, ann.Open(t, authorize)))
 	require.Equal(t, user, again.json(t)["user"], "the same account")
 	g.provider.Rotate()
-	require.Equal(t, http.StatusOK, g.exchange(t, arrived(t, ann.Open(t, authorize))).StatusCode, "with another key")
+	require.Equal(t, http.StatusOK, g.exchange(t, requireCode(t, ann.Open(t, authorize))).StatusCode, "with another key")
 
-	refused(t, g.browser(t, "").Open(t, authorize), "cancelled")
+	requireRefused(t, g.browser(t, "").Open(t, authorize), "cancelled")
 	trail, _ := admin.ask(t, http.StatusOK, "GET", "/admin/audit?action=auth.provider_login", nil)["entries"].([]any)
 	require.Len(t, trail, 4)
 	denied, first := trail[0].(object), trail[3].(object)
@@ -133,14 +133,14 @@ func TestLoginThroughProvider(t *testing.T) {
 
 func TestLoginThroughProviderRefused(t *testing.T) {
 	t.Parallel()
-	g := openGate(t, t.TempDir())
+	g := startWithProvider(t, t.TempDir())
 	g.provider.Add("ann@example.org", "Ann Example", true)
 	g.provider.Add("eve@example.org", "Eve", false)
-	refused(t, g.browser(t, "").Open(t, authorize), "the login at The Corp was cancelled")
-	refused(t, g.browser(t, "eve@example.org").Open(t, authorize), "not verified at The Corp")
-	refused(t, g.browser(t, "").Open(t, baseURL+"/v1/api/auth/oauth/off/authorize"), "no such provider")
-	refused(t, g.browser(t, "").Open(t, baseURL+"/v1/api/auth/oauth/nobody/callback?code=x&state=y"), "no such provider")
-	refused(t, g.browser(t, "").Open(t, callbackURL+"?error=x&error_description=call+555-1234"), "this login has expired")
+	requireRefused(t, g.browser(t, "").Open(t, authorize), "the login at The Corp was cancelled")
+	requireRefused(t, g.browser(t, "eve@example.org").Open(t, authorize), "not verified at The Corp")
+	requireRefused(t, g.browser(t, "").Open(t, baseURL+"/v1/api/auth/oauth/off/authorize"), "no such provider")
+	requireRefused(t, g.browser(t, "").Open(t, baseURL+"/v1/api/auth/oauth/nobody/callback?code=x&state=y"), "no such provider")
+	requireRefused(t, g.browser(t, "").Open(t, callbackURL+"?error=x&error_description=call+555-1234"), "this login has expired")
 	off := g.call(t, "GET", "/v1/api/auth/oauth/off/authorize", "", "")
 	require.Equal(t, http.StatusNotFound, off.StatusCode)
 	require.Equal(t, off.json(t)["error"], off.json(t)["message"])
@@ -149,7 +149,7 @@ func TestLoginThroughProviderRefused(t *testing.T) {
 	ann := g.browser(t, "ann@example.org")
 	ann.StopAt(callbackURL)
 	back := ann.Open(t, authorize).String()
-	refused(t, g.browser(t, "").Open(t, back), "begun in another browser")
+	requireRefused(t, g.browser(t, "").Open(t, back), "begun in another browser")
 
 	// The first attempt is spent now; a second one, and in another tab a third.
 	second, third := ann.Open(t, authorize).String(), ann.Open(t, authorize).String()
@@ -157,19 +157,19 @@ func TestLoginThroughProviderRefused(t *testing.T) {
 	require.Len(t, cookies, 3)
 	require.Empty(t, ann.Cookies(t, baseURL+"/v1/api/profile"), "for the callback alone")
 	ann = ann.Resume(frontendURL)
-	arrived(t, ann.Open(t, third))
-	code := arrived(t, ann.Open(t, second))
-	refused(t, ann.Open(t, second), "finished already")
+	requireCode(t, ann.Open(t, third))
+	code := requireCode(t, ann.Open(t, second))
+	requireRefused(t, ann.Open(t, second), "finished already")
 	require.Equal(t, http.StatusOK, g.exchange(t, code).StatusCode)
 	require.Len(t, ann.Cookies(t, second), 1, "that of the attempt which another browser tried to finish")
 }
 
 func TestProviderOutage(t *testing.T) {
 	t.Parallel()
-	g := openGate(t, t.TempDir())
+	g := startWithProvider(t, t.TempDir())
 	g.provider.Add("ann@example.org", "Ann Example", true)
 	g.provider.SetDown(true)
-	refused(t, g.browser(t, "").Open(t, authorize), "The Corp does not answer")
+	requireRefused(t, g.browser(t, "").Open(t, authorize), "The Corp does not answer")
 	require.Equal(t, http.StatusServiceUnavailable, g.call(t, "GET", "/v1/api/auth/oauth/corp/authorize", "", "").StatusCode)
 	require.Equal(t, http.StatusCreated, g.register(t, "bob@example.org", "").StatusCode, "passwords go on")
 	g.provider.SetDown(false)
@@ -185,10 +185,10 @@ func TestProviderOutage(t *testing.T) {
 // the address.
 func TestProviderTakesPasswordAccount(t *testing.T) {
 	t.Parallel()
-	g := openGate(t, dataDir(t))
+	g := startWithProvider(t, dataDir(t))
 	g.provider.Add("bob@example.org", "Bob", true)
 	before := g.bob().ask(t, http.StatusOK, "GET", "/profile", nil)
-	session := g.exchange(t, arrived(t, g.browser(t, "bob@example.org").Open(t, authorize)))
+	session := g.exchange(t, requireCode(t, g.browser(t, "bob@example.org").Open(t, authorize)))
 	require.Equal(t, http.StatusOK, session.StatusCode, session.text)
 	user, _ := session.json(t)["user"].(object)
 	require.Contains(t, encoded(t, before), user["id"])

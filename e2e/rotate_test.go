@@ -21,8 +21,8 @@ import (
 	"github.com/kubeorch/core/repositories"
 )
 
-// strangers stores clusters of an account that is not there.
-func strangers(t *testing.T, dir string, count int) {
+// insertForeignClusters stores clusters of an account that is not there.
+func insertForeignClusters(t *testing.T, dir string, count int) {
 	t.Helper()
 	box := keysIn(t, dir)
 	withDatabase(t, dir, func(db *database.DB) {
@@ -39,9 +39,9 @@ func strangers(t *testing.T, dir string, count int) {
 	})
 }
 
-// stored returns the tokens that box opens, by owner and name, and requires
+// storedTokens returns the tokens that box opens, by owner and name, and requires
 // that it opens all; current counts those under its present key.
-func stored(t *testing.T, dir string, box *encryption.Box) (tokens map[string]string, current int) {
+func storedTokens(t *testing.T, dir string, box *encryption.Box) (tokens map[string]string, current int) {
 	t.Helper()
 	tokens = map[string]string{}
 	withDatabase(t, dir, func(db *database.DB) {
@@ -61,9 +61,9 @@ func stored(t *testing.T, dir string, box *encryption.Box) (tokens map[string]st
 	return tokens, current
 }
 
-// changing changes the tokens of count clusters of p again and again until stop
+// changeCredentials changes the tokens of count clusters of p again and again until stop
 // is called or the server is gone, and keeps those that were accepted in tokens.
-func (p *person) changing(t *testing.T, count int, tokens *sync.Map) (stop func() (changes int64)) {
+func (p *person) changeCredentials(t *testing.T, count int, tokens *sync.Map) (stop func() (changes int64)) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	var all sync.WaitGroup
@@ -89,8 +89,8 @@ func (p *person) changing(t *testing.T, count int, tokens *sync.Map) (stop func(
 	return func() int64 { cancel(); all.Wait(); return changes.Load() }
 }
 
-// rotating starts rotate-keys and returns when it has printed its first line.
-func rotating(t *testing.T, dir string) (cmd *exec.Cmd, rest func() string) {
+// startRotation starts rotate-keys and returns when it has printed its first line.
+func startRotation(t *testing.T, dir string) (cmd *exec.Cmd, rest func() string) {
 	t.Helper()
 	cmd, first, rest := beginCommand(t, dir, "rotate-keys")
 	require.Contains(t, first, "clusters/credentials: 50 of ")
@@ -110,25 +110,25 @@ func TestKeyRotationOnline(t *testing.T) {
 		ann.addNowhere(t, fmt.Sprint("c", n))
 	}
 	server.stop(t)
-	strangers(t, dir, others)
+	insertForeignClusters(t, dir, others)
 	commanded(t, dir, "new-key")
 
 	server = startIn(t, dir)
 	var tokens sync.Map
-	stop := ann.on(server).changing(t, count, &tokens)
-	cmd, rest := rotating(t, dir)
+	stop := ann.on(server).changeCredentials(t, count, &tokens)
+	cmd, rest := startRotation(t, dir)
 	server.kill(t)
 	require.Contains(t, rest(), "run rotate-keys again")
 	require.Error(t, cmd.Wait())
 	changes := stop()
-	_, current := stored(t, dir, keysIn(t, dir))
+	_, current := storedTokens(t, dir, keysIn(t, dir))
 	require.Positive(t, current)
 	require.Less(t, current, count+others, "it was to be killed in the middle")
 	t.Logf("killed after %d changes, when %d of %d were under the new key", changes, current, count+others)
 	require.FileExists(t, filepath.Join(dir, "kubeorch.sock"), "left by the killed server")
 
 	server = startIn(t, dir)
-	stop = ann.on(server).changing(t, count, &tokens)
+	stop = ann.on(server).changeCredentials(t, count, &tokens)
 	begin := time.Now()
 	out := commanded(t, dir, "rotate-keys")
 	t.Logf("%d changes during %s:\n%s", stop(), time.Since(begin), out)
@@ -138,7 +138,7 @@ func TestKeyRotationOnline(t *testing.T) {
 	server.stop(t)
 	require.NoFileExists(t, filepath.Join(dir, "kubeorch.sock"))
 
-	found, current := stored(t, dir, keysIn(t, dir))
+	found, current := storedTokens(t, dir, keysIn(t, dir))
 	require.Equal(t, count+others, current)
 	accepted := 0
 	tokens.Range(func(name, token any) bool {
@@ -166,12 +166,12 @@ func TestKeyRotationOffline(t *testing.T) {
 	t.Parallel()
 	const count = 3000
 	dir := dataDir(t)
-	strangers(t, dir, count)
+	insertForeignClusters(t, dir, count)
 	commanded(t, dir, "new-key")
-	cmd, _ := rotating(t, dir)
+	cmd, _ := startRotation(t, dir)
 	require.NoError(t, cmd.Process.Kill())
 	require.Error(t, cmd.Wait())
-	_, current := stored(t, dir, keysIn(t, dir))
+	_, current := storedTokens(t, dir, keysIn(t, dir))
 	require.Positive(t, current)
 	require.Less(t, current, count, "it was to be killed in the middle")
 
@@ -179,7 +179,7 @@ func TestKeyRotationOffline(t *testing.T) {
 	out := commanded(t, dir, "rotate-keys", "--drop-old")
 	require.Contains(t, out, fmt.Sprintf("%d values rewritten, %d already current, 0 unreadable", count-current, current))
 	t.Logf("killed at %d of %d; the rest took %s, %.0f records/s", current, count, time.Since(begin), float64(count-current)/time.Since(begin).Seconds())
-	_, current = stored(t, dir, keysIn(t, dir))
+	_, current = storedTokens(t, dir, keysIn(t, dir))
 	require.Equal(t, count, current)
 	require.Len(t, keysIn(t, dir).Keys(), 1)
 }
