@@ -83,7 +83,7 @@ func TestDeadClusterCostsNothing(t *testing.T) {
 		require.Less(t, probes, int32(25), "in ten minutes")
 
 		a.answer = nil
-		time.Sleep(maxProbe * 2)
+		time.Sleep(maxProbePause * 2)
 		require.NoError(t, request(t.Context(), t, b))
 		require.Equal(t, Reach{}, b.state())
 		require.NoError(t, request(t.Context(), t, b))
@@ -118,12 +118,12 @@ func TestHangingClusterCostsOneCallerAtATime(t *testing.T) {
 func TestWhatDoesNotBreak(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]func(*http.Request) error{
-		"callers who give up":    func(*http.Request) error { return context.Canceled },
-		"impatient callers":      func(*http.Request) error { return context.DeadlineExceeded },
-		"wrong credentials":      func(*http.Request) error { return &Error{Reason: Unauthorized} },
-		"a proxy that is alive":  func(*http.Request) error { return &Error{Reason: Busy} },
-		"a removed cluster":      func(*http.Request) error { return errCut() },
-		"something nobody knows": func(*http.Request) error { return errors.New("x") },
+		"callers who give up":          func(*http.Request) error { return context.Canceled },
+		"callers with short deadlines": func(*http.Request) error { return context.DeadlineExceeded },
+		"wrong credentials":            func(*http.Request) error { return &Error{Reason: Unauthorized} },
+		"a proxy that is alive":        func(*http.Request) error { return &Error{Reason: Busy} },
+		"a removed cluster":            func(*http.Request) error { return errClosed() },
+		"something nobody knows":       func(*http.Request) error { return errors.New("x") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -144,13 +144,13 @@ func TestWhoWaitsForAClusterFindsItBack(t *testing.T) {
 		a := &away{answer: refuses}
 		b := testBreaker(a)
 		for range 40 { // until the pauses are long
-			require.Error(t, request(certainly(t.Context()), t, b))
-			time.Sleep(maxProbe)
+			require.Error(t, request(withProbe(t.Context()), t, b))
+			time.Sleep(maxProbePause)
 		}
 		time.Sleep(time.Until(b.state().NextTry))
 		require.Error(t, request(t.Context(), t, b))
 		before := a.calls.Load()
-		require.Error(t, request(Insist(t.Context()), t, b), "tried just now")
+		require.Error(t, request(ProbeEarly(t.Context()), t, b), "tried just now")
 		require.Equal(t, before, a.calls.Load())
 
 		// It is back. Of many that insist, one tries and all go on.
@@ -160,11 +160,11 @@ func TestWhoWaitsForAClusterFindsItBack(t *testing.T) {
 			time.Sleep(50 * time.Millisecond)
 			return nil
 		}
-		time.Sleep(minProbe)
+		time.Sleep(minProbePause)
 		require.Error(t, request(t.Context(), t, b), "it is not due for others")
 		var all sync.WaitGroup
 		for range 8 {
-			all.Go(func() { require.NoError(t, request(Insist(t.Context()), t, b)) })
+			all.Go(func() { require.NoError(t, request(ProbeEarly(t.Context()), t, b)) })
 		}
 		all.Wait()
 		require.EqualValues(t, 8, calls.Load())
@@ -195,11 +195,11 @@ func TestProbeThatIsGivenUp(t *testing.T) {
 	})
 }
 
-func TestPaceUntilTheServerIsFair(t *testing.T) {
+func TestRateLimitUntilTheServerIsFair(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		header := http.Header{}
-		p := newPace(roundTrip(func(*http.Request) (*http.Response, error) {
+		p := newRateLimitTransport(roundTrip(func(*http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: http.StatusOK, Header: header, Body: http.NoBody}, nil
 		}))
 		send := func(count int) time.Duration {
@@ -211,9 +211,9 @@ func TestPaceUntilTheServerIsFair(t *testing.T) {
 			}
 			return time.Since(begin)
 		}
-		require.Zero(t, send(paceBurst))
-		require.InDelta(t, 2, send(2*paceQPS).Seconds(), 0.05)
-		header.Set(fairness, "an-id")
+		require.Zero(t, send(requestBurst))
+		require.InDelta(t, 2, send(2*requestsPerSecond).Seconds(), 0.05)
+		header.Set(fairnessHeader, "an-id")
 		send(1)
 		require.Zero(t, send(10_000))
 	})

@@ -305,7 +305,7 @@ func TestForgetEndsRequests(t *testing.T) {
 		_, err := connector.Get("c1", 2+version, load)
 		require.NoError(t, err)
 	}
-	require.Len(t, connector.old["c1"], 2, "of those that were replaced: the one in use, and the last")
+	require.Len(t, connector.replaced["c1"], 2, "of those that were replaced: the one in use, and the last")
 	connector.Forget("c1")
 	require.Error(t, <-ended)
 }
@@ -322,7 +322,7 @@ func TestWhatStreams(t *testing.T) {
 		"/api/v1/namespaces/shop/pods/log":                      false,
 		"/apis/apps/v1/namespaces/shop/deployments/watch/scale": false,
 	} {
-		_, stream := streams(httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, nil))
+		_, stream := streamKind(httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, nil))
 		require.Equal(t, want, stream, target)
 	}
 }

@@ -38,7 +38,7 @@ func TestUnusedConnectionsAreForgotten(t *testing.T) {
 	issuer := kubetest.NewIssuer(t)
 	url, open := counting(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		if watch, _ := streams(r); watch {
+		if watch, _ := streamKind(r); watch {
 			w.(http.Flusher).Flush()
 			<-r.Context().Done()
 			return
@@ -55,7 +55,7 @@ func TestUnusedConnectionsAreForgotten(t *testing.T) {
 	defer connector.Close()
 	evict := func(id string, conn *Connection) { // as it is done when the time has come
 		conn.transport.CloseIdleConnections() // as the transport does itself after 90 s
-		conn.used.Store(time.Now().Add(-2 * defaultIdleTime).UnixNano())
+		conn.lastUsed.Store(time.Now().Add(-2 * defaultIdleTime).UnixNano())
 		connector.evict(id, conn)
 	}
 	var conns []*Connection
@@ -123,5 +123,5 @@ func TestReplacedAndRemovedConnectionsLeaveNothing(t *testing.T) {
 	require.Eventually(t, func() bool { return open.Load() == 1 }, 10*time.Second, time.Millisecond, "the newest one's")
 	connector.Forget("a")
 	require.Eventually(t, func() bool { return open.Load() == 0 }, 10*time.Second, time.Millisecond)
-	require.Empty(t, connector.old)
+	require.Empty(t, connector.replaced)
 }

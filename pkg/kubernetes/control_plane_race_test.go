@@ -32,14 +32,14 @@ func TestTaintsThatChangeMeanwhile(t *testing.T) {
 		return true, nil, apierrors.NewConflict(nodes.GroupResource(), "plane", nil)
 	})
 	c := &Connection{typed: client}
-	done, err := c.changeTaints(t.Context(), node, opened)
+	done, err := c.changeTaints(t.Context(), node, removeTaints)
 	require.NoError(t, err)
 	require.True(t, done)
 	require.Equal(t, 2, patches)
 	now, err := client.CoreV1().Nodes().Get(t.Context(), "plane", metav1.GetOptions{})
 	require.NoError(t, err)
 	require.Equal(t, []corev1.Taint{theirs}, now.Spec.Taints)
-	require.Equal(t, []corev1.Taint{plane}, memory(now))
+	require.Equal(t, []corev1.Taint{plane}, recordedTaints(now))
 
 	require.NoError(t, client.Tracker().Delete(nodes, "", "plane"))
 	done, err = c.changeTaints(t.Context(), now.DeepCopy(), func(*corev1.Node) ([]corev1.Taint, []corev1.Taint, bool) { return nil, nil, true })
