@@ -39,7 +39,7 @@ type attemptKey [16]byte
 // NewAttempts returns attempts that have seen none.
 func NewAttempts(now func() time.Time) *Attempts {
 	delays := func(most time.Duration) *limit.Delays[attemptKey] {
-		return limit.NewDelays[attemptKey](limit.Growth{Free: 5, First: time.Second, Most: most, Forget: time.Hour}, attemptKeys, now)
+		return limit.NewDelays[attemptKey](limit.Backoff{Free: 5, Initial: time.Second, Max: most, ResetAfter: time.Hour}, attemptKeys, now)
 	}
 	return &Attempts{pairs: delays(30 * time.Second), accounts: delays(30 * time.Second), clients: delays(15 * time.Minute)}
 }
