@@ -102,7 +102,7 @@ func (h *hostile) login(t *testing.T) (oauth.Person, error) {
 	p := openID(t, h.URL, &clock{})
 	a := attempt()
 	a.Nonce = nonce
-	return p.Login(t.Context(), a, oauth.Return{Code: "the-code"})
+	return p.Login(t.Context(), a, oauth.Callback{Code: "the-code"})
 }
 
 func TestHostileTokens(t *testing.T) {
@@ -210,6 +210,6 @@ func TestSlowProvider(t *testing.T) {
 	}
 	p := oauth.New(oauth.Config{IssuerURL: h.URL, ClientID: oauthtest.ClientID, AllowHTTP: true}, client(50*time.Millisecond), time.Now)
 	t.Cleanup(p.Close)
-	_, err := p.Login(t.Context(), attempt(), oauth.Return{Code: "x"})
+	_, err := p.Login(t.Context(), attempt(), oauth.Callback{Code: "x"})
 	requireReason(t, oauth.Unreachable, err)
 }

@@ -65,7 +65,7 @@ func login(t *testing.T, p *oauth.Provider, b *oauthtest.Browser) (oauth.Person,
 	}
 	q := b.Open(t, at).Query()
 	require.Equal(t, a.State, q.Get("state"))
-	return p.Login(t.Context(), a, oauth.Return{Code: q.Get("code"), Issuer: q.Get("iss")})
+	return p.Login(t.Context(), a, oauth.Callback{Code: q.Get("code"), Issuer: q.Get("iss")})
 }
 
 func browser(t *testing.T, who string) *oauthtest.Browser {
@@ -118,20 +118,20 @@ func TestAttemptsDoNotMix(t *testing.T) {
 	at.Add("ann@example.org", "Ann", true)
 	p := openID(t, at.URL, &clock{})
 	for name, tc := range map[string]struct {
-		change func(*oauth.Attempt, *oauth.Return)
+		change func(*oauth.Attempt, *oauth.Callback)
 		want   oauth.Reason
 	}{
-		"another nonce":    {func(a *oauth.Attempt, _ *oauth.Return) { a.Nonce = rand.Text() }, oauth.Untrusted},
-		"another verifier": {func(a *oauth.Attempt, _ *oauth.Return) { a.Verifier = oauth2.GenerateVerifier() }, oauth.Refused},
-		"another code":     {func(_ *oauth.Attempt, r *oauth.Return) { r.Code = "guess" }, oauth.Refused},
-		"another issuer":   {func(_ *oauth.Attempt, r *oauth.Return) { r.Issuer = "https://evil.example" }, oauth.Untrusted},
+		"another nonce":    {func(a *oauth.Attempt, _ *oauth.Callback) { a.Nonce = rand.Text() }, oauth.Untrusted},
+		"another verifier": {func(a *oauth.Attempt, _ *oauth.Callback) { a.Verifier = oauth2.GenerateVerifier() }, oauth.Refused},
+		"another code":     {func(_ *oauth.Attempt, r *oauth.Callback) { r.Code = "guess" }, oauth.Refused},
+		"another issuer":   {func(_ *oauth.Attempt, r *oauth.Callback) { r.Issuer = "https://evil.example" }, oauth.Untrusted},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := attempt()
 			to, err := p.AuthURL(t.Context(), a)
 			require.NoError(t, err)
-			back := oauth.Return{Code: browser(t, "ann@example.org").Open(t, to).Query().Get("code")}
+			back := oauth.Callback{Code: browser(t, "ann@example.org").Open(t, to).Query().Get("code")}
 			code := back.Code
 			tc.change(&a, &back)
 			_, err = p.Login(t.Context(), a, back)
@@ -150,7 +150,7 @@ func TestCodesAreRedeemedOnce(t *testing.T) {
 	p, a := openID(t, at.URL, &clock{}), attempt()
 	to, err := p.AuthURL(t.Context(), a)
 	require.NoError(t, err)
-	back := oauth.Return{Code: browser(t, "ann@example.org").Open(t, to).Query().Get("code")}
+	back := oauth.Callback{Code: browser(t, "ann@example.org").Open(t, to).Query().Get("code")}
 	_, err = p.Login(t.Context(), a, back)
 	require.NoError(t, err)
 	_, err = p.Login(t.Context(), a, back)
@@ -203,7 +203,7 @@ func TestProviderThatIsDown(t *testing.T) {
 	c.pass(2 * time.Hour)
 	_, err = p.AuthURL(t.Context(), attempt())
 	require.NoError(t, err)
-	_, err = p.Login(t.Context(), attempt(), oauth.Return{Code: "x"})
+	_, err = p.Login(t.Context(), attempt(), oauth.Callback{Code: "x"})
 	requireReason(t, oauth.Unreachable, err)
 }
 
