@@ -13,7 +13,7 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 )
 
-// What somebody else does to a node between the reading and the writing stays.
+// A change that another client makes between reading and writing a node is kept.
 func TestTaintsThatChangeMeanwhile(t *testing.T) {
 	t.Parallel()
 	plane := corev1.Taint{Key: controlPlane, Effect: corev1.TaintEffectNoSchedule}
@@ -43,6 +43,6 @@ func TestTaintsThatChangeMeanwhile(t *testing.T) {
 
 	require.NoError(t, client.Tracker().Delete(nodes, "", "plane"))
 	done, err = c.changeTaints(t.Context(), now.DeepCopy(), func(*corev1.Node) ([]corev1.Taint, []corev1.Taint, bool) { return nil, nil, true })
-	require.NoError(t, err, "it is gone")
+	require.NoError(t, err, "the node has been deleted")
 	require.False(t, done)
 }

@@ -53,8 +53,8 @@ func TestUnusedConnectionsAreForgotten(t *testing.T) {
 	}
 	connector := NewConnector(Options{})
 	defer connector.Close()
-	evict := func(id string, conn *Connection) { // as it is done when the time has come
-		conn.transport.CloseIdleConnections() // as the transport does itself after 90 s
+	evict := func(id string, conn *Connection) { // as the timer does
+		conn.transport.CloseIdleConnections() // as the transport does after 90 s
 		conn.lastUsed.Store(time.Now().Add(-2 * defaultIdleTime).UnixNano())
 		connector.evict(id, conn)
 	}
@@ -88,7 +88,7 @@ func TestUnusedConnectionsAreForgotten(t *testing.T) {
 	require.NoError(t, err)
 	require.NotSame(t, conns[0], again)
 	_, err = conns[0].discovery.ServerVersionWithContext(t.Context())
-	require.NoError(t, err, "whoever has still got it may use it")
+	require.NoError(t, err, "callers that still have it may use it")
 	conns[0].transport.CloseIdleConnections()
 }
 

@@ -107,7 +107,7 @@ func TestDelaysGrow(t *testing.T) {
 		require.Equal(t, w, wait)
 		c.pass(w - time.Millisecond)
 		_, wait = d.Try("ann")
-		require.Equal(t, time.Millisecond, wait, "being refused makes nobody wait longer")
+		require.Equal(t, time.Millisecond, wait, "a refused try makes the wait no longer")
 		c.pass(time.Millisecond)
 		fail()
 	}

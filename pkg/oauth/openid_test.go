@@ -18,7 +18,7 @@ import (
 
 const redirect = "http://kubeorch.test/callback"
 
-// clock is a clock to turn.
+// clock is the time of a test.
 type clock struct {
 	mu    sync.Mutex
 	shift time.Duration
@@ -55,7 +55,7 @@ func attempt() oauth.Attempt {
 	return oauth.Attempt{State: rand.Text(), Nonce: rand.Text() + rand.Text(), Verifier: oauth2.GenerateVerifier()}
 }
 
-// login is a whole login of one person.
+// login logs one person in.
 func login(t *testing.T, p *oauth.Provider, b *oauthtest.Browser) (oauth.Person, error) {
 	t.Helper()
 	a := attempt()
@@ -179,7 +179,7 @@ func TestProviderThatIsDown(t *testing.T) {
 	p := openID(t, at.URL, c)
 	const asked = "/.well-known/openid-configuration"
 
-	for range 5 { // within the pause nobody is asked
+	for range 5 { // within the pause no request is sent
 		_, err := p.AuthURL(t.Context(), attempt())
 		requireReason(t, oauth.Unreachable, err)
 	}
@@ -198,7 +198,7 @@ func TestProviderThatIsDown(t *testing.T) {
 	_, err = login(t, p, browser(t, "ann@example.org"))
 	require.NoError(t, err)
 
-	// What was known stays good when it cannot be asked for again.
+	// Endpoints that have been read are used while the provider is down.
 	at.SetDown(true)
 	c.pass(2 * time.Hour)
 	_, err = p.AuthURL(t.Context(), attempt())

@@ -55,7 +55,7 @@ func (p *Provider) completed(ctx context.Context, at endpoints, who Person, acce
 		return Person{}, err
 	}
 	if info.text("sub") != who.Subject {
-		return Person{}, untrusted(errors.New("the userinfo endpoint answered about somebody else"))
+		return Person{}, untrusted(errors.New("the userinfo endpoint answered about another person"))
 	}
 	more, err := p.person(info, who.Subject)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/kubeorch/core/pkg/oauth/oauthtest"
 )
 
-// An address counts as verified only by the claim that is about it.
+// An address counts as verified only by the claim beside it.
 func TestWhatIsVerified(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
