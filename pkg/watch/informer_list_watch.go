@@ -10,19 +10,19 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// source reads the informer's objects, either whole or their metadata.
-func (i *Informer[T]) source(conn Connection) *cache.ListWatch {
+// listWatch reads the informer's objects, whole or their metadata only.
+func (i *Informer[T]) listWatch(conn Connection) *cache.ListWatch {
 	list := func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 		return conn.Dynamic().Resource(i.query.Resource).List(ctx, o)
 	}
-	begin := func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+	start := func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 		return conn.Dynamic().Resource(i.query.Resource).Watch(ctx, o)
 	}
 	if i.query.Metadata {
 		list = func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			return conn.Metadata().Resource(i.query.Resource).List(ctx, o)
 		}
-		begin = func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+		start = func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			return conn.Metadata().Resource(i.query.Resource).Watch(ctx, o)
 		}
 	}
@@ -31,9 +31,9 @@ func (i *Informer[T]) source(conn Connection) *cache.ListWatch {
 			o.LabelSelector = i.query.Selector
 			objects, err := list(ctx, o)
 			if err == nil {
-				err = i.pages.page(o.Continue, objects)
+				err = i.paged.addPage(o.Continue, objects)
 			}
-			i.note(ctx, err)
+			i.observe(ctx, err)
 			if err != nil {
 				return nil, err
 			}
@@ -41,24 +41,24 @@ func (i *Informer[T]) source(conn Connection) *cache.ListWatch {
 		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			o.LabelSelector = i.query.Selector
-			changes, err := begin(ctx, o)
-			i.note(ctx, err)
-			// A list by watch that fails is followed by a plain list, which
-			// fails too and is tried again by Run.
+			changes, err := start(ctx, o)
+			i.observe(ctx, err)
+			// After a watch that was to send the list, the reflector reads a
+			// plain list, which fails as well and is tried again by Run.
 			if err != nil && o.SendInitialEvents != nil && !expired(err) {
-				return nil, errHidden
+				return nil, errWatchFailed
 			}
 			return changes, err
 		},
 	}
 }
 
-// note reports the outcome of a request. That a resource version is too old,
-// or that the cluster knows no list by watch, is nothing to worry about.
-func (i *Informer[T]) note(ctx context.Context, err error) {
+// observe takes the outcome of a request into account. Resource versions that are
+// too old, and clusters that cannot send a list by watch, are no failures.
+func (i *Informer[T]) observe(ctx context.Context, err error) {
 	switch {
 	case err == nil:
-		i.works()
+		i.succeeded()
 	case ctx.Err() == nil && !expired(err) && !apierrors.IsInvalid(err):
 		i.report(err)
 	}

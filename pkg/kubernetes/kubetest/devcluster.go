@@ -13,11 +13,11 @@ import (
 	"time"
 )
 
-// startPatience is for a machine on which much else runs.
-const startPatience = 3 * time.Minute
+// startTimeout allows for a busy machine.
+const startTimeout = 3 * time.Minute
 
-// up is a process of bin/devcluster.
-type up struct {
+// devcluster is a process of bin/devcluster.
+type devcluster struct {
 	dir    string
 	args   []string // beyond --dir
 	cmd    *exec.Cmd
@@ -25,90 +25,91 @@ type up struct {
 	exited chan struct{}
 }
 
-// start returns when the cluster can be used. The process ends with this one
-// even if that is killed: its standard input then ends.
-func (u *up) start() error {
+// start starts the process and returns when the cluster is ready. The process
+// ends with this one, even if this one is killed, since its standard input ends.
+func (d *devcluster) start() error {
 	binary, err := findBinary()
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(u.dir, 0o700); err != nil {
+	if err := os.MkdirAll(d.dir, 0o700); err != nil {
 		return err
 	}
-	logs, err := os.Create(filepath.Join(u.dir, "up.log"))
+	logs, err := os.Create(filepath.Join(d.dir, "up.log"))
 	if err != nil {
 		return err
 	}
 	defer logs.Close()
-	args := append([]string{"up", "--stop-with-stdin", "--dir", u.dir}, u.args...)
-	u.cmd = exec.Command(binary, args...) //nolint:gosec,noctx // our own binary, or DEVCLUSTER_BIN; it ends by stop
-	u.cmd.Stderr = logs
-	if u.stdin, err = u.cmd.StdinPipe(); err != nil {
+	args := append([]string{"up", "--stop-with-stdin", "--dir", d.dir}, d.args...)
+	d.cmd = exec.Command(binary, args...) //nolint:gosec,noctx // our own binary, or DEVCLUSTER_BIN; it ends by stop
+	d.cmd.Stderr = logs
+	if d.stdin, err = d.cmd.StdinPipe(); err != nil {
 		return err
 	}
-	stdout, err := u.cmd.StdoutPipe()
+	stdout, err := d.cmd.StdoutPipe()
 	if err != nil {
 		return err
 	}
-	if err := u.cmd.Start(); err != nil {
+	if err := d.cmd.Start(); err != nil {
 		return err
 	}
 	line := make(chan string, 1)
-	u.exited = make(chan struct{})
+	d.exited = make(chan struct{})
 	go func() {
 		first, _ := bufio.NewReader(stdout).ReadString('\n')
 		line <- first
-		_ = u.cmd.Wait()
-		close(u.exited)
+		_ = d.cmd.Wait()
+		close(d.exited)
 	}()
-	return u.awaitReady(line, logs.Name())
+	return d.awaitReady(line, logs.Name())
 }
 
-func (u *up) awaitReady(line <-chan string, logs string) error {
+func (d *devcluster) awaitReady(line <-chan string, logs string) error {
 	select {
 	case first := <-line:
 		if strings.HasPrefix(first, "ready ") {
 			return nil
 		}
-	case <-time.After(startPatience):
+	case <-time.After(startTimeout):
 	}
-	u.kill()
+	d.kill()
 	text, err := os.ReadFile(logs)
 	return errors.Join(fmt.Errorf("the cluster did not start:\n%s", text), err)
 }
 
-// stop ends the process in good order, and by force when it takes too long.
-func (u *up) stop() {
-	if !u.running() {
+// stop ends the process by SIGTERM, and kills it if that takes too long.
+func (d *devcluster) stop() {
+	if !d.running() {
 		return
 	}
-	_ = u.cmd.Process.Signal(syscall.SIGTERM)
+	_ = d.cmd.Process.Signal(syscall.SIGTERM)
 	select {
-	case <-u.exited:
+	case <-d.exited:
 	case <-time.After(time.Minute):
-		u.kill()
+		d.kill()
 	}
 }
 
-// kill ends the process the hard way.
-func (u *up) kill() {
-	_ = u.cmd.Process.Kill()
-	<-u.exited
+// kill kills the process and waits for its end.
+func (d *devcluster) kill() {
+	_ = d.cmd.Process.Kill()
+	<-d.exited
 }
 
-func (u *up) running() bool {
-	if u.exited == nil {
+func (d *devcluster) running() bool {
+	if d.exited == nil {
 		return false
 	}
 	select {
-	case <-u.exited:
+	case <-d.exited:
 		return false
 	default:
 		return true
 	}
 }
 
-// findBinary looks for bin/devcluster in the module that the test is part of.
+// findBinary returns DEVCLUSTER_BIN, or bin/devcluster of the module that the test
+// is in.
 func findBinary() (string, error) {
 	if path := os.Getenv("DEVCLUSTER_BIN"); path != "" {
 		return path, nil

@@ -13,7 +13,7 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 )
 
-// What somebody else does to a node between the reading and the writing stays.
+// A change that another client makes between reading and writing a node is kept.
 func TestTaintsThatChangeMeanwhile(t *testing.T) {
 	t.Parallel()
 	plane := corev1.Taint{Key: controlPlane, Effect: corev1.TaintEffectNoSchedule}
@@ -32,17 +32,17 @@ func TestTaintsThatChangeMeanwhile(t *testing.T) {
 		return true, nil, apierrors.NewConflict(nodes.GroupResource(), "plane", nil)
 	})
 	c := &Connection{typed: client}
-	done, err := c.changeTaints(t.Context(), node, opened)
+	done, err := c.changeTaints(t.Context(), node, removeTaints)
 	require.NoError(t, err)
 	require.True(t, done)
 	require.Equal(t, 2, patches)
 	now, err := client.CoreV1().Nodes().Get(t.Context(), "plane", metav1.GetOptions{})
 	require.NoError(t, err)
 	require.Equal(t, []corev1.Taint{theirs}, now.Spec.Taints)
-	require.Equal(t, []corev1.Taint{plane}, memory(now))
+	require.Equal(t, []corev1.Taint{plane}, recordedTaints(now))
 
 	require.NoError(t, client.Tracker().Delete(nodes, "", "plane"))
 	done, err = c.changeTaints(t.Context(), now.DeepCopy(), func(*corev1.Node) ([]corev1.Taint, []corev1.Taint, bool) { return nil, nil, true })
-	require.NoError(t, err, "it is gone")
+	require.NoError(t, err, "the node has been deleted")
 	require.False(t, done)
 }

@@ -9,9 +9,9 @@ import (
 	"net/http"
 )
 
-// foreign refuses answers that no API server gives. Redirects would carry
-// the credentials elsewhere.
-func foreign(resp *http.Response, stream bool) error {
+// checkResponse refuses responses that no API server gives. It refuses redirects
+// because they would carry the credentials to another server.
+func checkResponse(resp *http.Response, stream bool) error {
 	say := func(r Reason, format string, args ...any) error {
 		return &Error{Reason: r, Message: fmt.Sprintf(format, args...)}
 	}
@@ -31,34 +31,34 @@ func foreign(resp *http.Response, stream bool) error {
 	return say(NotKubernetes, "the server answers with a web page: this is not the address of a Kubernetes API server")
 }
 
-// body ends its request when it is closed and stops reading at its limit.
-type body struct {
+// responseBody is a body of limited size. Closing it ends its request.
+type responseBody struct {
 	io.ReadCloser
 
-	ctx     context.Context //nolint:containedctx // of the one request the body belongs to
-	left    int64
-	endless bool
-	end     func()
+	ctx       context.Context //nolint:containedctx // of the one request the body belongs to
+	remaining int64           // bytes that may still be read
+	unlimited bool
+	end       func()
 }
 
 // Read fails with TooLarge beyond the limit.
-func (b *body) Read(p []byte) (int, error) {
+func (b *responseBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if err != nil && b.ctx.Err() != nil {
-		// An end that comes after giving up is not the end of the answer.
+		// The body ended because its request did, perhaps half-way.
 		err = causeOf(b.ctx, b.ctx.Err())
 	}
-	if b.endless {
+	if b.unlimited {
 		return n, err
 	}
-	if b.left -= int64(n); b.left < 0 {
+	if b.remaining -= int64(n); b.remaining < 0 {
 		return 0, &Error{Reason: TooLarge, Message: "the cluster's answer is larger than this server reads"}
 	}
 	return n, err
 }
 
-// Write passes through to upgraded connections.
-func (b *body) Write(p []byte) (int, error) {
+// Write writes to an upgraded connection.
+func (b *responseBody) Write(p []byte) (int, error) {
 	w, ok := b.ReadCloser.(io.Writer)
 	if !ok {
 		return 0, errors.ErrUnsupported
@@ -67,7 +67,7 @@ func (b *body) Write(p []byte) (int, error) {
 }
 
 // Close ends the request.
-func (b *body) Close() error {
+func (b *responseBody) Close() error {
 	defer b.end()
 	return b.ReadCloser.Close()
 }

@@ -12,8 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// watch sends the changes after a version, with all objects before them if
-// they are asked for, until the client is gone or the connection is dropped.
+// watch sends the changes after a version, and all objects before them if initial,
+// until the client disconnects or the connection is dropped.
 func (a *API) watch(ctx context.Context, w http.ResponseWriter, r request, from int64, initial bool) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusOK)
@@ -22,7 +22,7 @@ func (a *API) watch(ctx context.Context, w http.ResponseWriter, r request, from 
 	broken := r.broken
 	events := []change{}
 	if initial {
-		events, from = a.present(r), a.version
+		events, from = a.initialEvents(r), a.version
 	}
 	a.mu.Unlock()
 	defer func() {
@@ -59,22 +59,22 @@ func (a *API) watch(ctx context.Context, w http.ResponseWriter, r request, from 
 	}
 }
 
-// present returns all objects as if they were new, and the mark behind the
-// last of them. It needs a.mu.
-func (a *API) present(r request) []change {
+// initialEvents returns all objects as additions, and the bookmark that ends them.
+// It needs a.mu.
+func (a *API) initialEvents(r request) []change {
 	r.lists++
 	var list []change
 	for _, name := range slices.Sorted(maps.Keys(r.objects)) {
 		list = append(list, change{a.version, "ADDED", r.objects[name]})
 	}
-	mark := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Bookmark"}}
-	mark.SetAnnotations(map[string]string{metav1.InitialEventsAnnotationKey: "true"})
-	mark.SetResourceVersion(strconv.FormatInt(a.version, 10))
-	return append(list, change{a.version, "BOOKMARK", mark})
+	bookmark := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Bookmark"}}
+	bookmark.SetAnnotations(map[string]string{metav1.InitialEventsAnnotationKey: "true"})
+	bookmark.SetResourceVersion(strconv.FormatInt(a.version, 10))
+	return append(list, change{a.version, "BOOKMARK", bookmark})
 }
 
-// after returns the changes since a version, and what is closed when there
-// are more.
+// after returns the changes since a version, or a channel that is closed by the
+// next change.
 func (a *API) after(r request, version int64) ([]change, chan struct{}) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

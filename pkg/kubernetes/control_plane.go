@@ -14,48 +14,48 @@ import (
 
 const (
 	controlPlane = "node-role.kubernetes.io/control-plane"
-	controlOld   = "node-role.kubernetes.io/master" // its name before 1.20
+	master       = "node-role.kubernetes.io/master" // the role's name before Kubernetes 1.20
 
-	// removedTaints is the annotation in which a node remembers what
-	// OpenControlPlane took from it, as a JSON list of taints.
+	// removedTaints is the annotation with the taints that OpenControlPlane has
+	// removed from a node, as a JSON list.
 	removedTaints = "kubeorch.io/removed-taints"
 )
 
 // OpenControlPlane lets ordinary pods run on the nodes of the control plane: it
 // removes their NoSchedule taints for that role, and no others. It returns the
-// names of the nodes that it changed, also when it fails half-way; a node that
-// is as wanted already is left alone. Forbidden means that the credentials may
-// not list or change nodes.
+// names of the nodes that it has changed, also when it fails half-way. An error
+// with reason Forbidden means that the credentials may not list or change nodes.
 func (c *Connection) OpenControlPlane(ctx context.Context) (nodes []string, err error) {
-	return c.eachNode(ctx, opened)
+	return c.changeNodes(ctx, removeTaints)
 }
 
-// CloseControlPlane puts back what OpenControlPlane removed, on nodes that still
-// belong to the control plane. It returns what OpenControlPlane returns.
+// CloseControlPlane restores the taints that OpenControlPlane has removed, on
+// nodes that still belong to the control plane. Its results are those of
+// OpenControlPlane.
 func (c *Connection) CloseControlPlane(ctx context.Context) (nodes []string, err error) {
-	return c.eachNode(ctx, closed)
+	return c.changeNodes(ctx, restoreTaints)
 }
 
-// taintChange decides what becomes of a node's taints, and of those that it
-// remembers. It reports whether anything changes.
-type taintChange func(n *corev1.Node) (taints, remembered []corev1.Taint, change bool)
+// taintChange returns the new taints of a node, those to record in the annotation,
+// and whether the node changes at all.
+type taintChange func(n *corev1.Node) (taints, removed []corev1.Taint, change bool)
 
-func opened(n *corev1.Node) (taints, remembered []corev1.Taint, change bool) {
-	remembered = memory(n)
+func removeTaints(n *corev1.Node) (taints, removed []corev1.Taint, change bool) {
+	removed = recordedTaints(n)
 	for _, t := range n.Spec.Taints {
-		if keepsWorkOut(t) {
+		if isControlPlaneTaint(t) {
 			change = true
-			if !hasTaint(remembered, t) {
-				remembered = append(remembered, t)
+			if !hasTaint(removed, t) {
+				removed = append(removed, t)
 			}
 			continue
 		}
 		taints = append(taints, t)
 	}
-	return taints, remembered, change
+	return taints, removed, change
 }
 
-func closed(n *corev1.Node) (taints, remembered []corev1.Taint, change bool) {
+func restoreTaints(n *corev1.Node) (taints, removed []corev1.Taint, change bool) {
 	taints = n.Spec.Taints
 	if _, ok := n.Annotations[removedTaints]; !ok {
 		return taints, nil, false
@@ -63,7 +63,7 @@ func closed(n *corev1.Node) (taints, remembered []corev1.Taint, change bool) {
 	if !isControlPlane(n) { // it was given another role
 		return taints, nil, true
 	}
-	for _, t := range memory(n) {
+	for _, t := range recordedTaints(n) {
 		if !hasTaint(taints, t) {
 			taints = append(slices.Clone(taints), t)
 		}
@@ -71,30 +71,30 @@ func closed(n *corev1.Node) (taints, remembered []corev1.Taint, change bool) {
 	return taints, nil, true
 }
 
-func keepsWorkOut(t corev1.Taint) bool {
-	return t.Effect == corev1.TaintEffectNoSchedule && (t.Key == controlPlane || t.Key == controlOld)
+func isControlPlaneTaint(t corev1.Taint) bool {
+	return t.Effect == corev1.TaintEffectNoSchedule && (t.Key == controlPlane || t.Key == master)
 }
 
 func isControlPlane(n *corev1.Node) bool {
-	_, now := n.Labels[controlPlane]
-	_, old := n.Labels[controlOld]
-	return now || old
+	_, current := n.Labels[controlPlane]
+	_, old := n.Labels[master]
+	return current || old
 }
 
 func hasTaint(list []corev1.Taint, t corev1.Taint) bool {
 	return slices.ContainsFunc(list, func(o corev1.Taint) bool { return o.MatchTaint(&t) })
 }
 
-// memory returns the taints that n remembers. People can write annotations, so
-// whatever OpenControlPlane would not have removed does not count.
-func memory(n *corev1.Node) (taints []corev1.Taint) {
+// recordedTaints returns the taints in the annotation of n. It leaves out those
+// that OpenControlPlane does not remove, since users may edit annotations.
+func recordedTaints(n *corev1.Node) (taints []corev1.Taint) {
 	if json.Unmarshal([]byte(n.Annotations[removedTaints]), &taints) != nil {
 		return nil
 	}
-	return slices.DeleteFunc(taints, func(t corev1.Taint) bool { return !keepsWorkOut(t) })
+	return slices.DeleteFunc(taints, func(t corev1.Taint) bool { return !isControlPlaneTaint(t) })
 }
 
-func (c *Connection) eachNode(ctx context.Context, change taintChange) (names []string, err error) {
+func (c *Connection) changeNodes(ctx context.Context, change taintChange) (names []string, err error) {
 	var all []corev1.Node
 	err = paged(func(o metav1.ListOptions) (string, error) {
 		list, err := c.typed.CoreV1().Nodes().List(ctx, o)
@@ -117,23 +117,22 @@ func (c *Connection) eachNode(ctx context.Context, change taintChange) (names []
 	return names, c.Err(err)
 }
 
-// changeTaints changes one node. When somebody else writes to it at the same
-// time, it decides again from what they wrote. A node that is gone needs
-// nothing.
+// changeTaints changes one node. On a conflict with another writer it decides
+// anew. A node that no longer exists is no failure.
 func (c *Connection) changeTaints(ctx context.Context, n *corev1.Node, change taintChange) (done bool, err error) {
 	name, client := n.Name, c.typed.CoreV1().Nodes()
 	err = retry.RetryOnConflict(retry.DefaultRetry, func() (err error) {
-		if n == nil { // not as it was read first
+		if n == nil { // after a conflict
 			if n, err = client.Get(ctx, name, metav1.GetOptions{}); err != nil {
 				return err
 			}
 		}
-		taints, remembered, wanted := change(n)
+		taints, removed, wanted := change(n)
 		version := n.ResourceVersion
 		if n = nil; !wanted {
 			return nil
 		}
-		patch, err := taintPatch(version, taints, remembered)
+		patch, err := taintPatch(version, taints, removed)
 		if err != nil {
 			return err
 		}
@@ -147,19 +146,19 @@ func (c *Connection) changeTaints(ctx context.Context, n *corev1.Node, change ta
 	return done, err
 }
 
-// taintPatch replaces the taints as a whole, which is safe because the API
-// server refuses it when the node is not at version any more.
-func taintPatch(version string, taints, remembered []corev1.Taint) ([]byte, error) {
-	var note any // null removes it
-	if len(remembered) > 0 {
-		text, err := json.Marshal(remembered)
+// taintPatch replaces the list of taints. It holds the version of the node, so
+// that the API server refuses it after another change.
+func taintPatch(version string, taints, removed []corev1.Taint) ([]byte, error) {
+	var annotation any // null removes it
+	if len(removed) > 0 {
+		text, err := json.Marshal(removed)
 		if err != nil {
 			return nil, err
 		}
-		note = string(text)
+		annotation = string(text)
 	}
 	return json.Marshal(map[string]any{
-		"metadata": map[string]any{"resourceVersion": version, "annotations": map[string]any{removedTaints: note}},
+		"metadata": map[string]any{"resourceVersion": version, "annotations": map[string]any{removedTaints: annotation}},
 		"spec":     map[string]any{"taints": taints},
 	})
 }

@@ -9,14 +9,14 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-func TestPagesWithoutEnd(t *testing.T) {
+func TestEndlessPagesAreRefused(t *testing.T) {
 	t.Parallel()
-	var b bound
+	var c objectCount
 	page := &unstructured.UnstructuredList{Items: make([]unstructured.Unstructured, maxObjects/2)}
 	for range 2 {
-		require.NoError(t, b.page("", page), "a list of its own")
-		require.NoError(t, b.page("x", page))
-		require.ErrorContains(t, b.page("x", page), "more than 50000")
+		require.NoError(t, c.addPage("", page), "a list of its own")
+		require.NoError(t, c.addPage("x", page))
+		require.ErrorContains(t, c.addPage("x", page), "more than 50000")
 	}
 }
 

@@ -24,8 +24,7 @@ func taint(key string, effect corev1.TaintEffect) corev1.Taint {
 	return corev1.Taint{Key: key, Effect: effect}
 }
 
-// nodes makes the nodes of a small cluster, in which a control plane is kept
-// free of work.
+// nodes creates the nodes of a small cluster whose control plane has taints.
 func nodes(t *testing.T, c *kubetest.Private) {
 	t.Helper()
 	role := map[string]string{controlPlane: ""}
@@ -50,8 +49,7 @@ func nodes(t *testing.T, c *kubetest.Private) {
 	}
 }
 
-// taints returns the keys of a node's taints, those aside that the cluster sets
-// by itself.
+// taints returns the keys of a node's taints, without those that the cluster sets.
 func taints(t *testing.T, c *kubetest.Private, name string) (keys []string) {
 	t.Helper()
 	n, err := c.Client().CoreV1().Nodes().Get(t.Context(), name, metav1.GetOptions{})
@@ -92,7 +90,7 @@ func TestControlPlaneIsOpenedAndClosed(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, changed, "it is open already")
 
-	// One of them becomes a worker meanwhile, and one gets a taint by hand.
+	// In the meantime one node becomes a worker, and another gets a taint by hand.
 	relabel := `{"metadata":{"labels":{"` + controlPlane + `":null}}}`
 	_, err = cluster.Client().CoreV1().Nodes().Patch(t.Context(), "plane-2", types.MergePatchType, []byte(relabel), metav1.PatchOptions{})
 	require.NoError(t, err)
@@ -111,7 +109,7 @@ func TestControlPlaneIsOpenedAndClosed(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, changed)
 
-	// What people write into the annotation adds no other taint.
+	// Users cannot add other taints through the annotation.
 	forged := `{"metadata":{"annotations":{"` + remembered + `":"[{\"key\":\"evil\",\"effect\":\"NoExecute\"}]"}}}`
 	_, err = cluster.Client().CoreV1().Nodes().Patch(t.Context(), "plane-4", types.MergePatchType, []byte(forged), metav1.PatchOptions{})
 	require.NoError(t, err)
@@ -131,8 +129,8 @@ func TestControlPlaneIsOpenedAndClosed(t *testing.T) {
 	})
 }
 
-// mayOnlyReadNodes returns the connection of a service account that may read
-// nodes and nothing else.
+// mayOnlyReadNodes returns a connection as a service account that may only read
+// nodes.
 func mayOnlyReadNodes(t *testing.T, c *kubetest.Private) *kubernetes.Connection {
 	t.Helper()
 	rbac := c.Client().RbacV1()
