@@ -106,7 +106,7 @@ func TestRepeatedEntriesAreCounted(t *testing.T) {
 	for i := range 8 {
 		all.Go(func() {
 			e := models.AuditEntry{ID: "same", At: first.Add(time.Duration(i) * time.Second), Action: "workflow.save", Outcome: models.AuditSuccess}
-			if err := store.AddUp(t.Context(), e); err != nil {
+			if err := store.Increment(t.Context(), e); err != nil {
 				t.Error(err)
 			}
 		})

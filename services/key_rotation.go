@@ -20,7 +20,7 @@ const (
 // sealedValues are the encrypted values of all records.
 type sealedValues interface {
 	Count(ctx context.Context, f models.SealedField) (int, error)
-	After(ctx context.Context, f models.SealedField, after string, limit int) ([]models.SealedValue, error)
+	ListAfter(ctx context.Context, f models.SealedField, after string, limit int) ([]models.SealedValue, error)
 	Swap(ctx context.Context, f models.SealedField, swaps []models.SealedSwap) (int, error)
 }
 
@@ -95,7 +95,7 @@ func (k *KeyRotation) pass(ctx context.Context, report func(models.KeyProgress))
 			return p, err
 		}
 		for last := ""; ; {
-			batch, err := k.values.After(ctx, f, last, rotationBatch)
+			batch, err := k.values.ListAfter(ctx, f, last, rotationBatch)
 			if err != nil {
 				return p, err
 			}

@@ -258,7 +258,7 @@ func TestRoundOfChecksPassesARecordThatDoesNotOpen(t *testing.T) {
 	fine, err := other.Add(t.Context(), ann, tokenCluster("fine", server, clusterToken))
 	require.NoError(t, err)
 	for id, want := range map[string]string{lost.ID: models.ClusterError, fine.ID: models.ClusterConnected} {
-		check, err := other.CheckHealth(t.Context(), id, models.ProbeWish{})
+		check, err := other.CheckHealth(t.Context(), id, models.ProbeOptions{})
 		require.NoError(t, err)
 		require.Equal(t, want, check.Cluster.Status)
 	}
