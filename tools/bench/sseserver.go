@@ -36,8 +36,8 @@ func serveStreams(ctx context.Context) error {
 	return serve(ctx, e)
 }
 
-// publish has every stream send its events at an even pace and returns when
-// all have been published.
+// publish publishes the events of every stream at an even rate and returns after
+// the last one.
 func publish(ctx context.Context, events *services.SSEBroadcaster) error {
 	failed := make(chan error, streams)
 	var wg sync.WaitGroup
