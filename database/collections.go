@@ -71,7 +71,7 @@ func indexes(keep retention) []index {
 		{collection: ClusterShares, key: asc("owner_id")},
 		{collection: ClusterDefaults, key: asc("cluster_id")},
 
-		{collection: ClusterLogs, key: newestLine("cluster_id")},
+		{collection: ClusterLogs, key: newestLogEntry("cluster_id")},
 		{collection: ClusterLogs, key: asc("timestamp"), expires: keep.clusterLog > 0, after: keep.clusterLog},
 
 		{collection: Workflows, key: newest("updated_at", "owner_id")},
@@ -124,8 +124,8 @@ func newestEntry(field string) bson.D {
 	return append(newest("at", field), bson.E{Key: "_id", Value: -1})
 }
 
-// newestLine is newestEntry for logs.
-func newestLine(field string) bson.D {
+// newestLogEntry is newestEntry for logs.
+func newestLogEntry(field string) bson.D {
 	return append(newest("timestamp", field), bson.E{Key: "_id", Value: -1})
 }
 

@@ -52,7 +52,7 @@ func (d *DB) replaceIndexes(ctx context.Context, collection string) error {
 			}
 		}
 		if err != nil {
-			return fmt.Errorf("index %s: %w", ix.title(), err)
+			return fmt.Errorf("index %s: %w", ix.indexName(), err)
 		}
 	}
 	return nil
@@ -71,7 +71,7 @@ func dropConflicting(ctx context.Context, view mongo.IndexView, ix index, all []
 		return fmt.Errorf("list indexes: %w", err)
 	}
 	for _, spec := range specs {
-		if spec.Name != ix.title() && !sameKey(spec.KeysDocument, ix.key) || ix.isAnotherRow(spec, all) {
+		if spec.Name != ix.indexName() && !sameKey(spec.KeysDocument, ix.key) || ix.isAnotherRow(spec, all) {
 			continue
 		}
 		if err := view.DropOne(ctx, spec.Name); err != nil {
@@ -84,15 +84,15 @@ func dropConflicting(ctx context.Context, view mongo.IndexView, ix index, all []
 // isAnotherRow reports whether the existing index is that of another row.
 func (ix index) isAnotherRow(spec mongo.IndexSpecification, all []index) bool {
 	for _, other := range all {
-		if other.collection == ix.collection && other.title() != ix.title() && other.title() == spec.Name {
+		if other.collection == ix.collection && other.indexName() != ix.indexName() && other.indexName() == spec.Name {
 			return true
 		}
 	}
 	return false
 }
 
-// title is the index's name, by default the one that MongoDB derives from the key.
-func (ix index) title() string {
+// indexName is the index's name, by default the one that MongoDB derives from the key.
+func (ix index) indexName() string {
 	if ix.name != "" {
 		return ix.name
 	}

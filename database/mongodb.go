@@ -65,9 +65,9 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 }
 
 func connect(ctx context.Context, o *options.ClientOptions, cfg Config, store *embedded.Store) (*DB, error) {
-	// Documents and lists of unknown shape become map[string]any and []any,
-	// so that no type of the driver leaves the repositories; nil lists and maps
-	// are stored as empty and not as null.
+	// Documents and lists of unknown shape become map[string]any and []any, so that
+	// the driver's types stay in the repositories. Nil lists and maps are stored as
+	// empty ones.
 	types := bson.NewRegistry()
 	types.RegisterTypeMapEntry(bson.TypeArray, reflect.TypeFor[[]any]())
 	o.SetRegistry(types)

@@ -19,8 +19,8 @@ const (
 	AuthOIDC           = "oidc"
 )
 
-// ClusterCredentials is what is needed to log in to a cluster. It is stored
-// encrypted as a whole and never part of an answer.
+// ClusterCredentials are the credentials of a cluster. They are stored
+// encrypted as a whole and are in no answer.
 type ClusterCredentials struct {
 	Token            string   `json:"token,omitempty"`
 	CAData           string   `json:"caData,omitempty"`

@@ -11,7 +11,7 @@ import (
 const (
 	ClusterViewer = "viewer" // sees the cluster and its state, tests it, watches
 	ClusterEditor = "editor" // deploys
-	ClusterAdmin  = "admin"  // sees with whom it is shared, deletes it
+	ClusterAdmin  = "admin"  // sees its shares, deletes it
 	ClusterOwner  = "owner"  // changes and shares it
 )
 
@@ -30,7 +30,7 @@ const (
 	ClusterRead    ClusterAction = iota + 1 // see it, its state, and the objects of workflows there
 	ClusterProbe                            // test it, read its metadata again
 	ClusterDeploy                           // change objects in it: runs, tear-downs, terminals
-	ClusterMembers                          // see with whom it is shared
+	ClusterMembers                          // see its shares
 	ClusterDelete                           // delete its registration
 	ClusterManage                           // change it, its credentials and its shares
 )

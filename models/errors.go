@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Kind is the class of a failure; it decides what a caller is told.
+// Kind is the class of a failure, which decides the status of the answer.
 type Kind uint8
 
 // The zero Kind is Internal, so an error that nobody classified is never shown.

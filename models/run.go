@@ -78,7 +78,7 @@ type Run struct {
 
 // Trigger holds who started a run, and the names of the values that they typed.
 type Trigger struct {
-	UserID string  `json:"user_id" bson:"user_id"`
+	UserID string      `json:"user_id" bson:"user_id"`
 	Typed  []TypedKeys `json:"typed,omitempty" bson:"typed,omitempty"`
 }
 

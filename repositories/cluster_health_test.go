@@ -13,7 +13,7 @@ import (
 	"github.com/kubeorch/core/repositories"
 )
 
-// Several servers find out the same; one of them tells people.
+// Of several servers with the same outcome, one is told that it is new.
 func TestOneOfManyChecksIsNews(t *testing.T) {
 	t.Parallel()
 	store := openClusters(t)

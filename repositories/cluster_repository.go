@@ -65,7 +65,7 @@ func (r *Clusters) Owned(ctx context.Context, owner string, limit int) (models.O
 
 // ByName returns the owner's cluster of that name, or NotFound.
 func (r *Clusters) ByName(ctx context.Context, owner, name string) (models.Cluster, error) {
-	return r.find(ctx, "repositories.Clusters.ByName", named(owner, name))
+	return r.find(ctx, "repositories.Clusters.ByName", byName(owner, name))
 }
 
 // ByID returns a cluster of any owner, or NotFound.
@@ -132,7 +132,7 @@ func (r *Clusters) Replace(ctx context.Context, old, c models.Cluster, at time.T
 	if _, err := r.ByName(ctx, c.OwnerID, c.Name); err != nil {
 		return now, err
 	}
-	return now, changedMeanwhile(op)
+	return now, concurrentChange(op)
 }
 
 // SwapCredentials replaces the sealed credentials old by fresh. It reports false
@@ -163,10 +163,10 @@ func sameConnection(a, b models.Cluster) bool {
 	return a.Server == b.Server && a.AuthType == b.AuthType && a.Insecure == b.Insecure && bytes.Equal(a.Sealed, b.Sealed)
 }
 
-func changedMeanwhile(op string) error {
+func concurrentChange(op string) error {
 	return &models.Error{Op: op, Kind: models.Conflict, Msg: "the cluster was changed by somebody else at the same time; try again"}
 }
 
-func named(owner, name string) bson.D {
+func byName(owner, name string) bson.D {
 	return bson.D{{Key: "owner_id", Value: owner}, {Key: "name", Value: name}}
 }

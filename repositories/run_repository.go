@@ -70,16 +70,16 @@ func (r *Runs) Begin(ctx context.Context, run models.Run) error {
 
 // Get returns a run of a workflow.
 func (r *Runs) Get(ctx context.Context, workflowID, id string) (models.Run, error) {
-	return r.one(ctx, "repositories.Runs.Get", bson.D{{Key: "_id", Value: id}, {Key: "workflow_id", Value: workflowID}})
+	return r.findOne(ctx, "repositories.Runs.Get", bson.D{{Key: "_id", Value: id}, {Key: "workflow_id", Value: workflowID}})
 }
 
 // Running returns the run of a workflow that is in progress, or NotFound.
 func (r *Runs) Running(ctx context.Context, workflowID string) (models.Run, error) {
-	return r.one(ctx, "repositories.Runs.Running",
+	return r.findOne(ctx, "repositories.Runs.Running",
 		bson.D{{Key: "workflow_id", Value: workflowID}, {Key: "status", Value: models.RunRunning}})
 }
 
-func (r *Runs) one(ctx context.Context, op string, filter bson.D) (models.Run, error) {
+func (r *Runs) findOne(ctx context.Context, op string, filter bson.D) (models.Run, error) {
 	var doc runDocument
 	err := r.coll.FindOne(ctx, filter).Decode(&doc)
 	return doc.run(), translate(op, "run", err)
@@ -87,18 +87,18 @@ func (r *Runs) one(ctx context.Context, op string, filter bson.D) (models.Run, e
 
 // List returns the newest runs of a workflow, the newest first.
 func (r *Runs) List(ctx context.Context, workflowID string, limit int) ([]models.Run, error) {
-	return r.many(ctx, "repositories.Runs.List", bson.D{{Key: "workflow_id", Value: workflowID}},
+	return r.findMany(ctx, "repositories.Runs.List", bson.D{{Key: "workflow_id", Value: workflowID}},
 		options.Find().SetSort(bson.D{{Key: "started_at", Value: -1}}).SetLimit(int64(limit)))
 }
 
 // Abandoned returns running runs whose lease ended before at, at most 100.
 func (r *Runs) Abandoned(ctx context.Context, at time.Time) ([]models.Run, error) {
-	return r.many(ctx, "repositories.Runs.Abandoned",
+	return r.findMany(ctx, "repositories.Runs.Abandoned",
 		bson.D{{Key: "status", Value: models.RunRunning}, {Key: "lease_until", Value: bson.D{{Key: "$lt", Value: at}}}},
 		options.Find().SetLimit(100))
 }
 
-func (r *Runs) many(
+func (r *Runs) findMany(
 	ctx context.Context, op string, filter bson.D, opts *options.FindOptionsBuilder,
 ) ([]models.Run, error) {
 	docs, err := findAll[runDocument](ctx, r.coll, op, "runs", filter, opts)

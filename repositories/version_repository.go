@@ -71,7 +71,7 @@ func (r *Versions) last(ctx context.Context, workflowID string) (int, error) {
 // Get returns one version of a workflow.
 func (r *Versions) Get(ctx context.Context, workflowID string, number int) (models.Version, error) {
 	var doc versionDocument
-	if err := r.coll.FindOne(ctx, numbered(workflowID, number)).Decode(&doc); err != nil {
+	if err := r.coll.FindOne(ctx, byNumber(workflowID, number)).Decode(&doc); err != nil {
 		return models.Version{}, translate("repositories.Versions.Get", "version", err)
 	}
 	v, err := doc.version()
@@ -113,7 +113,7 @@ func (r *Versions) SetNotes(
 		return r.Get(ctx, workflowID, number)
 	}
 	var doc versionDocument
-	err := r.coll.FindOneAndUpdate(ctx, numbered(workflowID, number), set(change),
+	err := r.coll.FindOneAndUpdate(ctx, byNumber(workflowID, number), set(change),
 		options.FindOneAndUpdate().SetReturnDocument(options.After)).Decode(&doc)
 	if err != nil {
 		return models.Version{}, translate("repositories.Versions.SetNotes", "version", err)
@@ -124,7 +124,7 @@ func (r *Versions) SetNotes(
 
 // SetRunStatus stores how the run of a version ended.
 func (r *Versions) SetRunStatus(ctx context.Context, workflowID string, number int, status string) error {
-	_, err := r.coll.UpdateOne(ctx, numbered(workflowID, number), set(bson.D{{Key: "run_status", Value: status}}))
+	_, err := r.coll.UpdateOne(ctx, byNumber(workflowID, number), set(bson.D{{Key: "run_status", Value: status}}))
 	return translate("repositories.Versions.SetRunStatus", "version", err)
 }
 
@@ -136,7 +136,7 @@ func (r *Versions) DeleteByWorkflow(ctx context.Context, workflowID string) erro
 
 func ofWorkflow(id string) bson.D { return bson.D{{Key: "workflow_id", Value: id}} }
 
-func numbered(workflowID string, number int) bson.D {
+func byNumber(workflowID string, number int) bson.D {
 	return append(ofWorkflow(workflowID), bson.E{Key: "version", Value: number})
 }
 

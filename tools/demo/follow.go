@@ -23,7 +23,7 @@ const (
 // errQuiet ends the wait when nothing has changed for quietTime.
 var errQuiet = errors.New("nothing changes any more")
 
-// settled reports whether a node of that state needs no more watching.
+// settled reports whether a node of that state is final.
 func settled(state string) bool {
 	switch state {
 	case "healthy", "created", "Bound", "completed", "active", "suspended", "stable", "limited":

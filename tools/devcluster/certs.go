@@ -28,7 +28,7 @@ type leaf struct {
 	file   string // path without .crt and .key
 	user   string // common name: the user whom Kubernetes sees
 	group  string // organisation: the group whom Kubernetes sees; may be empty
-	server bool   // also good for serving on loopback
+	server bool   // also for serving on loopback
 	host   string // a further name to serve under; may be empty
 }
 
