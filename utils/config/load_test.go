@@ -65,6 +65,10 @@ func TestOrder(t *testing.T) {
 	require.True(t, cfg.Auth.Builtin.Enabled)
 	require.Empty(t, cfg.CORSOrigins, "an empty list is a value")
 
+	cfg, err = Load("", env("ENCRYPTION_OLD_KEYS", " a secret of 32 characters with spaces, "+secret+",,"))
+	require.NoError(t, err)
+	require.Equal(t, []string{"a secret of 32 characters with spaces", secret}, cfg.EncryptionOldKeys)
+
 	cfg, err = Load("", env("KUBEORCH_PORT", "tcp://10.96.0.7:3000"))
 	require.NoError(t, err)
 	require.Equal(t, 3000, cfg.Port, "Kubernetes announces a service named kubeorch like this")
