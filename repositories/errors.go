@@ -1,4 +1,4 @@
-// Package repositories gives typed access to one collection each.
+// Package repositories gives typed access to the collections, a type for each.
 package repositories
 
 import (
@@ -10,8 +10,8 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// translate is the only place that knows the driver's error values. An error
-// that is a domain error already stays as it is.
+// translate turns the driver's errors into domain errors. Domain errors are
+// returned unchanged.
 func translate(op, what string, err error) error {
 	if err == nil {
 		return nil

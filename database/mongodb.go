@@ -22,8 +22,8 @@ import (
 const DefaultName = "kubeorch"
 
 const (
-	// selectionTime is how long a request waits for a server that is away,
-	// unless the URI says otherwise.
+	// selectionTime is how long an operation waits for a reachable server, unless
+	// the URI says otherwise.
 	selectionTime = 10 * time.Second
 	// cleanupTime bounds closing after a failed Open.
 	cleanupTime = 5 * time.Second
@@ -33,7 +33,7 @@ const (
 type Config struct {
 	URI     string       // of a MongoDB server; empty: the embedded store
 	Name    string       // of the database; empty: DefaultName
-	DataDir string       // the embedded store lies in its folder db
+	DataDir string       // its directory db holds the embedded store
 	Log     *slog.Logger // nil: nothing is logged
 
 	AuditRetention time.Duration // how long the audit trail is kept; 0: for ever
@@ -65,9 +65,9 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 }
 
 func connect(ctx context.Context, o *options.ClientOptions, cfg Config, store *embedded.Store) (*DB, error) {
-	// Documents and lists of unknown shape become map[string]any and []any,
-	// so that no type of the driver leaves the repositories; nil lists and maps
-	// are stored as empty and not as null.
+	// Documents and lists of unknown shape become map[string]any and []any, so that
+	// the driver's types stay in the repositories. Nil lists and maps are stored as
+	// empty ones.
 	types := bson.NewRegistry()
 	types.RegisterTypeMapEntry(bson.TypeArray, reflect.TypeFor[[]any]())
 	o.SetRegistry(types)
@@ -88,14 +88,14 @@ func connect(ctx context.Context, o *options.ClientOptions, cfg Config, store *e
 	return d, nil
 }
 
-// abandon closes what could not be opened fully, perhaps because ctx has ended.
+// abandon closes a partly opened DB, also when ctx has ended.
 func (d *DB) abandon(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 	defer cancel()
 	return d.Close(ctx)
 }
 
-// Database is where the collections are.
+// Database returns the database that holds the collections.
 func (d *DB) Database() *mongo.Database { return d.db }
 
 // Embedded reports whether the database is the embedded store.

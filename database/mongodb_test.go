@@ -125,8 +125,8 @@ func TestOpenFails(t *testing.T) {
 	require.ErrorContains(t, err, "make the directory")
 }
 
-// Structures with nil lists and maps come back as empty ones, and documents of
-// unknown shape as maps.
+// Nil lists and maps are read back as empty ones, and documents of unknown shape as
+// maps.
 func TestEncoding(t *testing.T) {
 	t.Parallel()
 	coll := dbtest.Open(t).Database().Collection(database.Workflows)
