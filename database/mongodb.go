@@ -34,6 +34,7 @@ type Config struct {
 	URI     string       // of a MongoDB server; empty: the embedded store
 	Name    string       // of the database; empty: DefaultName
 	DataDir string       // its directory db holds the embedded store
+	Verify  bool         // read every document and index entry of the embedded store before it is used
 	Log     *slog.Logger // nil: nothing is logged
 
 	AuditRetention time.Duration // how long the audit trail is kept; 0: for ever
@@ -57,7 +58,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if cfg.URI != "" {
 		return connect(ctx, options.Client().ApplyURI(cfg.URI), cfg, nil)
 	}
-	store, err := embedded.Open(ctx, filepath.Join(cfg.DataDir, "db"), embedded.Options{Log: cfg.Log})
+	store, err := embedded.Open(ctx, filepath.Join(cfg.DataDir, "db"), embedded.Options{Log: cfg.Log, Verify: cfg.Verify})
 	if err != nil {
 		return nil, err
 	}

@@ -81,7 +81,7 @@ func TestRotationRewritesAndProves(t *testing.T) {
 
 func TestRotationGoesOnAfterAnInterruption(t *testing.T) {
 	t.Parallel()
-	const count = 3 * batch
+	const count = 3 * batchSize
 	v := newVault(t, boxOf(t, "old"), count)
 	box := boxOf(t, "new", "old")
 	ctx, cancel := context.WithCancel(t.Context())
