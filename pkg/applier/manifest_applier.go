@@ -141,7 +141,7 @@ func (a *Applier) bring(ctx context.Context, t *target, req Request) (Change, er
 	if replace {
 		return a.replace(ctx, t, old)
 	}
-	now, err := a.write(ctx, t, true)
+	now, err := a.change(ctx, t)
 	if err == nil {
 		return changeFrom(t.ref, old, now), nil
 	}
@@ -153,6 +153,28 @@ func (a *Applier) bring(ctx context.Context, t *target, req Request) (Change, er
 	}
 	return Change{}, r.explain(t.ref, err)
 }
+
+// change writes an object that is there, if need be after making room for it.
+func (a *Applier) change(ctx context.Context, t *target) (*metav1.PartialObjectMetadata, error) {
+	for range maxMends {
+		now, err := a.write(ctx, t, true)
+		if err == nil {
+			return now, nil
+		}
+		mended, failure := a.mend(ctx, t, err)
+		if failure != nil {
+			return nil, failure
+		}
+		if !mended {
+			return nil, err
+		}
+	}
+	return a.write(ctx, t, true)
+}
+
+// maxMends is how much can be in the way of one change: a selector, and
+// defaults.
+const maxMends = 2
 
 // vacate returns the object as it is now, or nil when there is none. One that
 // is being deleted is waited for: applying to it would be lost with it.
