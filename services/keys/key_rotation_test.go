@@ -199,7 +199,7 @@ func TestRotationAgainstAServerWithoutTheNewKey(t *testing.T) {
 
 func TestTwoRotationsAtOnce(t *testing.T) {
 	t.Parallel()
-	const count = 4 * batch
+	const count = 4 * batchSize
 	v := newVault(t, boxOf(t, "old"), count)
 	box := boxOf(t, "new", "old")
 	type outcome struct {
