@@ -40,8 +40,8 @@ func (m *matrix) addColumns(t *testing.T) {
 	}
 	for _, scope := range []models.Scope{models.ScopeRead, models.ScopeDeploy, models.ScopeAdmin} {
 		m.columns = append(m.columns,
-			column{name: "o:" + string(scope), token: m.apiToken(t, "matrix", string(scope)), role: models.RoleUser, scope: scope, owner: true},
-			column{name: "a:" + string(scope), token: m.admin.apiToken(t, "matrix", string(scope)), role: models.RoleAdmin, scope: scope})
+			column{name: "o:" + string(scope), token: m.apiToken(t, "matrix "+string(scope), string(scope)), role: models.RoleUser, scope: scope, owner: true},
+			column{name: "a:" + string(scope), token: m.admin.apiToken(t, "matrix "+string(scope), string(scope)), role: models.RoleAdmin, scope: scope})
 	}
 	for _, role := range []string{"", models.ClusterViewer, models.ClusterEditor, models.ClusterAdmin} {
 		name := cmp.Or(role, "other")
