@@ -32,9 +32,36 @@ func mayImport() map[string][]string {
 		"handlers":     {"models"},
 		"routes":       {"handlers", "middleware", "models"},
 		"tools":        {"tools", "database", "handlers", "models", "services"},
-		"main": {
+		"app": {
 			"database", "docs", "handlers", "models", "pkg", "repositories", "routes", "services", "templates", "utils",
 		},
+		"main": {"app", "utils"},
+		// The tests in e2e start the built binary. They look into the files of a
+		// server that has stopped, and make some for one that is to start.
+		"e2e": {"database", "models", "pkg", "repositories", "routes"},
+	}
+}
+
+// servicesMayImport lists, for each package of services, the others it may use.
+// One that is missing here fails the test, and so does a new arrow: most of what
+// two services share belongs in models or pkg.
+func servicesMayImport() map[string][]string {
+	return map[string][]string{
+		"account":   {},
+		"audit":     {},
+		"catalogue": {"kinds"},
+		"cluster":   {},
+		"keys":      {},
+		"kinds":     {}, // pure
+		"metrics":   {"plan", "status"},
+		"plan":      {"kinds"}, // pure
+		"run":       {"kinds", "plan", "status"},
+		"status":    {}, // pure
+		"stream":    {},
+		"watcher":   {"kinds", "plan", "status"},
+		"workflow":  {},
+
+		"servicetest": {}, // for tests
 	}
 }
 
@@ -42,17 +69,17 @@ func mayImport() map[string][]string {
 // tools are programs of their own.
 func keepOut() map[string][]string {
 	return map[string][]string{
-		"github.com/gin-gonic/gin":            {"handlers", "middleware", "routes", "main", "tools"},
-		"go.mongodb.org/mongo-driver":         {"database", "repositories", "main", "tools"},
+		"github.com/gin-gonic/gin":            {"handlers", "middleware", "routes", "app", "tools"},
+		"go.mongodb.org/mongo-driver":         {"database", "repositories", "tools"},
 		"go.etcd.io/bbolt":                    {"database", "tools"},
-		"k8s.io/client-go":                    {"pkg", "main", "tools"},
+		"k8s.io/client-go":                    {"pkg", "e2e", "tools"},
 		"github.com/spf13/viper":              {"utils"},
-		"github.com/golang-jwt":               {"services", "pkg"},
-		"github.com/prometheus/client_golang": {"main", "routes", "middleware", "services", "pkg"},
+		"github.com/golang-jwt":               {"services", "pkg", "e2e"},
+		"github.com/prometheus/client_golang": {"app", "routes", "middleware", "services", "pkg"},
 	}
 }
 
-// source is one parsed file that is not a test.
+// source is one parsed file.
 type source struct {
 	path string // "services/plan/order.go"
 	set  *token.FileSet
@@ -67,6 +94,15 @@ func (s source) layer() string {
 	return first
 }
 
+// service is the package of services that s belongs to, or "".
+func (s source) service() string {
+	in, _ := strings.CutPrefix(filepath.ToSlash(filepath.Dir(s.path)), "services/")
+	if s.layer() != "services" {
+		return ""
+	}
+	return in
+}
+
 func (s source) at(n ast.Node) string { return s.set.Position(n.Pos()).String() }
 
 func (s source) imports() []string {
@@ -77,7 +113,8 @@ func (s source) imports() []string {
 	return out
 }
 
-// sources parses this module's code, its tests and the modules below it aside.
+// sources parses the code of this module, without the modules below it. The
+// end-to-end tests are code like any other; the other tests are left out.
 func sources(t *testing.T) []source {
 	t.Helper()
 	var out []source
@@ -92,7 +129,8 @@ func sources(t *testing.T) []source {
 			}
 			return nil
 		}
-		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+		e2e := strings.HasPrefix(filepath.ToSlash(path), "e2e/")
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") && !e2e {
 			return nil
 		}
 		set := token.NewFileSet()
@@ -122,6 +160,40 @@ func TestLayers(t *testing.T) {
 				if strings.HasPrefix(path, foreign) && !slices.Contains(layers, s.layer()) {
 					t.Errorf("%s imports %s, which belongs in %s only", s.path, path, strings.Join(layers, ", "))
 				}
+			}
+		}
+	}
+}
+
+func TestArrowsBetweenServices(t *testing.T) {
+	t.Parallel()
+	for _, s := range sources(t) {
+		if s.service() == "" {
+			continue
+		}
+		allowed, known := servicesMayImport()[s.service()]
+		if !known {
+			t.Errorf("%s: the package is unknown; decide in this test what it may use", s.path)
+		}
+		for _, path := range s.imports() {
+			if other, ours := strings.CutPrefix(path, module+"/services/"); ours && !slices.Contains(allowed, other) {
+				t.Errorf("%s imports %s: %s must not know it", s.path, path, s.service())
+			}
+		}
+	}
+}
+
+// Algorithms take values and return values: what has a context, a clock or a
+// client is no algorithm.
+func TestPureServices(t *testing.T) {
+	t.Parallel()
+	for _, s := range sources(t) {
+		if !slices.Contains([]string{"kinds", "plan", "status"}, s.service()) {
+			continue
+		}
+		for _, path := range s.imports() {
+			if path == "context" || path == "net/http" || path == "os" || strings.HasPrefix(path, "k8s.io/client-go") {
+				t.Errorf("%s imports %s: %s holds pure functions", s.path, path, s.service())
 			}
 		}
 	}

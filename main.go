@@ -13,9 +13,11 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"k8s.io/klog/v2"
 
+	"github.com/kubeorch/core/app"
 	"github.com/kubeorch/core/utils/config"
 	"github.com/kubeorch/core/utils/logging"
 )
@@ -78,7 +80,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	}
 	switch command {
 	case "version":
-		_, err := fmt.Fprintln(stdout, version())
+		_, err := fmt.Fprintln(stdout, app.Version())
 		return err
 	case "help":
 		_, err := io.WriteString(stdout, usage)
@@ -100,12 +102,80 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 func runConfigured(ctx context.Context, command string, cfg config.Config, dropOld bool, stdout io.Writer, log *slog.Logger) error {
 	switch command {
 	case "healthcheck":
-		return healthcheck(ctx, cfg)
+		return app.Healthcheck(ctx, cfg)
 	case "new-key":
-		return newKey(cfg, stdout)
+		return app.NewKey(cfg, stdout)
 	case "rotate-keys":
-		return rotateKeys(ctx, cfg, dropOld, stdout, log)
+		return app.RotateKeys(ctx, cfg, dropOld, stdout, log)
 	default:
 		return serve(ctx, cfg, log)
 	}
+}
+
+// stopTimeout bounds the whole of stopping.
+const stopTimeout = 30 * time.Second
+
+// step is one named part of starting or stopping.
+type step struct {
+	name string
+	do   func(context.Context) error
+}
+
+// serve runs the server until ctx ends or it fails.
+func serve(ctx context.Context, cfg config.Config, log *slog.Logger) (err error) {
+	server := app.New(cfg, log)
+	defer func() { err = errors.Join(err, takeDown(ctx, server, log)) }()
+	if err := bringUp(ctx, server); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-server.Failed():
+		return err
+	}
+}
+
+// bringUp starts the parts in their order; the configuration has been loaded
+// and checked before. The first failure ends it.
+func bringUp(ctx context.Context, server *app.Server) error {
+	for _, step := range []step{
+		{"database", server.OpenDatabase},
+		{"secrets", server.LoadSecrets},
+		{"templates", server.LoadTemplates},
+		{"services", server.Build},
+		{"workers", server.StartWorkers},
+		{"control socket", server.OpenControlSocket},
+		{"http server", server.Listen},
+	} {
+		if err := step.do(ctx); err != nil {
+			return fmt.Errorf("%s: %w", step.name, err)
+		}
+	}
+	return nil
+}
+
+// takeDown stops the parts in their order. Each gets its turn, also when an
+// earlier one failed, and those that were never started have nothing to do.
+func takeDown(ctx context.Context, server *app.Server, log *slog.Logger) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	var errs []error
+	for _, step := range []step{
+		{"new runs", server.RefuseRuns},
+		{"resource watchers", server.StopWatchers},
+		{"event streams", server.CloseStreams},
+		{"workers and runs", server.StopWorkers},
+		{"http server", server.StopHTTP},
+		{"control socket", server.CloseControlSocket},
+		{"cluster connections", server.Disconnect},
+		{"database", server.CloseDatabase},
+	} {
+		log.DebugContext(ctx, "stopping", "part", step.name)
+		if err := step.do(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("stop %s: %w", step.name, err))
+		}
+	}
+	log.InfoContext(ctx, "stopped")
+	return errors.Join(errs...)
 }

@@ -42,8 +42,8 @@ type Cluster struct{ svc clusters }
 func NewCluster(svc clusters) *Cluster { return &Cluster{svc} }
 
 // Create answers POST /clusters. The cluster is stored even when its test
-// fails. The answer's status is the outcome of that test, connected or error,
-// and the cluster's own one tells what kind of failure it was.
+// fails. The answer's status field is connected or error; the status of the
+// cluster in it names the kind of failure.
 func (h *Cluster) Create(c *gin.Context) error {
 	var in models.ClusterInput
 	if err := decode(c, &in); err != nil {
@@ -57,12 +57,12 @@ func (h *Cluster) Create(c *gin.Context) error {
 	if cl.LastError != "" {
 		msg, status = "cluster added, but the connection failed: "+cl.LastError, models.ClusterError
 	}
-	c.JSON(http.StatusCreated, gin.H{"message": noting(msg, cl), "cluster": cl, "status": status})
+	c.JSON(http.StatusCreated, gin.H{"message": withNotice(msg, cl), "cluster": cl, "status": status})
 	return nil
 }
 
-// noting adds to msg what people should know besides.
-func noting(msg string, c models.Cluster) string {
+// withNotice appends the notice of c to msg.
+func withNotice(msg string, c models.Cluster) string {
 	if c.Notice == "" {
 		return msg
 	}
@@ -109,7 +109,7 @@ func (h *Cluster) Update(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, gin.H{"message": noting("cluster updated", cl), "cluster": cl, "status": cl.Status})
+	c.JSON(http.StatusOK, gin.H{"message": withNotice("cluster updated", cl), "cluster": cl, "status": cl.Status})
 	return nil
 }
 
@@ -152,8 +152,8 @@ func (h *Cluster) SetDefault(c *gin.Context) error {
 	return nil
 }
 
-// Test answers POST /clusters/:name/test. The outcome of a failed test is the
-// answer itself rather than a failure of the request, yet it has to be no 2xx.
+// Test answers POST /clusters/:name/test. A failed test is answered 503 with the
+// cluster's name beside the error, which Handle would not write.
 func (h *Cluster) Test(c *gin.Context) error {
 	t, err := h.svc.Test(c.Request.Context(), caller(c).UserID, c.Param("name"))
 	if err != nil {

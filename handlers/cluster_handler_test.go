@@ -15,7 +15,7 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// fakeClusters answers what its fields say; a call nobody planned panics.
+// fakeClusters answers what its fields say; an unexpected call panics.
 type fakeClusters struct {
 	clusters
 

@@ -14,7 +14,7 @@ type clusterMetrics interface {
 	Metrics(ctx context.Context, userID, name string) (models.ClusterMetrics, error)
 }
 
-// ClusterMetrics serves the figures of single clusters.
+// ClusterMetrics serves the metrics of single clusters.
 type ClusterMetrics struct{ svc clusterMetrics }
 
 // NewClusterMetrics returns handlers that act through svc.

@@ -9,13 +9,13 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-type shareGiver interface {
+type shareOwner interface {
 	Share(ctx context.Context, owner, address string, in models.ClusterShareInput) (models.ClusterShareView, error)
 	List(ctx context.Context, userID, address string) ([]models.ClusterShareView, error)
 	Revoke(ctx context.Context, userID, address, target string) error
 }
 
-type shareTaker interface {
+type shareReceiver interface {
 	Offered(ctx context.Context, userID string) ([]models.ClusterShareView, error)
 	Accept(ctx context.Context, userID, id string) (models.ClusterShareView, error)
 	Decline(ctx context.Context, userID, id string) error
@@ -23,8 +23,8 @@ type shareTaker interface {
 
 // clusterShares is what these handlers need.
 type clusterShares interface {
-	shareGiver
-	shareTaker
+	shareOwner
+	shareReceiver
 }
 
 // ClusterShare serves the shares of clusters.
@@ -33,8 +33,8 @@ type ClusterShare struct{ svc clusterShares }
 // NewClusterShare returns handlers that act through svc.
 func NewClusterShare(svc clusterShares) *ClusterShare { return &ClusterShare{svc} }
 
-// Create answers POST /clusters/:name/share. The answer tells nothing of
-// whether an e-mail address has an account.
+// Create answers POST /clusters/:name/share. The answer to an e-mail address is
+// the same whether or not it has an account.
 func (h *ClusterShare) Create(c *gin.Context) error {
 	var in models.ClusterShareInput
 	if err := decode(c, &in); err != nil {

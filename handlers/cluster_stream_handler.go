@@ -21,16 +21,15 @@ type ClusterStream struct {
 	log       *slog.Logger
 }
 
-// NewClusterStream returns a handler that reads the first states from c and
-// what follows from the streams of subscribe. A stream that panics is logged
-// to log.
+// NewClusterStream returns a handler that reads the states from c and their
+// changes from the streams of subscribe. Panics of a stream are logged to log.
 func NewClusterStream(c clusterStates, subscribe Subscribe, log *slog.Logger) *ClusterStream {
 	return &ClusterStream{clusters: c, subscribe: subscribe, log: log}
 }
 
 // Stream answers GET /clusters/stream: the states of all clusters that the
-// caller may see first, and again after a gap, then each change for as long as
-// the reader stays.
+// caller may see, then each change until the reader leaves. When events were
+// lost, all states are sent again.
 func (h *ClusterStream) Stream(c *gin.Context) error {
 	user := caller(c).UserID
 	sub, err := h.subscribe(models.ClustersStream(user), c.GetHeader("Last-Event-ID"))
@@ -43,7 +42,7 @@ func (h *ClusterStream) Stream(c *gin.Context) error {
 		return err
 	}
 	s := openStream(c, h.log)
-	_ = s.event(sub.Position(), models.EventMetadata, states) // a reader that is gone is found out soon
+	_ = s.event(sub.Position(), models.EventMetadata, states) // a reader that has left fails the next send, too
 	s.serve(c.Request.Context(), func(ctx context.Context) {
 		defer sub.Close()
 		s.follow(ctx, sub, func(ctx context.Context) error {

@@ -16,8 +16,8 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// maxDepth bounds the nesting of a body. The deepest thing people send, a
-// schema inside a custom resource inside a workflow, stays well below.
+// maxDepth bounds the nesting of a body. A schema in a custom resource in a
+// workflow, the deepest body in use, stays well below.
 const maxDepth = 64
 
 // decode reads the request's body, which must be one JSON object, into v.
@@ -44,9 +44,9 @@ func decodeOptional(c *gin.Context, v any) error {
 	return unmarshal(data, v)
 }
 
-// readBody returns the body without surrounding white space. A body that is
-// not empty must be declared as JSON: that keeps out forms, which a foreign
-// web page could send without asking first.
+// readBody returns the body without surrounding white space. A body must be
+// declared as JSON: forms, which any web page may send without a CORS preflight,
+// are refused.
 func readBody(c *gin.Context) ([]byte, error) {
 	if c.Request.Body == nil {
 		return nil, nil
@@ -97,8 +97,8 @@ func wrongType(err *json.UnmarshalTypeError) error {
 	return badBody(fmt.Sprintf("%s must not be of type %s", where, err.Value), err)
 }
 
-// checkSyntax refuses what encoding/json lets pass or finds late: deep
-// nesting, a key given twice, invalid UTF-8, anything but one object.
+// checkSyntax refuses what encoding/json accepts, or finds late: deep nesting,
+// duplicate keys, invalid UTF-8, and anything but one object.
 func checkSyntax(data []byte) error {
 	if data[0] != '{' {
 		return badBody("the body must be a JSON object", nil)

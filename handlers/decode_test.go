@@ -93,7 +93,7 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-// What does not fit may be a secret that was sent in the wrong place.
+// A value of the wrong type may be a secret that was sent in the wrong place.
 func TestDecodeNeverRepeatsValues(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{
@@ -147,7 +147,7 @@ func TestDecodeLimit(t *testing.T) {
 	require.Contains(t, models.MessageOf(err), "50 bytes")
 }
 
-// Ten megabytes of opening brackets must be refused without being walked.
+// Ten megabytes of opening brackets are refused at the depth limit.
 func TestDecodeRefusesDepthEarly(t *testing.T) {
 	t.Parallel()
 	c := request(`{"a":`+strings.Repeat("[", 10<<20), "application/json")

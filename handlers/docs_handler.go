@@ -11,8 +11,7 @@ import (
 // Docs serves the description of the API.
 type Docs struct{ asYAML, asJSON []byte }
 
-// NewDocs takes the OpenAPI document as YAML. A document that is no YAML is an
-// error.
+// NewDocs takes the OpenAPI document as YAML. Invalid YAML is an error.
 func NewDocs(openAPI []byte) (*Docs, error) {
 	asJSON, err := yaml.YAMLToJSON(openAPI)
 	if err != nil {

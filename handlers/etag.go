@@ -9,11 +9,11 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// setETag names the revision that the answer shows.
+// setETag sets the header ETag to the revision that the answer shows.
 func setETag(c *gin.Context, revision int64) { c.Header("ETag", models.ETag(revision)) }
 
-// ifMatch returns the revision that the caller's change is meant for, or nil
-// when any will do. A tag that was never given out matches no revision.
+// ifMatch returns the revision in the header If-Match, or nil when any revision
+// matches. A value that is no ETag of ours matches none.
 func ifMatch(c *gin.Context) *int64 {
 	header := strings.TrimSpace(strings.Join(c.Request.Header.Values("If-Match"), ","))
 	if header == "" || header == "*" {

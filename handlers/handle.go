@@ -12,8 +12,8 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// Func is a handler that leaves failures to Handle: it returns an error and
-// has then written nothing.
+// Func is a handler. When it returns an error it has written nothing, and
+// Handle writes the answer.
 type Func func(c *gin.Context) error
 
 // statusOf is the whole mapping from domain failures to HTTP.
@@ -35,7 +35,7 @@ func statusOf(k models.Kind) int {
 		return http.StatusTooManyRequests
 	case models.Unavailable:
 		return http.StatusServiceUnavailable
-	default: // Failed, too: clients know a failed run by this status
+	default: // Internal, and Failed: clients expect this status of a failed run
 		return http.StatusInternalServerError
 	}
 }
@@ -62,9 +62,42 @@ func Fail(c *gin.Context, log *slog.Logger, err error) {
 	c.AbortWithStatusJSON(statusOf(kind), errorBody(err))
 }
 
+// body is the form of every error answer. Some clients read error and others
+// message, so both hold the same text.
+type body struct {
+	Error    string          `json:"error"`
+	Message  string          `json:"message"`
+	Problems models.Problems `json:"problems,omitempty"`
+	Details  any             `json:"details,omitempty"`
+}
+
+func errorBody(err error) body {
+	b := body{Error: models.MessageOf(err), Message: models.MessageOf(err)}
+	if e, ok := errors.AsType[*models.Error](err); ok {
+		b.Problems, b.Details = e.Problems, e.Extra
+	}
+	return b
+}
+
 // MethodNotAllowed answers a request for a path that exists with another
 // method. The router has set the Allow header.
 func MethodNotAllowed(c *gin.Context) {
 	const msg = "this path does not answer that method"
 	c.AbortWithStatusJSON(http.StatusMethodNotAllowed, body{Error: msg, Message: msg})
+}
+
+// caller returns who sent the request. On public routes it is the zero Identity.
+func caller(c *gin.Context) models.Identity {
+	id, _ := models.IdentityFrom(c.Request.Context())
+	return id
+}
+
+// queryInt returns the whole number at key, or def when it is absent or not
+// between 1 and highest.
+func queryInt(c *gin.Context, key string, def, highest int) int {
+	n, err := strconv.Atoi(c.Query(key))
+	if err != nil || n < 1 || n > highest {
+		return def
+	}
+	return n
 }

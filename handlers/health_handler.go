@@ -14,22 +14,22 @@ import (
 // checkTimeout bounds all checks of one readiness probe together.
 const checkTimeout = 2 * time.Second
 
-// Check is one thing that must work for the server to be of use. Ready returns
-// nil, or why not; it may be called by several goroutines at once.
+// Check is one condition of readiness. Ready returns nil, or the reason why the
+// server is not ready; it is safe for concurrent use.
 type Check struct {
 	Name  string
 	Ready func(ctx context.Context) error
 }
 
-// Health serves what probes and operators ask for.
+// Health serves probes and metrics.
 type Health struct {
 	log     *slog.Logger
 	checks  []Check
 	metrics http.Handler
 }
 
-// NewHealth returns handlers that ask checks, in their order, and serve
-// metrics at /metrics; nil metrics are served elsewhere.
+// NewHealth returns handlers that run checks in their order, and serve metrics
+// at /metrics unless that is nil.
 func NewHealth(log *slog.Logger, metrics http.Handler, checks ...Check) *Health {
 	return &Health{log, checks, metrics}
 }
@@ -40,8 +40,8 @@ func (h *Health) Live(c *gin.Context) error {
 	return nil
 }
 
-// Ready answers GET /readyz: 200 when every check passes, else 503, and in
-// both cases each check by name. Reasons go to the log; the route is public.
+// Ready answers GET /readyz: 200 when every check passes, else 503, with the
+// outcome of each check. Reasons are only logged, since the route is public.
 func (h *Health) Ready(c *gin.Context) error {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), checkTimeout)
 	defer cancel()

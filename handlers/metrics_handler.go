@@ -15,7 +15,7 @@ type metrics interface {
 	Resources(ctx context.Context, userID string, f models.MetricsFilter) ([]models.MetricsResource, error)
 }
 
-// Metrics serves figures across clusters.
+// Metrics serves metrics across clusters.
 type Metrics struct{ svc metrics }
 
 // NewMetrics returns handlers that act through svc.

@@ -13,7 +13,7 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// oauthStateSeconds is how long a browser keeps its part of a login.
+// oauthStateSeconds is how long the cookie of a login lasts.
 const oauthStateSeconds = 10 * 60
 
 // providerLogins is what these handlers need.
@@ -27,7 +27,7 @@ type providerLogins interface {
 type OAuth struct {
 	svc      providerLogins
 	frontend string
-	path     string // in front of the API's, where a proxy adds one
+	path     string // that a proxy puts before the API's
 	secure   bool
 }
 
@@ -49,12 +49,12 @@ func (h *OAuth) Authorize(c *gin.Context) error {
 	start, err := h.svc.Begin(c.Request.Context(), provider)
 	if err != nil {
 		if strings.Contains(c.GetHeader("Accept"), "text/html") {
-			h.failed(c, err)
+			h.redirectToLogin(c, err)
 			return nil
 		}
 		return err
 	}
-	h.remember(c, start.State, start.Browser.Reveal(), oauthStateSeconds)
+	h.setStateCookie(c, start.State, start.Browser.Reveal(), oauthStateSeconds)
 	redirect(c, start.URL)
 	return nil
 }
@@ -66,13 +66,13 @@ func (h *OAuth) Callback(c *gin.Context) error {
 		Provider: c.Param("provider"), State: c.Query("state"), Code: models.NewSecret(c.Query("code")), Issuer: c.Query("iss"),
 		Error: c.Query("error"), ErrorDescription: c.Query("error_description"),
 	}
-	if kept, err := c.Cookie(stateCookie(in.State)); err == nil {
-		in.Browser = models.NewSecret(kept)
-		h.remember(c, in.State, "", -1)
+	if cookie, err := c.Cookie(stateCookieName(in.State)); err == nil {
+		in.Browser = models.NewSecret(cookie)
+		h.setStateCookie(c, in.State, "", -1)
 	}
 	code, err := h.svc.Finish(c.Request.Context(), in)
 	if err != nil {
-		h.failed(c, err)
+		h.redirectToLogin(c, err)
 		return nil
 	}
 	redirect(c, h.frontend+"/auth/callback?code="+url.QueryEscape(code))
@@ -93,8 +93,8 @@ func (h *OAuth) Exchange(c *gin.Context) error {
 	return nil
 }
 
-// failed sends the browser to the login page, which shows the message.
-func (h *OAuth) failed(c *gin.Context, err error) {
+// redirectToLogin sends the browser to the login page, which shows the message.
+func (h *OAuth) redirectToLogin(c *gin.Context, err error) {
 	msg := models.MessageOf(err)
 	if models.KindOf(err) == models.Internal {
 		msg = "something went wrong on our side; please try again"
@@ -102,23 +102,23 @@ func (h *OAuth) failed(c *gin.Context, err error) {
 	redirect(c, h.frontend+"/login?error="+url.QueryEscape(msg))
 }
 
-// remember keeps the browser's part of one login in a cookie of its own, so
-// that logins in several tabs do not disturb each other. A negative age removes
-// it. Lax lets it come along when the provider sends the browser back.
-func (h *OAuth) remember(c *gin.Context, state, value string, seconds int) {
+// setStateCookie stores the browser's secret of one login. Each login has a cookie
+// of its own, so that several tabs can log in at once. A negative age removes
+// it. With SameSite=Lax browsers send it when the provider redirects back.
+func (h *OAuth) setStateCookie(c *gin.Context, state, value string, seconds int) {
 	http.SetCookie(c.Writer, &http.Cookie{ //nolint:gosec // Secure wherever browsers come over https
-		Name: stateCookie(state), Value: value, MaxAge: seconds,
+		Name: stateCookieName(state), Value: value, MaxAge: seconds,
 		Path:     h.path + "/v1/api/auth/oauth/" + url.PathEscape(c.Param("provider")) + "/callback",
 		HttpOnly: true, Secure: h.secure, SameSite: http.SameSiteLaxMode,
 	})
 }
 
-func stateCookie(state string) string {
+func stateCookieName(state string) string {
 	sum := sha256.Sum256([]byte(state))
 	return "kubeorch_login_" + hex.EncodeToString(sum[:8])
 }
 
-// redirect answers without a body: the URL may hold what is nobody's business.
+// redirect answers without a body, because the URL may hold a code.
 func redirect(c *gin.Context, to string) {
 	c.Header("Location", to)
 	c.Status(http.StatusTemporaryRedirect)

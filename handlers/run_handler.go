@@ -23,8 +23,8 @@ type Run struct{ svc runs }
 // NewRun returns handlers that act through svc.
 func NewRun(svc runs) *Run { return &Run{svc} }
 
-// Start answers POST /workflows/:id/run when the run has ended, or while it
-// goes on when that takes long.
+// Start answers POST /workflows/:id/run when the run has ended, or with the
+// status running when it takes long.
 func (h *Run) Start(c *gin.Context) error {
 	var in struct {
 		TriggerData models.TriggerData `json:"trigger_data"`
@@ -39,12 +39,12 @@ func (h *Run) Start(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	facts := gin.H{"run_id": run.ID, "status": run.Status, "logs": run.Logs}
+	result := gin.H{"run_id": run.ID, "status": run.Status, "logs": run.Logs}
 	if run.Status == models.RunFailed {
-		return &models.Error{Op: "handlers.Run.Start", Kind: models.Failed, Msg: run.Error, Extra: facts}
+		return &models.Error{Op: "handlers.Run.Start", Kind: models.Failed, Msg: run.Error, Extra: result}
 	}
-	facts["message"] = runMessage(run.Status)
-	c.JSON(http.StatusOK, facts)
+	result["message"] = runMessage(run.Status)
+	c.JSON(http.StatusOK, result)
 	return nil
 }
 

@@ -18,7 +18,7 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// fakeRuns answers a run with what run returns and notes what it was asked.
+// fakeRuns answers with what run returns and records its arguments.
 type fakeRuns struct {
 	run   func(typed models.TriggerData) (models.Run, error)
 	limit int
@@ -134,7 +134,7 @@ func TestTypedValuesAreNotEchoed(t *testing.T) {
 	require.NotContains(t, got["error"], "hunter22")
 }
 
-// Each text of a run is searched for each of its values.
+// Every text of a run is searched for every typed value, so their number is bounded.
 func TestTypedValuesAreBounded(t *testing.T) {
 	t.Parallel()
 	ran := 0

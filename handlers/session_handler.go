@@ -18,7 +18,7 @@ type sessions interface {
 	Ticket(ctx context.Context, id models.Identity) (models.Ticket, error)
 }
 
-// Session serves where people are signed in.
+// Session serves a person's sessions.
 type Session struct{ svc sessions }
 
 // NewSession returns handlers that act through svc.
@@ -28,7 +28,7 @@ func NewSession(svc sessions) *Session { return &Session{svc} }
 func (h *Session) Logout(c *gin.Context) error {
 	id := caller(c)
 	err := h.svc.End(c.Request.Context(), id.UserID, id.SessionID)
-	if err != nil && models.KindOf(err) != models.NotFound { // ended at the same moment
+	if err != nil && models.KindOf(err) != models.NotFound { // NotFound: ended at the same moment
 		return err
 	}
 	c.JSON(http.StatusOK, gin.H{"message": "signed out"})
@@ -54,8 +54,8 @@ func (h *Session) End(c *gin.Context) error {
 	return nil
 }
 
-// EndAll answers DELETE /profile/sessions: all but the one that asks, and with
-// ?current=true that one, too.
+// EndAll answers DELETE /profile/sessions: it ends all sessions except the
+// caller's, and with ?current=true the caller's as well.
 func (h *Session) EndAll(c *gin.Context) error {
 	ctx, id := c.Request.Context(), caller(c)
 	end, msg := h.svc.EndOthers, "all other sessions were ended"

@@ -15,9 +15,9 @@ type statusWorkflows interface {
 	Get(ctx context.Context, owner, id string) (models.Workflow, error)
 }
 
-// watching has the objects of a workflow watched until release is called. It
-// does not wait for the cluster.
-type watching interface {
+// watchers watches the objects of a workflow until release is called. Hold does
+// not wait for the cluster.
+type watchers interface {
 	Hold(workflowID string) (release func())
 }
 
@@ -25,14 +25,14 @@ type watching interface {
 type StatusStream struct {
 	workflows statusWorkflows
 	subscribe Subscribe
-	watching  watching
+	watchers  watchers
 	log       *slog.Logger
 }
 
-// NewStatusStream returns a handler that reads the first state from w and what
-// follows from the streams of subscribe. A stream that panics is logged to log.
-func NewStatusStream(w statusWorkflows, subscribe Subscribe, watch watching, log *slog.Logger) *StatusStream {
-	return &StatusStream{workflows: w, subscribe: subscribe, watching: watch, log: log}
+// NewStatusStream returns a handler that reads the state from w and its changes
+// from the streams of subscribe. Panics of a stream are logged to log.
+func NewStatusStream(w statusWorkflows, subscribe Subscribe, watch watchers, log *slog.Logger) *StatusStream {
+	return &StatusStream{workflows: w, subscribe: subscribe, watchers: watch, log: log}
 }
 
 // Stream answers GET /workflows/:id/status/stream: the workflow first, then
@@ -52,10 +52,10 @@ func (h *StatusStream) Stream(c *gin.Context) error {
 		return err
 	}
 	s := openStream(c, h.log)
-	_ = s.event(sub.Position(), models.EventMetadata, w) // a reader that is gone is found out soon
+	_ = s.event(sub.Position(), models.EventMetadata, w) // a reader that has left fails the next send, too
 	s.serve(c.Request.Context(), func(ctx context.Context) {
 		defer sub.Close()
-		defer h.watching.Hold(id)()
+		defer h.watchers.Hold(id)()
 		s.follow(ctx, sub, func(ctx context.Context) error {
 			w, err := h.workflows.Get(ctx, owner, id)
 			if err != nil {

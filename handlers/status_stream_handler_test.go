@@ -24,13 +24,13 @@ import (
 
 const streamed = "0123456789abcdef01234567"
 
-// fakeSubscription is handed frames through take.
+// fakeSubscription returns the frames that are sent to take.
 type fakeSubscription struct {
 	ready    chan struct{}
 	closed   chan struct{}
-	take     chan [][]byte // nil means a loss
+	take     chan [][]byte // nil: events were lost
 	gaveUp   atomic.Bool
-	behind   atomic.Pointer[string] // the event to continue behind
+	behind   atomic.Pointer[string] // the event to continue after
 	position string
 }
 
@@ -52,8 +52,8 @@ func (s *fakeSubscription) Take(buf [][]byte) ([][]byte, bool) {
 	}
 }
 
-// bring lets the reader find frames, or a loss if there are none.
-func (s *fakeSubscription) bring(frames ...string) {
+// publish lets the reader find frames; without frames it finds that some were lost.
+func (s *fakeSubscription) publish(frames ...string) {
 	var list [][]byte
 	for _, f := range frames {
 		list = append(list, []byte(f))
@@ -85,9 +85,9 @@ func annsWorkflow(owner, id string) (models.Workflow, error) {
 	}}, nil
 }
 
-// statusStream is a server of one stream whose events sub brings.
-func statusStream(get fakeWorkflows, watch watching, sub *fakeSubscription) http.Handler {
-	h := NewStatusStream(get, Subscribing(func(_, last string) (*fakeSubscription, error) {
+// statusStream serves one stream with the events of sub.
+func statusStream(get fakeWorkflows, watch watchers, sub *fakeSubscription) http.Handler {
+	h := NewStatusStream(get, AsSubscribe(func(_, last string) (*fakeSubscription, error) {
 		sub.behind.Store(&last)
 		return sub, nil
 	}), watch, slog.New(slog.DiscardHandler))
@@ -142,11 +142,11 @@ func TestStatusStream(t *testing.T) {
 	require.True(t, strings.HasPrefix(first, "id: e-1\nevent: metadata\ndata: {\"id\":\""+streamed), first)
 	require.Contains(t, first, `"_status":{"state":"healthy"}`)
 
-	sub.bring("event: node_update\ndata: 1\n\n", "event: node_update\ndata: 2\n\n")
+	sub.publish("event: node_update\ndata: 1\n\n", "event: node_update\ndata: 2\n\n")
 	require.Equal(t, "event: node_update\ndata: 1\n", block(t, in))
 	require.Equal(t, "event: node_update\ndata: 2\n", block(t, in))
 
-	sub.bring()
+	sub.publish()
 	again := block(t, in)
 	require.True(t, strings.HasPrefix(again, "id: e-1\nevent: workflow_sync\ndata: {\"type\":\"workflow\""), again)
 	require.Contains(t, again, `"data":{"nodes":[{"data":{"_status":{"state":"healthy"}},"id":"n1"}]}`)
@@ -179,8 +179,9 @@ func TestStatusStreamRefusals(t *testing.T) {
 	}
 }
 
-// follow runs a stream over an in-memory connection in fake time and returns
-// the reader's end of it, how the stream is told to end, and when it has.
+// follow runs a stream over an in-memory connection in fake time. It returns the
+// reader's end, a function that ends the stream, and a channel that is closed
+// when the stream has ended.
 func follow(
 	t *testing.T, sub *fakeSubscription, snapshot func(*eventStream) error,
 ) (client net.Conn, leave func(), done <-chan struct{}) {
@@ -202,7 +203,7 @@ func follow(
 	return client, cancel, ended
 }
 
-// chunks reads what a chunked answer holds.
+// chunks reads the body of a chunked answer.
 func chunks(c net.Conn) *bufio.Reader {
 	return bufio.NewReader(httputil.NewChunkedReader(c))
 }
@@ -214,7 +215,7 @@ func TestStreamHeartbeat(t *testing.T) {
 		for range 3 {
 			require.Equal(t, ": ping\n", block(t, in))
 		}
-		require.InDelta(t, 3*heartbeat, time.Since(start), float64(glance))
+		require.InDelta(t, 3*heartbeatInterval, time.Since(start), float64(probeInterval))
 		leave()
 		<-done
 	})
@@ -225,7 +226,7 @@ func TestStreamEndsForADeadReader(t *testing.T) {
 		sub := newFakeSubscription()
 		_, _, done := follow(t, sub, nil)
 		start := time.Now()
-		sub.bring("event: node_update\ndata: 1\n\n")
+		sub.publish("event: node_update\ndata: 1\n\n")
 		<-done
 		require.Equal(t, writeTimeout, time.Since(start))
 	})
@@ -237,7 +238,7 @@ func TestStreamEndsForAReaderThatLeft(t *testing.T) {
 		start := time.Now()
 		_ = conn.Close()
 		<-done
-		require.LessOrEqual(t, time.Since(start), glance+time.Second)
+		require.LessOrEqual(t, time.Since(start), probeInterval+time.Second)
 	})
 }
 
@@ -260,7 +261,7 @@ func TestStatusStreamOverHTTP2(t *testing.T) {
 	require.Equal(t, 2, res.ProtoMajor)
 	in := bufio.NewReader(res.Body)
 	require.Contains(t, block(t, in), "event: metadata\n")
-	sub.bring("event: node_update\ndata: 1\n\n")
+	sub.publish("event: node_update\ndata: 1\n\n")
 	require.Equal(t, "event: node_update\ndata: 1\n", block(t, in))
 	leave()
 	require.Eventually(t, func() bool { return watch.released.Load() == 1 && sub.gaveUp.Load() }, 5*time.Second, time.Millisecond)
@@ -276,7 +277,7 @@ func TestStreamRepeatsAFailedSnapshot(t *testing.T) {
 			return s.event("", models.EventWorkflowSync, "all")
 		})
 		in := chunks(conn)
-		sub.bring()
+		sub.publish()
 		require.Equal(t, "event: error\ndata: \"internal server error\"\n", block(t, in))
 		require.Equal(t, "event: workflow_sync\ndata: \"all\"\n", block(t, in))
 		leave()
@@ -291,7 +292,7 @@ func TestStreamEndsWhenItsSubjectIsGone(t *testing.T) {
 			return &models.Error{Kind: models.NotFound, Msg: "workflow not found"}
 		})
 		in := chunks(conn)
-		sub.bring()
+		sub.publish()
 		require.Equal(t, "event: error\ndata: \"workflow not found\"\n", block(t, in))
 		<-done
 	})

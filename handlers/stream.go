@@ -12,50 +12,51 @@ import (
 )
 
 const (
-	// heartbeat is how often an idle stream shows that it is alive; proxies
-	// cut connections that say nothing for a minute or so.
-	heartbeat = 15 * time.Second
+	// heartbeatInterval is how often an idle stream sends a comment; proxies
+	// close connections that are idle for a minute or so.
+	heartbeatInterval = 15 * time.Second
 
-	// glance is how often a stream looks whether its reader has left.
-	glance = 5 * time.Second
+	// probeInterval is how often a stream checks whether its reader has left.
+	probeInterval = 5 * time.Second
 
-	// writeTimeout ends a stream whose reader takes nothing for so long.
+	// writeTimeout ends a stream whose reader reads nothing for that long.
 	writeTimeout = 30 * time.Second
 
 	// snapshotTimeout bounds the making of a snapshot.
 	snapshotTimeout = 10 * time.Second
 )
 
-// Subscription is a reader's place in a stream of events.
+// Subscription is a reader's position in a stream of events.
 type Subscription interface {
-	// Ready is signalled when Take has something to say.
+	// Ready is signalled when Take has something to return.
 	Ready() <-chan struct{}
-	// Closed is closed when the server stops. Whoever closes it waits for
-	// Close, and so for the stream.
+	// Closed is closed when the server stops. The server then waits for Close,
+	// and so for the stream to end.
 	Closed() <-chan struct{}
-	// Position returns the id of the last event before those still to come.
+	// Position returns the id of the event before the next one. It is the id of
+	// a snapshot that is made now.
 	Position() string
-	// Take appends the frames published since the last call to buf. When some
-	// were lost it says so, and the reader needs a snapshot.
+	// Take appends the frames published since the last call to buf. When lost is
+	// true some are missing, and the reader needs a snapshot.
 	Take(buf [][]byte) (frames [][]byte, lost bool)
-	// Close gives the place up.
+	// Close ends the subscription.
 	Close()
 }
 
-// Subscribe starts reading the stream key, behind the event lastID if that is
-// not empty. Nothing that is published after it returns is missed.
+// Subscribe starts reading the stream key, after the event lastID if that is
+// not empty. Everything published after it returns is delivered.
 type Subscribe func(key, lastID string) (Subscription, error)
 
-// Subscribing adapts a function that returns a concrete subscription.
-func Subscribing[S Subscription](f func(key, lastID string) (S, error)) Subscribe {
+// AsSubscribe adapts a function that returns a concrete subscription.
+func AsSubscribe[S Subscription](f func(key, lastID string) (S, error)) Subscribe {
 	return func(key, lastID string) (Subscription, error) { return f(key, lastID) }
 }
 
 // eventStream sends server-sent events to one reader.
 type eventStream struct{ transport }
 
-// openStream answers with the headers of an event stream. From here on,
-// failures can only end the stream. The caller must call serve or close.
+// openStream answers with the headers of an event stream. Later failures can only
+// end the stream. The caller must call serve or close.
 func openStream(c *gin.Context, log *slog.Logger) *eventStream {
 	h := c.Writer.Header()
 	h.Set("Content-Type", "text/event-stream")
@@ -74,29 +75,30 @@ func (s *eventStream) event(id, name string, data any) error {
 	return s.send([][]byte{models.StreamFrame(id, name, payload)})
 }
 
-// follow sends what sub brings until the reader is gone, ctx ends, the reader's
-// session does, or the server stops. After a loss, snapshot sends the present state; if that fails
-// it is tried again until it works, unless the thing itself is gone.
+// follow sends the events of sub until the reader has left, ctx or the reader's
+// session ends, or the server stops. When events were lost, snapshot sends the
+// current state. A failed snapshot is tried again, unless what the stream is about
+// was deleted or may no longer be read.
 func (s *eventStream) follow(ctx context.Context, sub Subscription, snapshot func(context.Context) error) {
-	look := time.NewTicker(glance)
-	defer look.Stop()
-	signedOut := models.EndedFrom(ctx)
-	f := follower{eventStream: s, sub: sub, snapshot: snapshot, beatAt: time.Now().Add(heartbeat)}
+	probe := time.NewTicker(probeInterval)
+	defer probe.Stop()
+	sessionEnded := models.SessionEnded(ctx)
+	f := follower{eventStream: s, sub: sub, snapshot: snapshot, heartbeatAt: time.Now().Add(heartbeatInterval)}
 	for err := error(nil); err == nil; {
 		select {
 		case <-ctx.Done():
 			return
-		case <-signedOut:
+		case <-sessionEnded:
 			_ = s.event("", models.EventComplete, "the session has ended")
 			return
 		case <-sub.Closed():
-			if f.news(ctx) == nil {
+			if f.sendEvents(ctx) == nil {
 				_ = s.event("", models.EventComplete, "the server is stopping")
 			}
 			return
 		case <-sub.Ready():
-			err = f.news(ctx)
-		case <-look.C:
+			err = f.sendEvents(ctx)
+		case <-probe.C:
 			if s.gone() {
 				return
 			}
@@ -108,47 +110,46 @@ func (s *eventStream) follow(ctx context.Context, sub Subscription, snapshot fun
 // follower is the state of one call of follow.
 type follower struct {
 	*eventStream
-	sub      Subscription
-	snapshot func(context.Context) error
-	behind   bool // a snapshot is due
-	beatAt   time.Time
-	buf      [][]byte
+	sub         Subscription
+	snapshot    func(context.Context) error
+	behind      bool // a snapshot is due
+	heartbeatAt time.Time
+	buf         [][]byte
 }
 
-// keepFrames is how large a buffer of frames is kept for the next time.
+// keepFrames is the largest buffer of frames that is kept for the next call.
 const keepFrames = 16
 
-// news sends what has been published since the last time.
-func (f *follower) news(ctx context.Context) error {
+// sendEvents sends the events published since the last call.
+func (f *follower) sendEvents(ctx context.Context) error {
 	frames, lost := f.sub.Take(f.buf[:0])
 	f.behind = f.behind || lost
 	if err := f.catchUp(ctx); err != nil || len(frames) == 0 {
 		return err
 	}
 	err := f.send(frames)
-	clear(frames) // thousands of idle readers must not keep old events alive
+	clear(frames) // so that thousands of idle readers keep no old events in memory
 	if f.buf = frames; cap(frames) > keepFrames {
 		f.buf = nil
 	}
 	return err
 }
 
-// idle catches up if need be, and else shows now and then that the stream is
-// alive.
+// idle sends a due snapshot, or else a due heartbeat.
 func (f *follower) idle(ctx context.Context) error {
 	switch {
 	case f.behind:
 		return f.catchUp(ctx)
-	case time.Now().Before(f.beatAt):
+	case time.Now().Before(f.heartbeatAt):
 		return nil
 	}
-	f.beatAt = time.Now().Add(heartbeat)
+	f.heartbeatAt = time.Now().Add(heartbeatInterval)
 	return f.send([][]byte{[]byte(": ping\n\n")})
 }
 
-// catchUp sends a snapshot if one is due. A failure to make it is told to the
-// reader and leaves it due; only a reader that is gone, or has nothing left to
-// read, ends the stream.
+// catchUp sends a snapshot if one is due. When that fails, the reader gets an
+// error event and the snapshot stays due. An error of catchUp ends the stream:
+// the reader has left, or what the stream is about is gone.
 func (f *follower) catchUp(ctx context.Context) error {
 	if !f.behind {
 		return nil

@@ -19,13 +19,13 @@ import (
 
 // transport carries frames to one reader.
 type transport interface {
-	// send writes frames at once, and may change the slice. An error means
-	// that the reader is gone or takes nothing.
+	// send writes frames together, and may change the slice. An error means
+	// that the reader has left or reads nothing.
 	send(frames [][]byte) error
 	// gone reports whether the reader is known to have left.
 	gone() bool
-	// serve calls f, which sends until it has nothing more to send, and then
-	// closes the transport. It may return before that.
+	// serve calls f and closes the transport when f returns. serve itself may
+	// return earlier.
 	serve(ctx context.Context, f func(context.Context))
 	// close ends the answer.
 	close()
@@ -33,10 +33,9 @@ type transport interface {
 
 // openTransport begins the answer with the headers that c has.
 //
-// Over HTTP/1.1 the stream takes its connection over from the server. What the
-// server holds for a request that is being answered, several buffers and a
-// second goroutine, is four times as much as a stream needs, and there may be
-// thousands that mostly wait.
+// Over HTTP/1.1 the stream hijacks its connection. net/http keeps several buffers
+// and a second goroutine for each open request, four times the memory of a
+// stream, and thousands of streams may be open that mostly wait.
 func openTransport(c *gin.Context, log *slog.Logger) transport {
 	if c.Request.ProtoMajor == 1 && c.Request.ProtoMinor == 1 && canHijack(c.Writer) {
 		if conn, _, err := c.Writer.Hijack(); err == nil {
@@ -47,13 +46,13 @@ func openTransport(c *gin.Context, log *slog.Logger) transport {
 	}
 	c.Writer.WriteHeader(http.StatusOK)
 	t := &responseTransport{w: c.Writer, rc: http.NewResponseController(c.Writer)}
-	// The server's limit for reading a request would otherwise end the stream.
-	// Writers that know no deadlines, as in tests, need none.
+	// The server's read timeout would end the stream. Writers without deadlines,
+	// as in tests, return an error.
 	_ = t.rc.SetReadDeadline(time.Time{})
 	return t
 }
 
-// canHijack looks behind wrappers, which claim to be able to.
+// canHijack looks into wrappers, which implement http.Hijacker in any case.
 func canHijack(w http.ResponseWriter) bool {
 	for {
 		inner, ok := w.(interface{ Unwrap() http.ResponseWriter })
@@ -81,15 +80,15 @@ func (t *responseTransport) send(frames [][]byte) error {
 	return t.rc.Flush()
 }
 
-// gone leaves it to the request's context, which the server ends.
+// gone is always false: the server ends the request's context instead.
 func (t *responseTransport) gone() bool { return false }
 
 func (t *responseTransport) serve(ctx context.Context, f func(context.Context)) { f(ctx) }
 
 func (t *responseTransport) close() {}
 
-// connTransport writes a chunked answer to a connection of its own. The first
-// failure is kept: nothing may follow a chunk that was cut off.
+// connTransport writes a chunked answer to a hijacked connection. After the first
+// failed write it writes nothing, since a chunk may be incomplete.
 type connTransport struct {
 	conn   net.Conn
 	log    *slog.Logger
@@ -103,7 +102,7 @@ func (t *connTransport) begin(h http.Header) {
 	head := bytes.NewBufferString("HTTP/1.1 200 OK\r\n")
 	_ = h.Write(head) // a buffer takes everything
 	head.WriteString("\r\n")
-	_ = t.conn.SetDeadline(time.Time{}) // ends the limits of the request
+	_ = t.conn.SetDeadline(time.Time{}) // lifts the deadlines of the request
 	t.write(net.Buffers{head.Bytes()})
 }
 
@@ -128,8 +127,8 @@ func (t *connTransport) write(b net.Buffers) {
 	_, t.failed = b.WriteTo(t.conn)
 }
 
-// gone reads for a moment: a reader that is there sends nothing, so the read
-// runs into its deadline.
+// gone reads for a millisecond. A connected reader sends nothing, so that the
+// read ends with its deadline.
 func (t *connTransport) gone() bool {
 	var one [1]byte
 	_ = t.conn.SetReadDeadline(time.Now().Add(time.Millisecond))
@@ -137,16 +136,16 @@ func (t *connTransport) gone() bool {
 	return err != nil && !errors.Is(err, os.ErrDeadlineExceeded)
 }
 
-// serve lets the request end and goes on without it, still tied to the reader's
-// session. Subscription.Close at the end of f tells who waits for the stream.
+// serve lets the request end and runs f in a goroutine, still bound to the
+// reader's session. The server's stop waits for the subscription that f closes.
 func (t *connTransport) serve(ctx context.Context, f func(context.Context)) {
 	ctx = context.WithoutCancel(ctx)
-	hold := models.HoldFrom(ctx)
-	hold.Keep()
+	guard := models.SessionGuardFrom(ctx)
+	guard.Retain()
 	go func() {
-		defer hold.Release()
+		defer guard.Release()
 		defer t.close()
-		defer func() { // the server's own recovery ended with the request
+		defer func() { // net/http recovers panics of the request only
 			if p := recover(); p != nil {
 				t.log.ErrorContext(ctx, "a stream panicked", "panic", p, "stack", string(debug.Stack()))
 			}

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The request has ended when a stream runs, and the server's recovery with it.
+// A stream runs after its request, where net/http recovers no panics.
 func TestAPanicEndsItsStreamOnly(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer

@@ -8,7 +8,7 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// templates is what the palette's handler needs.
+// templates is what these handlers need.
 type templates interface {
 	List() []models.TemplateMetadata
 }

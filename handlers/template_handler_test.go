@@ -13,10 +13,10 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// palette is a fixed list.
-type palette []models.TemplateMetadata
+// fixedTemplates is a fixed list.
+type fixedTemplates []models.TemplateMetadata
 
-func (p palette) List() []models.TemplateMetadata { return p }
+func (p fixedTemplates) List() []models.TemplateMetadata { return p }
 
 func TestTemplatesKeepTheirOrder(t *testing.T) {
 	t.Parallel()
@@ -24,13 +24,13 @@ func TestTemplatesKeepTheirOrder(t *testing.T) {
 		return models.TemplateMetadata{ID: "core/" + name, Name: name, Tags: []string{}, Dependencies: []string{}, Parameters: []models.TemplateParameter{}}
 	}
 	for name, tc := range map[string]struct {
-		list palette
+		list fixedTemplates
 		want string
 	}{
-		"two": {palette{entry("b"), entry("a")}, `{"templates":[` +
+		"two": {fixedTemplates{entry("b"), entry("a")}, `{"templates":[` +
 			`{"id":"core/b","name":"b","displayName":"","category":"","description":"","icon":"","version":"","tags":[],"usageFrequency":"","difficulty":"","dependencies":[],"parameters":[]},` +
 			`{"id":"core/a","name":"a","displayName":"","category":"","description":"","icon":"","version":"","tags":[],"usageFrequency":"","difficulty":"","dependencies":[],"parameters":[]}]}`},
-		"none": {palette{}, `{"templates":[]}`},
+		"none": {fixedTemplates{}, `{"templates":[]}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

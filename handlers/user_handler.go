@@ -98,7 +98,7 @@ func (h *User) Delete(c *gin.Context) error {
 	return nil
 }
 
-// answerUser does f with the account in the path and shows it.
+// answerUser answers with the account that f returns for the id in the path.
 func answerUser(c *gin.Context, f func(ctx context.Context, id string) (models.ManagedUser, error)) error {
 	u, err := f(c.Request.Context(), c.Param("id"))
 	if err != nil {

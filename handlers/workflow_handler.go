@@ -66,7 +66,7 @@ func (h *Workflow) Get(c *gin.Context) error {
 		return err
 	}
 	setETag(c, doc.Revision)
-	// A known length spares the body the cutting into chunks.
+	// With a known length the body is not chunked.
 	c.Header("Content-Length", strconv.Itoa(len(doc.Body)))
 	c.Data(http.StatusOK, gin.MIMEJSON+"; charset=utf-8", doc.Body)
 	return nil
@@ -86,8 +86,8 @@ func (h *Workflow) Update(c *gin.Context) error {
 	return nil
 }
 
-// Save answers POST /workflows/:id/save. Both lists must be there, so that an
-// empty body never wipes a drawing.
+// Save answers POST /workflows/:id/save. Both lists are required, so that an
+// empty body cannot wipe a drawing.
 func (h *Workflow) Save(c *gin.Context) error {
 	var in struct {
 		Nodes       *[]models.Node `json:"nodes"`

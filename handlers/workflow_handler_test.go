@@ -18,17 +18,17 @@ import (
 	"github.com/kubeorch/core/handlers"
 	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/repositories"
-	"github.com/kubeorch/core/services"
+	"github.com/kubeorch/core/services/workflow"
 )
 
-// idle is a cluster side on which nothing runs.
-type idle struct{}
+// noRuns reports that nothing runs.
+type noRuns struct{}
 
-func (idle) Running(context.Context, string) (bool, error)              { return false, nil }
-func (idle) TearDown(context.Context, models.Workflow) (warning string) { return "" }
+func (noRuns) Running(context.Context, string) (bool, error)              { return false, nil }
+func (noRuns) TearDown(context.Context, models.Workflow) (warning string) { return "" }
 
-// api serves workflows and versions from a store of its own. The bearer token
-// is the user's id.
+// api serves workflows and versions from its own database. The bearer token is
+// the user's id.
 type api struct {
 	t     testing.TB
 	url   string
@@ -39,8 +39,8 @@ func newAPI(t testing.TB) *api {
 	t.Helper()
 	db := dbtest.Open(t).Database()
 	store := repositories.NewWorkflows(db)
-	w := handlers.NewWorkflow(services.NewWorkflows(store, idle{}))
-	v := handlers.NewWorkflowVersion(services.NewWorkflowVersions(store, repositories.NewVersions(db)))
+	w := handlers.NewWorkflow(workflow.NewService(store, noRuns{}))
+	v := handlers.NewWorkflowVersion(workflow.NewVersions(store, repositories.NewVersions(db)))
 	e := gin.New()
 	e.Use(func(c *gin.Context) {
 		user := strings.TrimPrefix(c.GetHeader("Authorization"), "Bearer ")

@@ -132,13 +132,3 @@ func versionNumber(text string) (int, error) {
 	}
 	return n, nil
 }
-
-// queryInt returns the whole number at key, or def when it is absent or not
-// between 1 and highest.
-func queryInt(c *gin.Context, key string, def, highest int) int {
-	n, err := strconv.Atoi(c.Query(key))
-	if err != nil || n < 1 || n > highest {
-		return def
-	}
-	return n
-}

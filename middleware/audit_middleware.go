@@ -9,15 +9,15 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// auditTrail keeps entries. Failing to is its own business.
+// auditTrail stores entries, and reports its own failures.
 type auditTrail interface {
 	Record(ctx context.Context, e models.AuditEntry)
 }
 
 // AuditMiddleware records each request that reaches it as one entry: when it
-// has been answered, or when models.AuditNow is called. It belongs behind
-// AuthMiddleware, so that nobody can fill the trail without being known, and
-// before what refuses known callers.
+// has been answered, or when models.AuditNow is called. It belongs after
+// AuthMiddleware, so that only identified callers add to the trail, and before
+// the checks of what they may do, so that refusals are recorded.
 func AuditMiddleware(action string, trail auditTrail) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		ctx, notes := models.WithAuditNotes(c.Request.Context())
@@ -30,20 +30,20 @@ func AuditMiddleware(action string, trail auditTrail) gin.HandlerFunc {
 			}
 		}
 		notes.OnBegin(func() { record(0) })
-		ended := false
+		answered := false
 		defer func() {
 			status := c.Writer.Status()
-			if !ended { // a panic, which is answered further out
+			if !answered { // a panic, which Recovery answers
 				status = http.StatusInternalServerError
 			}
 			record(status)
 		}()
 		c.Next()
-		ended = true
+		answered = true
 	}
 }
 
-// auditEntry tells what the request says of itself; status is 0 while it goes on.
+// auditEntry describes the request; status is 0 while it is being answered.
 func auditEntry(c *gin.Context, action string, status int, notes *models.AuditNotes) models.AuditEntry {
 	e := models.AuditEntry{Action: action, Status: status, Outcome: notes.Outcome(), Details: notes.Details()}
 	e.ActorID, e.Actor = notes.Actor()

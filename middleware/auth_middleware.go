@@ -10,10 +10,10 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// maxToken bounds what is looked at: our tokens have about 400 bytes.
+// maxToken is the longest token that is checked; valid ones have about 400 bytes.
 const maxToken = 8 << 10
 
-// accounts knows whose token it is.
+// accounts authenticates tokens.
 type accounts interface {
 	Authenticate(ctx context.Context, token string) (models.Identity, error)
 }
@@ -21,7 +21,7 @@ type accounts interface {
 // AuthMiddleware lets only requests with a valid bearer token pass and puts the
 // caller into the request's context. The role is the account's present one.
 func AuthMiddleware(svc accounts, fail Fail) gin.HandlerFunc {
-	return admit(fail, func(c *gin.Context) (models.Identity, error) {
+	return authenticate(fail, func(c *gin.Context) (models.Identity, error) {
 		token, ok := bearer(c.GetHeader("Authorization"))
 		if !ok {
 			return models.Identity{}, errNoToken()
@@ -30,15 +30,15 @@ func AuthMiddleware(svc accounts, fail Fail) gin.HandlerFunc {
 	})
 }
 
-// expiredAccounts knows whose token it was.
+// expiredAccounts authenticates tokens that may have expired.
 type expiredAccounts interface {
 	AuthenticateExpired(ctx context.Context, token string) (models.Identity, error)
 }
 
-// RefreshTokenMiddleware is AuthMiddleware for what is to work with a token
-// that has expired, as long as its session lasts.
+// RefreshTokenMiddleware is AuthMiddleware for routes that also accept an
+// expired token, as long as its session lasts.
 func RefreshTokenMiddleware(svc expiredAccounts, fail Fail) gin.HandlerFunc {
-	return admit(fail, func(c *gin.Context) (models.Identity, error) {
+	return authenticate(fail, func(c *gin.Context) (models.Identity, error) {
 		token, ok := bearer(c.GetHeader("Authorization"))
 		if !ok {
 			return models.Identity{}, errNoToken()
@@ -47,17 +47,17 @@ func RefreshTokenMiddleware(svc expiredAccounts, fail Fail) gin.HandlerFunc {
 	})
 }
 
-// ticketAccounts also knows whose ticket it is.
+// ticketAccounts authenticates tokens and WebSocket tickets.
 type ticketAccounts interface {
 	accounts
 	AuthenticateTicket(ctx context.Context, ticket string) (models.Identity, error)
 }
 
-// SocketMiddleware is AuthMiddleware for WebSockets: scripts in browsers can
-// set no header there, so the query may hold a ticket or a session's token
-// instead. Scripts elsewhere, which have API tokens, can set it.
+// SocketMiddleware is AuthMiddleware for WebSockets. Browsers let scripts set no
+// header there, so the query may hold a ticket or a session's token instead. API
+// tokens are accepted in the header only.
 func SocketMiddleware(svc ticketAccounts, fail Fail) gin.HandlerFunc {
-	return admit(fail, func(c *gin.Context) (models.Identity, error) {
+	return authenticate(fail, func(c *gin.Context) (models.Identity, error) {
 		ctx := c.Request.Context()
 		if token, ok := bearer(c.GetHeader("Authorization")); ok {
 			return svc.Authenticate(ctx, token)
@@ -72,8 +72,8 @@ func SocketMiddleware(svc ticketAccounts, fail Fail) gin.HandlerFunc {
 	})
 }
 
-// admit lets requests pass that identify finds the caller of.
-func admit(fail Fail, identify func(*gin.Context) (models.Identity, error)) gin.HandlerFunc {
+// authenticate puts the caller that identify finds into the request's context.
+func authenticate(fail Fail, identify func(*gin.Context) (models.Identity, error)) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		id, err := identify(c)
 		if err != nil {
@@ -88,25 +88,25 @@ func errNoToken() error {
 	return refuse(models.Unauthenticated, "there is no session: the header Authorization: Bearer <token> is missing or malformed; sign in first")
 }
 
-// holding ties what stays open to a credential.
-type holding interface {
-	Hold(ctx context.Context, id models.Identity) (*models.Hold, error)
+// guards ties connections that stay open to the caller's session.
+type guards interface {
+	Guard(ctx context.Context, id models.Identity) (*models.SessionGuard, error)
 }
 
-// Hold is for what stays open: the request's context then carries what tells
-// that the caller's session has ended, see models.EndedFrom. It belongs behind
-// the middleware that finds the caller.
-func Hold(svc holding, fail Fail) gin.HandlerFunc {
+// GuardSession is for routes whose connection stays open: it puts a
+// models.SessionGuard into the request's context, which ends with the caller's
+// session. It belongs after AuthMiddleware.
+func GuardSession(svc guards, fail Fail) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		ctx := c.Request.Context()
 		id, _ := models.IdentityFrom(ctx)
-		hold, err := svc.Hold(ctx, id)
+		guard, err := svc.Guard(ctx, id)
 		if err != nil {
 			fail(c, err)
 			return
 		}
-		defer hold.Release()
-		c.Request = c.Request.WithContext(models.WithHold(ctx, hold))
+		defer guard.Release()
+		c.Request = c.Request.WithContext(models.WithSessionGuard(ctx, guard))
 		c.Next()
 	}
 }
@@ -114,8 +114,8 @@ func Hold(svc holding, fail Fail) gin.HandlerFunc {
 // AdminMiddleware lets only administrators pass.
 func AdminMiddleware(fail Fail) gin.HandlerFunc { return RequireRole(fail, models.RoleAdmin) }
 
-// RequireRole lets only callers with one of roles pass. It belongs behind
-// AuthMiddleware; without it nobody passes.
+// RequireRole lets only callers with one of roles pass. It belongs after
+// AuthMiddleware; without it every caller is refused.
 func RequireRole(fail Fail, roles ...string) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if id, ok := models.IdentityFrom(c.Request.Context()); !ok || !slices.Contains(roles, id.Role) {
@@ -125,7 +125,7 @@ func RequireRole(fail Fail, roles ...string) gin.HandlerFunc {
 }
 
 // RequireScope lets callers pass whose session or API token covers need. It
-// belongs behind AuthMiddleware; without it nobody passes.
+// belongs after AuthMiddleware; without it every caller is refused.
 func RequireScope(need models.Scope, fail Fail) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		id, _ := models.IdentityFrom(c.Request.Context())

@@ -8,11 +8,11 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// maxUserAgent bounds what is kept of a header that anybody may fill.
+// maxUserAgent is how many bytes of the User-Agent header are kept.
 const maxUserAgent = 200
 
-// Client puts where a request comes from into its context. Whose
-// X-Forwarded-For counts is the engine's setting.
+// Client puts the origin of a request into its context. The engine's trusted
+// proxies decide whose X-Forwarded-For counts.
 func Client() gin.HandlerFunc {
 	return func(c *gin.Context) {
 		agent := c.Request.UserAgent()

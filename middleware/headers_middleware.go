@@ -12,8 +12,8 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// SecurityHeaders tells browsers to take answers for what they are: data of
-// one user, neither to be framed, guessed at, nor kept.
+// SecurityHeaders tells browsers that answers are data of one user: they must
+// not frame, cache or sniff the type of them, nor run anything in them.
 func SecurityHeaders() gin.HandlerFunc {
 	return func(c *gin.Context) {
 		h := c.Writer.Header()
@@ -25,9 +25,9 @@ func SecurityHeaders() gin.HandlerFunc {
 	}
 }
 
-// CORS lets browsers use the API from the given origins, errors and streams
-// included, and refuses requests that name another origin. An origin that is
-// no URL is an error.
+// CORS lets browsers use the API from the given origins and refuses requests
+// that name another one. Errors and streams have the headers, too. An origin
+// that is not a URL is an error.
 func CORS(origins []string, fail Fail) (gin.HandlerFunc, error) {
 	if len(origins) == 0 {
 		return func(*gin.Context) {}, nil

@@ -15,12 +15,12 @@ import (
 // requests.
 const RequestIDHeader = "X-Request-ID"
 
-// RequestID gives every request an id: the caller's own when it is short and
-// plain, else a new one. It is in the answer's header and in the log lines.
+// RequestID gives every request an id, which is in the answer's header and in
+// log lines: the one that the request brings if it is valid, else a new one.
 func RequestID() gin.HandlerFunc {
 	return func(c *gin.Context) {
 		id := c.GetHeader(RequestIDHeader)
-		if !saneID(id) {
+		if !validRequestID(id) {
 			id = rand.Text()
 		}
 		c.Header(RequestIDHeader, id)
@@ -28,8 +28,8 @@ func RequestID() gin.HandlerFunc {
 	}
 }
 
-// saneID keeps out what could forge log lines or fill them.
-func saneID(id string) bool {
+// validRequestID refuses ids that could forge log lines or fill the log.
+func validRequestID(id string) bool {
 	if id == "" || len(id) > 64 {
 		return false
 	}
@@ -63,7 +63,7 @@ func AccessLog(log *slog.Logger) gin.HandlerFunc {
 	}
 }
 
-// accessLevel keeps probes, which come every few seconds, out of the log.
+// accessLevel is debug for probes, which come every few seconds.
 func accessLevel(c *gin.Context) slog.Level {
 	switch c.FullPath() {
 	case "/healthz", "/readyz", "/metrics":
@@ -72,8 +72,8 @@ func accessLevel(c *gin.Context) slog.Level {
 	return slog.LevelInfo
 }
 
-// routeOf returns the pattern of the route, so that the number of different
-// values is bounded whatever people ask for.
+// routeOf returns the pattern of the route. Requested paths would be an
+// unbounded number of values.
 func routeOf(c *gin.Context) string {
 	if p := c.FullPath(); p != "" {
 		return p

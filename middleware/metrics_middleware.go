@@ -22,11 +22,11 @@ func NewMetrics(reg prometheus.Registerer) (*Metrics, error) {
 			Name: "kubeorch_http_requests_total", Help: "Requests answered.",
 		}, []string{"method", "route", "status"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "kubeorch_http_request_seconds", Help: "Time to answer. Streams over HTTP/1.1 count until they have begun.",
+			Name: "kubeorch_http_request_seconds", Help: "Time to answer. Streams over HTTP/1.1 count until their headers are sent.",
 			Buckets: []float64{.001, .005, .02, .1, .5, 2, 10, 30},
 		}, []string{"method", "route"}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "kubeorch_http_requests_in_flight", Help: "Requests being answered. Streams over HTTP/1.1 count until they have begun.",
+			Name: "kubeorch_http_requests_in_flight", Help: "Requests being answered. Streams over HTTP/1.1 count until their headers are sent.",
 		}),
 	}
 	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.inFlight} {

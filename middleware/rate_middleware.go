@@ -8,14 +8,14 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// Buckets holds a token bucket for each key. Where key's is empty, ok is false
-// and wait is how long until there is a token.
+// Buckets holds a token bucket for each key. When key's bucket is empty, ok is
+// false and wait is the time until it has a token.
 type Buckets interface {
 	Take(key string) (wait time.Duration, ok bool)
 }
 
-// RatePerClient bounds the requests of one client, known by its address.
-// Requests to routes in free, by their patterns, are not counted.
+// RatePerClient limits the requests of each client network. Requests to routes
+// whose patterns are in free are not counted.
 func RatePerClient(b Buckets, free map[string]bool, fail Fail) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if !free[c.FullPath()] {
@@ -24,8 +24,8 @@ func RatePerClient(b Buckets, free map[string]bool, fail Fail) gin.HandlerFunc {
 	}
 }
 
-// RatePerAccount bounds the requests of one account, from however many
-// addresses they come. It belongs behind AuthMiddleware.
+// RatePerAccount limits the requests of each account, over all its addresses.
+// It belongs after AuthMiddleware.
 func RatePerAccount(b Buckets, fail Fail) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		id, _ := models.IdentityFrom(c.Request.Context())

@@ -12,7 +12,7 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// fakeBuckets refuses with wait whom it does not know.
+// fakeBuckets refuses unknown keys with wait.
 type fakeBuckets struct {
 	known map[string]bool
 	wait  time.Duration

@@ -11,9 +11,9 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// Recovery turns a panic into a 500. The stack goes to the log only. Where an
-// answer has begun, the connection is cut instead, so that a client does not
-// take half an answer for a whole one.
+// Recovery answers a panic with 500 and logs its stack. When part of an answer
+// was sent already, it closes the connection instead, so that the client sees
+// that the answer is incomplete.
 func Recovery(log *slog.Logger, fail Fail) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		defer func() {

@@ -1,6 +1,6 @@
-// Package middleware holds what surrounds every request: identity, logging,
-// limits and recovery. It writes no error body itself; each part that can
-// refuse a request takes a Fail.
+// Package middleware surrounds every request with authentication, logging,
+// limits and recovery. Middleware that refuses requests takes a Fail, which
+// writes the answer.
 package middleware
 
 import (
@@ -9,7 +9,7 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// Fail ends a request with the answer for err and aborts the chain.
+// Fail answers a request with err and aborts the chain.
 type Fail func(c *gin.Context, err error)
 
 func refuse(kind models.Kind, msg string) error {

@@ -142,3 +142,14 @@ func (ClusterCredentials) String() string { return "[credentials]" }
 
 // GoString hides every value.
 func (ClusterCredentials) GoString() string { return "[credentials]" }
+
+// LostAccess reports whether err says that a user has no access, in contrast
+// to that nobody could find out.
+func LostAccess(err error) bool {
+	switch KindOf(err) {
+	case NotFound, Forbidden, Conflict, Invalid:
+		return err != nil
+	default:
+		return false
+	}
+}

@@ -4,19 +4,18 @@ import (
 	"bytes"
 	"encoding/json"
 	"maps"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
 )
 
-// Data is what a node holds: strings, bools, int64, float64, nil,
-// map[string]any and []any, nested. Its accessors treat null like an absent
-// key, because a browser sends a cleared number field as null.
+// Data is what a node holds: strings, bools, int64, float64, json.Number, nil,
+// map[string]any and []any, nested. A json.Number is a number whose digits
+// neither int64 nor float64 keeps, such as 1.10 or 2^64. The accessors treat
+// null like an absent key, because a browser sends a cleared number field as
+// null.
 type Data map[string]any
 
-// UnmarshalJSON reads an object and keeps whole numbers exact as int64.
-// A number too large for that becomes a float64.
+// UnmarshalJSON reads an object and keeps every digit of its numbers.
 func (d *Data) UnmarshalJSON(b []byte) error {
 	dec := json.NewDecoder(bytes.NewReader(b))
 	dec.UseNumber()
@@ -34,7 +33,7 @@ func (d *Data) UnmarshalJSON(b []byte) error {
 func plain(v any) any {
 	switch v := v.(type) {
 	case json.Number:
-		return number(v)
+		return Number(v)
 	case map[string]any:
 		for k, e := range v {
 			v[k] = plain(e)
@@ -45,17 +44,6 @@ func plain(v any) any {
 		}
 	}
 	return v
-}
-
-func number(n json.Number) any {
-	if i, err := strconv.ParseInt(n.String(), 10, 64); err == nil {
-		return i
-	}
-	f, err := n.Float64()
-	if err != nil { // beyond float64: keep the digits rather than an infinity
-		return n.String()
-	}
-	return f
 }
 
 // Has reports whether key is there and not null.
@@ -71,26 +59,6 @@ func (d Data) String(key string) string {
 // Int returns the whole number at key. ok is false when key is absent, null,
 // or not a whole number; text of digits counts as a number, as forms send it.
 func (d Data) Int(key string) (n int64, ok bool) { return Int(d[key]) }
-
-// Int converts a value of Data to a whole number.
-func Int(v any) (n int64, ok bool) {
-	switch v := v.(type) {
-	case int64:
-		return v, true
-	case int32:
-		return int64(v), true
-	case int:
-		return int64(v), true
-	case float64:
-		if v == math.Trunc(v) && math.Abs(v) < 1<<53 {
-			return int64(v), true
-		}
-	case string:
-		i, err := strconv.ParseInt(strings.TrimSpace(v), 10, 64)
-		return i, err == nil
-	}
-	return 0, false
-}
 
 // Bool returns the truth value at key; absent, null and other types are false.
 func (d Data) Bool(key string) bool {

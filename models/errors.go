@@ -73,11 +73,18 @@ func KindOf(err error) Kind {
 	return Internal
 }
 
-// MessageOf returns the text of err that a user may read: the message of the
-// outermost *Error, or a neutral one where there is none.
+// UserMessage returns Msg.
+func (e *Error) UserMessage() string { return e.Msg }
+
+// MessageOf returns the text of err that a user may read: that of the outermost
+// error in it which has a UserMessage, or a neutral one where there is none.
 func MessageOf(err error) string {
-	if e, ok := errors.AsType[*Error](err); ok && e.Msg != "" {
-		return e.Msg
+	type readable interface {
+		error
+		UserMessage() string
+	}
+	if e, ok := errors.AsType[readable](err); ok && e.UserMessage() != "" {
+		return e.UserMessage()
 	}
 	return "internal server error"
 }

@@ -19,8 +19,7 @@ type Position struct {
 }
 
 // Node is one box of the drawing. Data is kept as it was sent, except that
-// numbers are int64 or float64, and that the keys StatusKey and
-// SecretCreatedKey belong to the server.
+// the keys StatusKey and SecretCreatedKey belong to the server.
 type Node struct {
 	ID       string   `json:"id" bson:"id"`
 	Type     string   `json:"type" bson:"type"`

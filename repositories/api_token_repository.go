@@ -54,9 +54,9 @@ func (r *APITokens) ByHash(ctx context.Context, hash string) (models.APIToken, e
 	return t, translate("repositories.APITokens.ByHash", "API token", err)
 }
 
-// Good returns which of the tokens with these ids have not expired.
-func (r *APITokens) Good(ctx context.Context, ids []string, now time.Time) (map[string]bool, error) {
-	const op = "repositories.APITokens.Good"
+// Unexpired returns which of the tokens with these ids have not expired.
+func (r *APITokens) Unexpired(ctx context.Context, ids []string, now time.Time) (map[string]bool, error) {
+	const op = "repositories.APITokens.Unexpired"
 	filter := append(byIDs(ids), bson.E{Key: "expires_at", Value: bson.D{{Key: "$gt", Value: now}}})
 	list, err := found[models.APIToken](ctx, r.coll, op, "API tokens", filter, options.Find().SetProjection(fields("_id")))
 	if err != nil {

@@ -37,7 +37,7 @@ func nodeDocuments(nodes []models.Node) ([]nodeDocument, error) {
 		if n.Data == nil {
 			n.Data = models.Data{}
 		}
-		data, err := bson.Marshal(map[string]any(n.Data))
+		data, err := bson.Marshal(storable(map[string]any(n.Data)))
 		if err != nil {
 			return nil, fmt.Errorf("data of node %q: %w", n.ID, err)
 		}
@@ -107,6 +107,8 @@ func plainValue(v bson.RawValue) (any, error) {
 		return v.Int64(), nil
 	case bson.TypeDouble:
 		return v.Double(), nil
+	case bson.TypeDecimal128:
+		return literal(v.Decimal128()), nil
 	case bson.TypeNull:
 		return nil, nil
 	case bson.TypeDateTime:

@@ -52,6 +52,7 @@ func TestNodeDataComesBackAsItWasSent(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(`{
 		"app.properties": "a=b\nc", "$set": {"$inc": 1}, "": "empty key", "nodes.$[n]": [1, 2.5, null, true, {"a.b": []}],
 		"big": 9007199254740993, "neg": -1, "float": 1e300, "one": 1.0, "null": null, "no": false,
+		"digits": [18446744073709551616, 1.10, -0.0, 3.14159265358979323846, 0.000000010, 100.00, -12345678901234567890.5, 1.234567890123456789E+30],
 		"text": "\u0000\u2028 ---\n{{ . }} é", "deep": {"a": {"b": {"c": [[[]]]}}}
 	}`), &data))
 	w := workflow(node("n.1$", data), node("n2", nil))
@@ -69,6 +70,18 @@ func TestNodeDataComesBackAsItWasSent(t *testing.T) {
 	got, err = store.Update(t.Context(), owner, w.ID, models.WorkflowPatch{Nodes: &nodes}, now())
 	require.NoError(t, err)
 	require.Equal(t, w.Nodes, got.Nodes)
+}
+
+func TestNumberBeyondAllTypesIsStoredAsText(t *testing.T) {
+	t.Parallel()
+	for _, number := range []string{"1234567890123456789012345678901234567890", "1.23456789012345678901e30", "1e999999999"} {
+		var data models.Data
+		require.NoError(t, json.Unmarshal([]byte(`{"a": [`+number+`]}`), &data))
+		w := workflow(node("n", data))
+		got, err := openWorkflows(t, w).Get(t.Context(), owner, w.ID)
+		require.NoError(t, err)
+		require.Equal(t, []any{number}, got.Nodes[0].Data["a"])
+	}
 }
 
 func TestSomebodyElsesWorkflowIsNotFound(t *testing.T) {

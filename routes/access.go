@@ -2,15 +2,15 @@ package routes
 
 import "fmt"
 
-// Access is the least a caller must be. The zero value is not a level, so a
-// row that forgot to say is caught before the server starts.
+// Access is the lowest level that a caller needs. The zero value is no level:
+// the server does not start with a row that lacks one.
 type Access uint8
 
-// The levels, each of which includes those before it. Whose object it is, is
-// the services' business: a foreign one is not found.
+// The levels, each of which includes those before it. Ownership of objects is
+// checked by the services.
 const (
 	Public  Access = iota + 1
-	Expired        // a token whose session lasts, though it may have expired itself
+	Expired        // a token that may have expired, of a session that has not
 	SignedIn
 	Admin
 )

@@ -15,13 +15,13 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// diary is a trail in memory.
-type diary struct {
+// memoryTrail keeps entries in memory.
+type memoryTrail struct {
 	mu      sync.Mutex
 	entries []models.AuditEntry
 }
 
-func (d *diary) Record(ctx context.Context, e models.AuditEntry) {
+func (d *memoryTrail) Record(ctx context.Context, e models.AuditEntry) {
 	if id, ok := models.IdentityFrom(ctx); ok {
 		e.ActorID = id.UserID
 	}
@@ -30,15 +30,15 @@ func (d *diary) Record(ctx context.Context, e models.AuditEntry) {
 	d.entries = append(d.entries, e)
 }
 
-func (d *diary) all() []models.AuditEntry {
+func (d *memoryTrail) all() []models.AuditEntry {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.entries
 }
 
-// take returns the entries since the last call as text. They are there before
-// the answer is, since its headers go out when the handlers have returned.
-func (d *diary) take() (lines []string) {
+// take returns the entries since the last call as text. An entry is stored
+// before its answer's headers are sent, so a client that has them finds it.
+func (d *memoryTrail) take() (lines []string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, e := range d.entries {
@@ -48,11 +48,11 @@ func (d *diary) take() (lines []string) {
 	return lines
 }
 
-// audited serves one POST route for everybody and returns what is recorded of
-// one request by a user.
+// audited serves one POST route and returns what is recorded of a user's
+// request to it.
 func audited(t *testing.T, handle func(*gin.Context) error) models.AuditEntry {
 	t.Helper()
-	d, trail := deps(), &diary{}
+	d, trail := deps(), &memoryTrail{}
 	d.Audit = trail
 	srv := serveDeps(t, d, []Route{{
 		Method: post, Path: "/x/:id/y/:runId", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "x.y", Handle: handle,
@@ -113,18 +113,18 @@ func TestAuditHasTheNotesOfServices(t *testing.T) {
 	require.Equal(t, "ann@example.org", e.Actor)
 }
 
-// A terminal may be open for hours. It is in the trail from its first moment,
-// once; one that was refused is there as such.
+// A terminal that stays open for hours is recorded once, when it opens; a
+// refused one is recorded as refused.
 func TestAuditOfWhatStaysOpen(t *testing.T) {
 	t.Parallel()
-	d, trail := deps(), &diary{}
+	d, trail := deps(), &memoryTrail{}
 	d.Audit = trail
 	open, leave := make(chan struct{}), make(chan struct{})
 	srv := serveDeps(t, d, []Route{{
 		Method: get, Path: "/terminal/:id", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "terminal.open", Stream: true,
 		Handle: func(c *gin.Context) error {
 			if c.Param("id") == "other" {
-				return missing("there is none")
+				return &models.Error{Op: "routes", Kind: models.NotFound, Msg: "there is none"}
 			}
 			models.AuditNow(c.Request.Context())
 			models.AuditNow(c.Request.Context())

@@ -19,27 +19,27 @@ import (
 	"github.com/kubeorch/core/utils/logging"
 )
 
-// lines is a log that a test reads while others write it.
-type lines struct {
+// logBuffer is a log that a test reads while the server writes it.
+type logBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
 }
 
-func (l *lines) Write(p []byte) (int, error) {
+func (l *logBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.buf.Write(p)
 }
 
-func (l *lines) String() string {
+func (l *logBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.buf.String()
 }
 
-func serveLogged(t *testing.T, table ...Route) (*httptest.Server, *lines) {
+func serveLogged(t *testing.T, table ...Route) (*httptest.Server, *logBuffer) {
 	t.Helper()
-	out := &lines{}
+	out := &logBuffer{}
 	log, err := logging.New(out, "debug", "text")
 	require.NoError(t, err)
 	d := deps()
@@ -110,7 +110,7 @@ func TestSecurityHeaders(t *testing.T) {
 	require.Equal(t, "no-store", res.Header.Get("Cache-Control"))
 }
 
-// A body that does not announce its length is cut off while it is read.
+// A body without Content-Length is refused while it is read.
 func TestBodyLimitWhileReading(t *testing.T) {
 	t.Parallel()
 	srv, _ := serveLogged(t, Route{Method: "POST", Path: "/x", Access: Public, Audit: "x", Handle: func(c *gin.Context) error {
@@ -123,22 +123,22 @@ func TestBodyLimitWhileReading(t *testing.T) {
 	require.Equal(t, http.StatusTeapot, send(t, "POST", srv.URL+"/x", body).StatusCode)
 }
 
-// timed is a writer that remembers until when the request may be read.
-type timed struct {
+// deadlineWriter records the read deadline that is set on it.
+type deadlineWriter struct {
 	*httptest.ResponseRecorder
 
 	readBy []time.Time
 }
 
-func (w *timed) SetReadDeadline(t time.Time) error {
+func (w *deadlineWriter) SetReadDeadline(t time.Time) error {
 	w.readBy = append(w.readBy, t)
 	return nil
 }
 
-func (w *timed) SetWriteDeadline(time.Time) error { return nil }
+func (w *deadlineWriter) SetWriteDeadline(time.Time) error { return nil }
 
-// Nobody may keep a connection by announcing a body and never sending it,
-// least of all a caller who is refused.
+// A client that announces a body and never sends it loses its connection, also
+// when its request is refused.
 func TestEveryRequestHasADeadline(t *testing.T) {
 	t.Parallel()
 	done := func(*gin.Context) error { return nil }
@@ -163,7 +163,7 @@ func TestEveryRequestHasADeadline(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := &timed{ResponseRecorder: httptest.NewRecorder()}
+			w := &deadlineWriter{ResponseRecorder: httptest.NewRecorder()}
 			r := httptest.NewRequestWithContext(t.Context(), tc.method, tc.path, strings.NewReader("{}"))
 			if tc.header != "" {
 				r.Header.Set(tc.header, tc.value)

@@ -8,13 +8,13 @@ import (
 	"github.com/kubeorch/core/middleware"
 )
 
-// Limit names the rate of a row beside those of the client and the account,
-// which every row has.
+// Limit names a rate limit of a row, in addition to the limits per client and
+// per account that every row has.
 type Limit string
 
-// The limits of rows. They count by client, but LimitPassword by account.
+// The limits of rows. LimitPassword counts per account, the others per client.
 const (
-	Unlimited     Limit = "none" // not even the client's: probes come from one address
+	Unlimited     Limit = "none" // lifts the limit per client, too: probes come from one address
 	LimitRegister Limit = "register"
 	LimitLogin    Limit = "login"
 	LimitRefresh  Limit = "refresh"
@@ -25,17 +25,16 @@ const (
 // Buckets holds a token bucket for each key.
 type Buckets = middleware.Buckets
 
-// Limits holds the buckets of requests. Where a bucket is nil, nothing is
-// limited.
+// Limits holds the buckets of all limits. A nil one does not limit.
 type Limits struct {
 	Client  Buckets           // by network
 	Account Buckets           // by user id
-	Rows    map[Limit]Buckets // nil, or every limit that a row names
+	Rows    map[Limit]Buckets // has every limit that a row names, unless it is nil
 }
 
-// of returns what limits r besides the client's rate: before the caller is
-// known, and after.
-func (l Limits) of(r Route, fail middleware.Fail) (before, after []gin.HandlerFunc, err error) {
+// middlewareFor returns the middleware for r's limits, except the one per
+// client: what runs before authentication, and what runs after it.
+func (l Limits) middlewareFor(r Route, fail middleware.Fail) (before, after []gin.HandlerFunc, err error) {
 	if r.Access != Public && l.Account != nil {
 		after = append(after, middleware.RatePerAccount(l.Account, fail))
 	}
@@ -52,7 +51,7 @@ func (l Limits) of(r Route, fail middleware.Fail) (before, after []gin.HandlerFu
 	return []gin.HandlerFunc{middleware.RatePerClient(b, nil, fail)}, after, nil
 }
 
-// unlimited returns the paths that no limit is for.
+// unlimited returns the paths of the rows without any limit.
 func unlimited(table []Route) map[string]bool {
 	paths := map[string]bool{}
 	for _, r := range table {

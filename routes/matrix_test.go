@@ -13,7 +13,7 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// caller is a kind of caller; nobody has neither role nor scope.
+// caller is a kind of caller. An anonymous one has neither role nor scope.
 type caller struct {
 	name   string
 	header string
@@ -21,7 +21,7 @@ type caller struct {
 	scope  models.Scope
 }
 
-// callers are all kinds of callers that there are.
+// callers returns every kind of caller.
 func callers() []caller {
 	list := []caller{
 		{name: "nobody"},
@@ -38,7 +38,7 @@ func callers() []caller {
 	return list
 }
 
-// identity is who the caller turns out to be.
+// identity is what authentication finds.
 func (c caller) identity() models.Identity {
 	id := models.Identity{UserID: c.name, Email: c.role + "@example.org", Role: c.role, Scope: c.scope}
 	if c.scope == models.ScopeSession {
@@ -49,7 +49,7 @@ func (c caller) identity() models.Identity {
 	return id
 }
 
-// everybody knows all callers by their names.
+// everybody authenticates callers by their names.
 type everybody struct{ known }
 
 func (everybody) Authenticate(_ context.Context, token string) (models.Identity, error) {
@@ -61,7 +61,7 @@ func (everybody) Authenticate(_ context.Context, token string) (models.Identity,
 	return models.Identity{}, &models.Error{Kind: models.Unauthenticated, Msg: "the session is not valid"}
 }
 
-// AuthenticateExpired knows sessions only: an API token has nothing to refresh.
+// AuthenticateExpired accepts sessions only: API tokens cannot be refreshed.
 func (e everybody) AuthenticateExpired(ctx context.Context, token string) (models.Identity, error) {
 	id, err := e.Authenticate(ctx, token)
 	if err == nil && id.SessionID == "" {
@@ -70,8 +70,8 @@ func (e everybody) AuthenticateExpired(ctx context.Context, token string) (model
 	return id, err
 }
 
-// answerTo is what the row says that the caller gets from a handler that
-// answers 204 to everybody.
+// answerTo is the status that r promises the caller, if its handler always
+// answers 204.
 func (r Route) answerTo(c caller) int {
 	switch {
 	case r.Access == Public:
@@ -84,16 +84,16 @@ func (r Route) answerTo(c caller) int {
 	return http.StatusNoContent
 }
 
-// TestEveryRouteAgainstEveryCaller asks each route as each kind of caller, and
-// looks at what of it was recorded. A route added tomorrow is covered without
-// touching this file.
+// TestEveryRouteAgainstEveryCaller calls each route as each kind of caller and
+// compares the status and the audit entry. A new route is covered without
+// editing this file.
 func TestEveryRouteAgainstEveryCaller(t *testing.T) {
 	t.Parallel()
 	table := Table(Handlers{})
 	for i := range table {
 		table[i].Handle = func(c *gin.Context) error { c.Status(http.StatusNoContent); return nil }
 	}
-	d, trail := deps(), &diary{}
+	d, trail := deps(), &memoryTrail{}
 	d.Accounts, d.Audit = everybody{}, trail
 	srv := serveDeps(t, d, table)
 	for _, r := range table {
@@ -106,8 +106,8 @@ func TestEveryRouteAgainstEveryCaller(t *testing.T) {
 	}
 }
 
-// recordOf is what the trail has of a request: nothing of strangers where they
-// cannot get in, since they could fill it.
+// recordOf is the audit entry that a request leaves. Anonymous callers of other
+// than public routes leave none.
 func (r Route) recordOf(c caller) []string {
 	status := r.answerTo(c)
 	if r.Audit == "" || status == http.StatusUnauthorized {
@@ -123,8 +123,8 @@ func (r Route) recordOf(c caller) []string {
 	return []string{strings.Join([]string{r.Audit, outcome, fmt.Sprint(status), actor}, " ")}
 }
 
-// The query of a socket stands for a header that browsers cannot set. Scripts,
-// whose tokens live long and would end up in the logs of proxies, can.
+// A WebSocket takes a session's token from the query. An API token is refused
+// there: it lives long, and queries end up in the logs of proxies.
 func TestSocketQueryTakesNoAPIToken(t *testing.T) {
 	t.Parallel()
 	d := deps()
@@ -139,7 +139,7 @@ func TestSocketQueryTakesNoAPIToken(t *testing.T) {
 	require.Equal(t, http.StatusNoContent, send(t, get, srv.URL+"/socket", nil, "Authorization", "Bearer "+token).StatusCode)
 }
 
-// anyToken takes every token.
+// anyToken accepts every token.
 type anyToken struct{ known }
 
 func (anyToken) Authenticate(context.Context, string) (models.Identity, error) {

@@ -15,20 +15,19 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// answerTimeout bounds reading a request and writing its answer, whatever it
-// asks for; streams are released from it when they begin. The slowest answer,
-// that of a run, comes within 20 seconds.
+// answerTimeout bounds reading a request and writing its answer, except for
+// streams. The slowest answer, that of a run, takes 20 seconds.
 const answerTimeout = time.Minute
 
-// accounts knows whose token or ticket it is, and when it is good no more.
+// accounts authenticates callers and tells when their session ends.
 type accounts interface {
 	Authenticate(ctx context.Context, token string) (models.Identity, error)
 	AuthenticateExpired(ctx context.Context, token string) (models.Identity, error)
 	AuthenticateTicket(ctx context.Context, ticket string) (models.Identity, error)
-	Hold(ctx context.Context, id models.Identity) (*models.Hold, error)
+	Guard(ctx context.Context, id models.Identity) (*models.SessionGuard, error)
 }
 
-// auditTrail keeps what people did.
+// auditTrail stores what people did.
 type auditTrail interface {
 	Record(ctx context.Context, e models.AuditEntry)
 }
@@ -47,8 +46,7 @@ type Deps struct {
 }
 
 // SetupRouter returns the server's handler: every row of Table behind the
-// middleware. A row without an access level, a proxy or an origin that cannot
-// be read is an error.
+// middleware. An incomplete row and an invalid proxy or origin are errors.
 func SetupRouter(d Deps) (*gin.Engine, error) { return setup(d, Table(d.Handlers)) }
 
 func setup(d Deps, table []Route) (*gin.Engine, error) {
@@ -59,7 +57,7 @@ func setup(d Deps, table []Route) (*gin.Engine, error) {
 	if err := e.SetTrustedProxies(d.TrustedProxies); err != nil {
 		return nil, fmt.Errorf("trusted proxies: %w", err)
 	}
-	crossOrigin, err := middleware.CORS(d.CORSOrigins, fail)
+	cors, err := middleware.CORS(d.CORSOrigins, fail)
 	if err != nil {
 		return nil, err
 	}
@@ -68,13 +66,15 @@ func setup(d Deps, table []Route) (*gin.Engine, error) {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
 	e.Use(middleware.RequestID(), middleware.Client(), middleware.AccessLog(d.Log), metrics.Count, middleware.Recovery(d.Log, fail),
-		middleware.Deadline(answerTimeout), middleware.SecurityHeaders(), crossOrigin)
+		middleware.Deadline(answerTimeout), middleware.SecurityHeaders(), cors)
 	if d.Limits.Client != nil {
-		// Behind CORS, whose headers let browsers read the refusal and which answers preflights itself.
+		// After CORS, which answers preflights and whose headers let pages read the refusal.
 		e.Use(middleware.RatePerClient(d.Limits.Client, unlimited(table), fail))
 	}
 	e.Use(middleware.BodyLimit(d.MaxBody, fail))
-	e.NoRoute(func(c *gin.Context) { fail(c, missing("there is no such path")) })
+	e.NoRoute(func(c *gin.Context) {
+		fail(c, &models.Error{Op: "routes", Kind: models.NotFound, Msg: "there is no such path"})
+	})
 	e.NoMethod(func(c *gin.Context) { handlers.MethodNotAllowed(c) })
 	for _, r := range table {
 		if err := mount(e, r, d, fail); err != nil {
@@ -84,23 +84,23 @@ func setup(d Deps, table []Route) (*gin.Engine, error) {
 	return e, nil
 }
 
-// mount adds one row to e. What a caller must be comes from the row itself, so
-// a route cannot be served without saying it.
+// mount adds one row to e. The checks of the caller come from the row, so every
+// route has them.
 func mount(e *gin.Engine, r Route, d Deps, fail middleware.Fail) error {
 	if err := r.check(); err != nil {
 		return err
 	}
-	chain, perAccount, err := d.Limits.of(r, fail)
+	chain, perAccount, err := d.Limits.middlewareFor(r, fail)
 	if err != nil {
 		return err
 	}
 	if r.Access != Public {
-		chain = append(chain, identification(r, d.Accounts, fail))
+		chain = append(chain, authentication(r, d.Accounts, fail))
 	}
 	chain = append(chain, perAccount...)
 	if r.Audit != "" && d.Audit != nil {
-		// Behind what refuses floods and strangers, who could fill the trail, and
-		// before what refuses people for what they may not do.
+		// After the limits and authentication, which keep floods and strangers from
+		// filling the trail; before authorisation, whose refusals are recorded.
 		chain = append(chain, middleware.AuditMiddleware(r.Audit, d.Audit))
 	}
 	if r.Access != Public {
@@ -113,14 +113,14 @@ func mount(e *gin.Engine, r Route, d Deps, fail middleware.Fail) error {
 		chain = append(chain, middleware.Deadline(0))
 	}
 	if r.Access != Public && (r.Stream || r.Socket) {
-		chain = append(chain, middleware.Hold(d.Accounts, fail))
+		chain = append(chain, middleware.GuardSession(d.Accounts, fail))
 	}
 	e.Handle(r.Method, r.Path, append(chain, handlers.Handle(d.Log, r.Handle))...)
 	return nil
 }
 
-// identification finds the caller in the way that r allows.
-func identification(r Route, accounts accounts, fail middleware.Fail) gin.HandlerFunc {
+// authentication returns the middleware for the credentials that r accepts.
+func authentication(r Route, accounts accounts, fail middleware.Fail) gin.HandlerFunc {
 	switch {
 	case r.Socket:
 		return middleware.SocketMiddleware(accounts, fail)
@@ -128,8 +128,4 @@ func identification(r Route, accounts accounts, fail middleware.Fail) gin.Handle
 		return middleware.RefreshTokenMiddleware(accounts, fail)
 	}
 	return middleware.AuthMiddleware(accounts, fail)
-}
-
-func missing(msg string) error {
-	return &models.Error{Op: "routes", Kind: models.NotFound, Msg: msg}
 }

@@ -44,8 +44,8 @@ func (k known) AuthenticateTicket(ctx context.Context, ticket string) (models.Id
 	return k.Authenticate(ctx, strings.TrimPrefix(ticket, "ticket-"))
 }
 
-func (k known) Hold(context.Context, models.Identity) (*models.Hold, error) {
-	return models.NewHold(nil, func() {}), nil
+func (k known) Guard(context.Context, models.Identity) (*models.SessionGuard, error) {
+	return models.NewSessionGuard(nil, func() {}), nil
 }
 
 func deps() Deps {
@@ -58,8 +58,7 @@ func deps() Deps {
 	}
 }
 
-// serve starts a listener for table, whose handlers answer 204 unless they
-// are told otherwise.
+// serve starts a listener for table.
 func serve(t *testing.T, table []Route) *httptest.Server {
 	t.Helper()
 	return serveDeps(t, deps(), table)
@@ -99,7 +98,7 @@ func TestTableMatchesGolden(t *testing.T) {
 	require.Equal(t, string(want), got, "the table changed; when that is meant, run go test ./routes -update")
 }
 
-// concrete fills the parameters of a pattern.
+// concrete replaces the parameters of a pattern with values.
 func concrete(pattern string) string {
 	parts := strings.Split(pattern, "/")
 	for i, p := range parts {

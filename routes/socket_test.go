@@ -12,14 +12,14 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// TestWhereCredentialsCount sends each kind of credential in each place to
-// each kind of row. Scripts in browsers can set no header of a WebSocket; on
-// all other rows the query is nobody's business.
+// TestWhereCredentialsCount sends each kind of credential in the header and in
+// the query to each kind of row. Only WebSockets read the query, because
+// browsers let scripts set no header there.
 func TestWhereCredentialsCount(t *testing.T) {
 	t.Parallel()
 	ok := func(c *gin.Context) error {
 		if _, known := models.IdentityFrom(c.Request.Context()); !known {
-			return missing("nobody is known")
+			return &models.Error{Op: "routes", Kind: models.NotFound, Msg: "nobody is known"}
 		}
 		c.Status(http.StatusNoContent)
 		return nil

@@ -15,15 +15,15 @@ type Route struct {
 	Method string
 	Path   string
 	Access Access
-	Scope  models.Scope // the least an API token needs; public rows have none
+	Scope  models.Scope // what an API token needs; public rows have none
 	Audit  string       // the action in the audit trail; required of rows that change something
-	Limit  Limit        // a rate beside those of the client and the account
+	Limit  Limit        // in addition to those per client and per account
 	Handle handlers.Func
-	Stream bool // stays open: no bound on the time to answer
-	Socket bool // a WebSocket, whose caller may identify in the query: browsers let scripts set no header there
+	Stream bool // stays open, without answerTimeout
+	Socket bool // a WebSocket, which takes credentials from the query, too: see middleware.SocketMiddleware
 }
 
-// check refuses rows that do not say who may call them, and with what.
+// check refuses rows that do not say who may call them, and with which scope.
 func (r Route) check() error {
 	switch {
 	case r.Access < Public || r.Access > Admin:
@@ -36,7 +36,7 @@ func (r Route) check() error {
 	return nil
 }
 
-// Handlers are the parts that the table joins to paths.
+// Handlers holds the handlers of all routes.
 type Handlers struct {
 	Health *handlers.Health
 	Docs   *handlers.Docs
@@ -66,7 +66,7 @@ type Handlers struct {
 	Status   *handlers.StatusStream
 }
 
-// api is the base path of everything but probes and documentation.
+// api is the base path of all routes except probes and documentation.
 const api = "/v1/api"
 
 const (

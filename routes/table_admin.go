@@ -2,7 +2,7 @@ package routes
 
 import "github.com/kubeorch/core/models"
 
-// admin is what administrators do with accounts, and with who may get one.
+// admin lists the routes for administrators: accounts, sign-up and audit.
 func admin(h Handlers) []Route {
 	return []Route{
 		{Method: get, Path: api + "/admin/users", Access: Admin, Scope: models.ScopeAdmin, Handle: h.User.List},

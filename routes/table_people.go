@@ -2,7 +2,7 @@ package routes
 
 import "github.com/kubeorch/core/models"
 
-// people is what everybody does with their own account.
+// people lists the routes of signing in and of one's own account.
 func people(h Handlers) []Route {
 	return []Route{
 		{Method: post, Path: api + "/auth/register", Access: Public, Audit: "auth.register", Limit: LimitRegister, Handle: h.Auth.Register},

@@ -10,47 +10,37 @@
 // is atomic. Reads see the last commit; a cursor sees, batch by batch, what is
 // committed when it reads. One process at a time can open a directory.
 //
-// # Commands
+// # What is supported
 //
-// hello, isMaster, ping, buildInfo, connectionStatus, endSessions; insert, find,
-// getMore, killCursors, update, delete, findAndModify, count, distinct,
-// aggregate; createIndexes, listIndexes, dropIndexes, create, drop,
-// dropDatabase, listCollections, listDatabases.
+// Commands: hello, isMaster, ping, insert, update, delete, findAndModify, find,
+// getMore, killCursors, count (of a whole collection), aggregate, createIndexes,
+// listIndexes, dropIndexes (by name), listCollections. Collections are made when
+// they are first written to.
 //
-// # Queries
+// Values: double, string, document, array, binary, ObjectID, boolean, date,
+// null, int32, int64.
 //
-// Equality, $eq $ne $gt $gte $lt $lte $in $nin $exists $type $and $or $nor $not
-// $all $size $elemMatch $mod and $regex with the options i, m and s, on dotted
-// paths, through arrays and to positions in them, as MongoDB compares types.
-// Regular expressions are Go's (RE2): no look-around, no back references.
-// Projections include or exclude fields.
+// Queries: equality, $eq $ne $in $nin $exists $not $and $or $size $elemMatch,
+// $gt $gte $lt $lte by numbers, strings, dates and ObjectIDs, and $regex by a
+// literal text that may begin with ^, with the option i. Projections include or
+// exclude fields.
 //
-// # Updates
+// Updates: $set $unset $setOnInsert $inc $min $max $addToSet (with $each) $pull
+// $push (with $each and $slice), whole replacements, upserts, and the positions
+// $[] and $[identifier]. An update of many documents that fails at one of them
+// changes none.
 //
-// $set $unset $setOnInsert $inc $mul $min $max $rename $currentDate $push (with
-// $each, $position, $slice, $sort) $addToSet $pull $pullAll $pop, whole
-// replacements, upserts, and the positions $, $[] and $[identifier].
-// An update of many documents that fails at one of them changes none.
+// Aggregation: $match, $skip and $limit in this order, then $group by a constant
+// or a field, with $sum of integers.
 //
-// # Aggregation
-//
-// $match $sort $skip $limit $project (inclusion, exclusion) $count and $group
-// with $sum, $min, $max and $first over fields and constants.
-//
-// # Indexes
-//
-// Ascending and descending, compound, unique, sparse, partial, multikey, and
+// Indexes: ascending and descending, compound, unique, partial, multikey, and
 // TTL. They serve equality, $in, ranges, prefixes and sorting. A query that
-// reads a whole collection says so in the debug log. An index entry may be
-// 32 KB long. Without a sort, documents come in the order of the index that was
-// used or of _id, not in the order of insertion.
+// reads a whole collection says so in the debug log. An index entry may be 32 KB
+// long. Without a sort, documents come in the order of the index that was used
+// or of _id, not in the order of insertion.
 //
-// # Refused, with MongoDB's error codes
+// # What is not
 //
-// Everything else, by name: transactions and retryable writes, change streams,
-// collations, views, capped collections, users, updates by pipeline, computed
-// projections, other aggregation stages and expressions, text, geo, hashed and
-// wildcard indexes, index paths with array positions, arithmetic on Decimal128,
-// documents above 16 MiB or nested deeper than 180 levels. Hints are accepted
-// and have no effect.
+// Everything else is refused by its name, with MongoDB's error codes: nothing of
+// a request is ignored. docs/embedded-store.md lists which test holds what.
 package embedded

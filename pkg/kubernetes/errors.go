@@ -55,6 +55,9 @@ func (e *Error) Error() string {
 	return e.Message
 }
 
+// UserMessage is the text of Error: it is fit for users.
+func (e *Error) UserMessage() string { return e.Error() }
+
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 

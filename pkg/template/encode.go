@@ -1,6 +1,7 @@
 package template
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -52,6 +53,9 @@ func write(b *strings.Builder, v reflect.Value, depth int) error {
 	case reflect.Float32, reflect.Float64:
 		return writeFloat(b, v.Float())
 	case reflect.String:
+		if v.Type() == reflect.TypeFor[json.Number]() {
+			return writeNumber(b, v.String())
+		}
 		return writeString(b, v.String())
 	case reflect.Slice, reflect.Array:
 		return writeList(b, v, depth)
@@ -73,6 +77,16 @@ func writeFloat(b *strings.Builder, f float64) error {
 		s = strings.Replace(s, "e", ".0e", 1)
 	}
 	b.WriteString(s)
+	return nil
+}
+
+// writeNumber writes a number with the digits that it has.
+func writeNumber(b *strings.Builder, literal string) error {
+	var n json.Number
+	if err := json.Unmarshal([]byte(literal), &n); err != nil || n.String() != literal {
+		return errors.New("a number is not in the notation of JSON")
+	}
+	b.WriteString(literal)
 	return nil
 }
 

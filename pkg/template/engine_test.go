@@ -1,6 +1,7 @@
 package template
 
 import (
+	"encoding/json"
 	"math"
 	"strings"
 	"testing"
@@ -118,6 +119,7 @@ func TestIntegersStayExact(t *testing.T) {
 	type text string
 	for want, v := range map[string]any{
 		"9223372036854775807": int64(math.MaxInt64), "18446744073709551615": uint64(math.MaxUint64),
+		"18446744073709551616": json.Number("18446744073709551616"), "1.10": json.Number("1.10"),
 		"-5": int8(-5), `"t"`: text("t"), "1.5": float32(1.5), "null": (*int)(nil), `{"a": [1]}`: map[text][]int{"a": {1}},
 	} {
 		got, err := encode(v)
@@ -142,6 +144,10 @@ func TestEncodeRefuses(t *testing.T) {
 	for _, f := range []float64{math.Inf(1), math.Inf(-1)} {
 		_, err := encode(map[string]any{"f": f})
 		require.ErrorContains(t, err, "finite")
+	}
+	for _, n := range []json.Number{"", "a", "1, b", "1\n", `"1"`} {
+		_, err := encode(n)
+		require.ErrorContains(t, err, "notation", "%q", n)
 	}
 	_, err := encode(map[string]any{"\xff": 1})
 	require.ErrorContains(t, err, "UTF-8")

@@ -5,7 +5,6 @@ package validator
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/distribution/reference"
@@ -55,13 +54,9 @@ func PositiveQuantity(s string) string {
 	return ""
 }
 
-// Percentage checks a percentage without decimals, from 0% to 100%.
+// Percentage checks a percentage without decimals, which may exceed 100%.
 func Percentage(s string) string {
-	digits, ok := strings.CutSuffix(s, "%")
-	if n, err := strconv.Atoi(digits); !ok || err != nil || n < 0 || n > 100 {
-		return "must be a number or a percentage from 0% to 100%"
-	}
-	return ""
+	return checkUpTo(maxText, s, validation.IsValidPercent)
 }
 
 // Image checks a container image reference.

@@ -1,10 +1,13 @@
 package kinds
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/validator"
@@ -45,6 +48,16 @@ func (f fields) annotations(key string) map[string]string {
 	return m
 }
 
+// reservedPrefix begins the keys of labels and annotations by which the server
+// knows what it made and for whom.
+const reservedPrefix = "kubeorch.io/"
+
+// unreserved returns a user's labels or annotations without reserved keys.
+func unreserved(users map[string]string) map[string]string {
+	maps.DeleteFunc(users, func(key, _ string) bool { return strings.HasPrefix(key, reservedPrefix) })
+	return users
+}
+
 // selector returns the labels at key by which others are found. It is strict
 // about unfinished entries, since leaving one out would match more than was
 // meant. An empty object stays one: it matches everything.
@@ -58,8 +71,8 @@ func (f fields) selector(key string) map[string]string {
 	return f.labels(key)
 }
 
-// stringMap returns the object at key with each value as text: numbers and
-// truth values in their usual notation. Null values, the empty key and the
+// stringMap returns the object at key with each value as text: numbers with
+// the digits that were sent, truth values in their usual notation. Null values, the empty key and the
 // placeholders of a form are left out. It is never nil.
 func (f fields) stringMap(key string) map[string]string {
 	m := map[string]string{}
@@ -121,6 +134,8 @@ func holdsHugeExponent(v any) bool {
 		return validator.HugeExponent(v)
 	case float64:
 		return math.Abs(v) > 1e99 || v != 0 && math.Abs(v) < 1e-99
+	case json.Number:
+		return validator.HugeExponent(v.String())
 	case map[string]any:
 		for _, e := range v {
 			if holdsHugeExponent(e) {
@@ -144,6 +159,8 @@ func scalar(v any) (s string, ok bool) {
 	switch v := v.(type) {
 	case string:
 		return v, true
+	case json.Number:
+		return v.String(), true
 	case bool:
 		return strconv.FormatBool(v), true
 	case int64:

@@ -2,7 +2,10 @@ package kinds
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -130,7 +133,11 @@ func (d definition) spec(f fields) map[string]any {
 func (f fields) convert(field models.PluginField, v any) any {
 	switch v.(type) {
 	case map[string]any, []any:
-		return withoutNulls(v)
+		plain := withoutReserved(withoutNulls(v))
+		if holdsLongNumber(plain) {
+			f.addf(field.ID, tooLong)
+		}
+		return plain
 	}
 	s, ok := scalar(v)
 	if !ok {
@@ -151,6 +158,32 @@ func (f fields) convert(field models.PluginField, v any) any {
 	return s
 }
 
+// withoutReserved removes reserved keys from the labels and annotations within
+// v, which operators copy to what they make. Selectors may name them.
+func withoutReserved(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, e := range v {
+			if labels, ok := e.(map[string]any); ok && marks(key) {
+				maps.DeleteFunc(labels, func(key string, _ any) bool { return strings.HasPrefix(key, reservedPrefix) })
+			}
+			withoutReserved(e)
+		}
+	case []any:
+		for _, e := range v {
+			withoutReserved(e)
+		}
+	}
+	return v
+}
+
+// marks reports whether the object at key holds labels or annotations, by the
+// usual names such as podLabels.
+func marks(key string) bool {
+	key = strings.ToLower(key)
+	return key != "matchlabels" && (strings.HasSuffix(key, "labels") || strings.HasSuffix(key, "annotations"))
+}
+
 // asNumber returns v as a number. Text must have the plain notation, because
 // of 1e3 or 0x10 nobody knows whether a number was meant.
 func (f fields) asNumber(key string, v any, s string) any {
@@ -163,7 +196,29 @@ func (f fields) asNumber(key string, v any, s string) any {
 		f.addf(key, "must be a number")
 		return nil
 	}
+	if _, exact := models.Float(json.Number(s)); !exact {
+		f.addf(key, tooLong)
+	}
 	return x
+}
+
+// tooLong refuses a number that an API server would round without a word.
+const tooLong = "holds a number of more digits than Kubernetes keeps; write it as text where the resource takes text"
+
+func holdsLongNumber(v any) bool {
+	switch v := v.(type) {
+	case json.Number:
+		return true
+	case map[string]any:
+		for _, e := range v {
+			if holdsLongNumber(e) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(v, holdsLongNumber)
+	}
+	return false
 }
 
 // put sets v at path, making the objects on the way.

@@ -31,13 +31,13 @@ func (p pod) values() map[string]any {
 // adds by itself.
 func newPod(n *Node, f fields, m *mounts, extra ...any) pod {
 	sameNamespace(n, f)
-	p := pod{labels: drawnLabels(n), annotations: f.annotations("podAnnotations"), spec: map[string]any{}}
+	p := pod{labels: drawnLabels(n), annotations: unreserved(f.annotations("podAnnotations")), spec: map[string]any{}}
 	mounted := func(peer *Node) bool { return m.nodes[peer] }
 	if h := configHash(append(configSources(n, mounted), m.subs...)); h != "" {
 		p.annotations[ConfigAnnotation] = h
 	}
 	main := container(n.Name, f)
-	set(main, "env", append(environment(n, f), extra...))
+	set(main, "env", byReference(append(environment(n, f), extra...)))
 	set(main, "envFrom", envFrom(n, f, mounted))
 	set(main, "volumeMounts", m.mounts)
 	set(main, "volumeDevices", m.devices)
@@ -57,7 +57,7 @@ func podSettings(n *Node, f fields, spec map[string]any) {
 	set(spec, "nodeSelector", f.labels("nodeSelector"))
 	set(spec, "tolerations", tolerations(f))
 	set(spec, "affinity", affinity(f))
-	set(spec, "terminationGracePeriodSeconds", f.number("terminationGracePeriodSeconds", 0, maxInt32))
+	set(spec, "terminationGracePeriodSeconds", f.seconds("terminationGracePeriodSeconds"))
 	set(spec, "hostPID", f.flag("hostPID"))
 	host := f.flag("hostNetwork")
 	set(spec, "hostNetwork", host)
@@ -179,7 +179,7 @@ func moreContainers(f fields, key string, m *mounts, names map[string]bool) []an
 			delete(all, k)
 		}
 		maps.Copy(all, container(name, c))
-		set(all, "env", envVars(c, "env"))
+		set(all, "env", byReference(envVars(c, "env")))
 		out = append(out, c.decodeValue("", all, &corev1.Container{}))
 	}
 	return out

@@ -74,7 +74,8 @@ func typeName(t reflect.Type) string {
 	return "a whole number"
 }
 
-// withoutNulls returns a deep copy of plain data in which null is absent.
+// withoutNulls returns a deep copy of plain data in which null is absent and
+// numbers are those that Kubernetes has, where that loses no digit.
 func withoutNulls(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -93,6 +94,13 @@ func withoutNulls(v any) any {
 			}
 		}
 		return out
+	case json.Number:
+		if n, ok := models.Int(v); ok {
+			return n
+		}
+		if x, ok := models.Float(v); ok {
+			return x
+		}
 	}
 	return v
 }

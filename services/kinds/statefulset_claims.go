@@ -20,13 +20,13 @@ func claimTemplates(f fields) []claimTemplate {
 	var claims []claimTemplate
 	names := map[string]bool{}
 	for i, e := range f.objects("volumeClaimTemplates") {
-		c := claimTemplate{Name: e.required("name", validator.Label), Spec: claimSpec(e), Labels: e.labels("labels")}
+		c := claimTemplate{Name: e.required("name", validator.Label), Spec: claimSpec(e), Labels: unreserved(e.labels("labels"))}
 		if c.Name != "" && names[c.Name] {
 			e.addf("name", "%q is used twice", c.Name)
 			continue
 		}
 		names[c.Name] = true
-		path, _ := e.text("mountPath", mountPath).(string)
+		path, _ := e.text("mountPath").(string)
 		if path == "" {
 			path = "/data/" + c.Name
 		}
@@ -41,10 +41,7 @@ func claimTemplates(f fields) []claimTemplate {
 }
 
 func claimSpec(e fields) map[string]any {
-	modes := e.texts("accessModes", oneOf("ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"))
-	if len(modes) == 0 {
-		modes = []string{"ReadWriteOnce"}
-	}
+	modes := accessModes(e)
 	storage := e.quantity("storage", validator.PositiveQuantity)
 	if storage == nil {
 		storage = "10Gi" // what a form offers

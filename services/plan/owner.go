@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation"
 )
@@ -16,6 +17,19 @@ const (
 	NodeIDLabel      = "kubeorch.io/node"     // label: NodeLabel of the node's id
 	NodeIDAnnotation = "kubeorch.io/node-id"  // annotation: the node's id as it is
 )
+
+// Label selectors of what workflows have in a cluster.
+const (
+	ObjectSelector = "managed-by=kubeorch," + WorkflowLabel // objects that nodes are applied as
+	PodSelector    = WorkflowLabel                          // and the pods they make
+)
+
+// Group names the node that an object belongs to: the values of its labels
+// WorkflowLabel and NodeIDLabel, joined by a slash.
+func Group(o metav1.Object) string {
+	l := o.GetLabels()
+	return l[WorkflowLabel] + "/" + l[NodeIDLabel]
+}
 
 // NodeLabel returns the value of NodeIDLabel for a node id: the id itself
 // where it can be a label's value, else a stable hash of it.

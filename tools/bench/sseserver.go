@@ -12,15 +12,15 @@ import (
 
 	"github.com/kubeorch/core/handlers"
 	"github.com/kubeorch/core/models"
-	"github.com/kubeorch/core/services"
+	"github.com/kubeorch/core/services/stream"
 )
 
 // serveStreams is the server of measureStreams: the real broadcaster and the
 // real handler on a real listener, with workflows that have no nodes.
 func serveStreams(ctx context.Context) error {
-	events := services.NewSSEBroadcaster()
+	events := stream.NewBroadcaster()
 	defer events.Close()
-	h := handlers.NewStatusStream(emptyWorkflows{}, handlers.Subscribing(events.Subscribe), nothingWatched{}, slog.New(slog.DiscardHandler))
+	h := handlers.NewStatusStream(emptyWorkflows{}, handlers.AsSubscribe(events.Subscribe), nothingWatched{}, slog.New(slog.DiscardHandler))
 	gin.SetMode(gin.ReleaseMode)
 	e := gin.New()
 	e.GET("/stream/:id", func(c *gin.Context) {
@@ -38,7 +38,7 @@ func serveStreams(ctx context.Context) error {
 
 // publish has every stream send its events at an even pace and returns when
 // all have been published.
-func publish(ctx context.Context, events *services.SSEBroadcaster) error {
+func publish(ctx context.Context, events *stream.Broadcaster) error {
 	failed := make(chan error, streams)
 	var wg sync.WaitGroup
 	for i := range streams {

@@ -7,52 +7,94 @@ import (
 )
 
 // Config holds every setting, read and checked. It is not changed after Load.
+//
+// A field's tags describe its setting. key is the name in the file, where
+// levels nest, and in the environment, where underscores join the levels.
+// check is the rule of go-playground/validator for the value. A value that
+// cannot be read or breaks the rule is reported as "<key>: must <must>".
 type Config struct {
-	Host          string // empty: all interfaces
-	Port          int    // 0: the system picks one
-	MetricsListen string // host:port of a listener for /metrics alone; empty: on the main one
-	GinMode       string
-	LogLevel      string
-	LogFormat     string
+	// Host is the address to listen on; empty: all interfaces.
+	Host string `key:"HOST" must:"be an address in quotes"`
+	// Port is the port to listen on; 0: the system picks one.
+	Port int `key:"PORT" default:"3000" check:"min=0,max=65535" must:"be a whole number from 0 to 65535"`
+	// MetricsListen is host:port of a listener for /metrics alone; empty: /metrics is on the main one.
+	MetricsListen string `key:"METRICS_LISTEN" check:"omitempty,hostport" must:"be an address with a port, such as 127.0.0.1:9090"`
+	// GinMode is the mode of Gin.
+	GinMode string `key:"GIN_MODE" default:"release" check:"oneof=release debug test" must:"be one of release, debug, test"`
+	// LogLevel is the lowest level that is logged.
+	LogLevel string `key:"LOG_LEVEL" default:"info" check:"oneof=debug info warn error" must:"be one of debug, info, warn, error"`
+	// LogFormat is the form of log lines.
+	LogFormat string `key:"LOG_FORMAT" default:"text" check:"oneof=text json" must:"be one of text, json"`
 
-	DataDir       string
-	MongoURI      string `json:"-"` // empty: the embedded store in DataDir
-	DBName        string
-	JWTSecret     string `json:"-"` // empty only without MongoURI: made on first start
-	EncryptionKey string `json:"-"` // as JWTSecret
+	// DataDir is the directory of the embedded store and of generated secrets.
+	DataDir string `key:"DATA_DIR" default:"./data" check:"required" must:"name a directory"`
+	// MongoURI is the MongoDB server; empty: the embedded store in DataDir.
+	MongoURI string `key:"MONGO_URI" check:"omitempty,startswith=mongodb://|startswith=mongodb+srv://" must:"begin with mongodb:// or mongodb+srv://" json:"-"`
+	// DBName is the name of the database.
+	DBName string `key:"DB_NAME" default:"kubeorch" check:"dbname" must:"be a database name of 1 to 63 bytes without spaces, dots and slashes"`
+	// JWTSecret signs session tokens. It is empty only without MongoURI: then it is generated on first start.
+	JWTSecret string `key:"JWT_SECRET" check:"required_with=MongoURI,omitempty,min=32" must:"have at least 32 characters, and be set with MONGO_URI, where every server needs the same one; make one with: openssl rand -base64 32" json:"-"`
+	// EncryptionKey encrypts stored credentials. It is empty only without MongoURI, as JWTSecret.
+	EncryptionKey string `key:"ENCRYPTION_KEY" check:"required_with=MongoURI,omitempty,min=32" must:"have at least 32 characters, and be set with MONGO_URI, where every server needs the same one; make one with: openssl rand -base64 32" json:"-"`
+	// EncryptionOldKeys decrypt what was encrypted with them; nothing is encrypted with them.
+	EncryptionOldKeys []string `key:"ENCRYPTION_OLD_KEYS" check:"dive,min=32" must:"be former values of ENCRYPTION_KEY, each of at least 32 characters" json:"-"`
 
-	EncryptionOldKeys []string `json:"-"` // open what was sealed with them and seal nothing
+	// TokenTTL is how long a session token is valid.
+	TokenTTL time.Duration `key:"TOKEN_TTL" default:"48h" check:"min=1m" must:"be a duration of at least 1m, such as 48h or 30m"`
+	// TokenRefreshDays is for how many days after the login a session token can be refreshed.
+	TokenRefreshDays int `key:"TOKEN_REFRESH_MAX_AGE_DAYS" default:"7" check:"min=1,max=365" must:"be a whole number from 1 to 365"`
+	// PasswordCost is the bcrypt cost of new password hashes.
+	PasswordCost int `key:"PASSWORD_COST" default:"12" check:"min=10,max=16" must:"be a whole number from 10 to 16"`
+	// InviteCode is the first invite code; empty: one is generated when it is needed.
+	InviteCode string `key:"INVITE_CODE" check:"omitempty,len=6,number" must:"be 6 digits, in quotes so that leading zeros count" json:"-"`
+	// RegenerateInviteAfterSignup replaces the invite code after every sign-up.
+	RegenerateInviteAfterSignup bool `key:"REGENERATE_INVITE_AFTER_SIGNUP" default:"true" must:"be true or false"`
+	// Auth says how people log in.
+	Auth Auth `key:"AUTH" must:"hold BUILTIN and PROVIDERS"`
 
-	TokenTTL                    time.Duration
-	TokenRefreshMaxAge          time.Duration // after the login
-	PasswordCost                int           // of bcrypt
-	InviteCode                  string        `json:"-"` // the first one; empty: made when needed
-	RegenerateInviteAfterSignup bool
-	Auth                        Auth
+	// BaseURL is where browsers reach this server, without a slash at its end.
+	BaseURL string `key:"BASE_URL" default:"http://localhost:3000" check:"weburl" must:"be a URL with http or https"`
+	// FrontendURL is where browsers reach the frontend, without a slash at its end.
+	FrontendURL string `key:"FRONTEND_URL" default:"http://localhost:3001" check:"weburl" must:"be a URL with http or https"`
+	// CORSOrigins are the origins of pages that may call this server.
+	CORSOrigins []string `key:"CORS_ALLOWED_ORIGINS" default:"http://localhost:3001" check:"dive,origin" must:"be origins, such as https://app.example.com"`
+	// TrustedProxies are addresses and ranges of proxies whose X-Forwarded-For counts.
+	TrustedProxies []string `key:"TRUSTED_PROXIES" check:"dive,ip|prefix" must:"be addresses or ranges, such as 10.0.0.0/8"`
+	// MaxBody is the largest request body in bytes.
+	MaxBody int64 `key:"MAX_BODY_BYTES" default:"10485760" check:"min=1024,max=1073741824" must:"be a whole number from 1024 to 1073741824"`
+	// RateLimitRPS is how many requests a client may send in a second; 0: any number.
+	RateLimitRPS int `key:"RATE_LIMIT_RPS" default:"50" check:"min=0,max=1000000" must:"be a whole number from 0 to 1000000"`
+	// RateLimitBurst is how many requests a client may send at once.
+	RateLimitBurst int `key:"RATE_LIMIT_BURST" default:"100" check:"min=1,max=1000000" must:"be a whole number from 1 to 1000000"`
+	// RateLimitAuth is how many logins a client may try in a minute; 0: any number.
+	RateLimitAuth int `key:"RATE_LIMIT_AUTH_PER_MINUTE" default:"60" check:"min=0,max=1000000" must:"be a whole number from 0 to 1000000"`
+	// EgressAllow is what Egress returns, as it is written.
+	EgressAllow []string `key:"EGRESS_ALLOW" default:"loopback,private" check:"dive,oneof=loopback private|prefix" must:"be loopback, private, or ranges such as 10.0.0.0/8"`
+	// ClusterHTTP permits http:// servers and issuers of clusters.
+	ClusterHTTP bool `key:"CLUSTER_ALLOW_HTTP" default:"false" must:"be true or false"`
 
-	BaseURL        string
-	FrontendURL    string
-	CORSOrigins    []string
-	TrustedProxies []string
-	MaxBody        int64 // bytes
-	RateLimitRPS   int   // requests of a client; 0: no limit
-	RateLimitBurst int
-	RateLimitAuth  int // logins of a client in a minute; 0: no limit
-	Egress         Egress
-	ClusterHTTP    bool // permit http:// servers and issuers of clusters
-
-	TemplatesDir  string        // empty: the templates in the binary
-	PluginsDir    string        // empty: the definitions in the binary
-	AuditFor      time.Duration // how long the audit trail is kept
-	ClusterLogTTL time.Duration // how long the logs of clusters are kept
+	// TemplatesDir holds resource templates; empty: only the built-in ones.
+	TemplatesDir string `key:"TEMPLATES_DIR" must:"name a directory in quotes"`
+	// PluginsDir holds plugin definitions; empty: only the built-in ones.
+	PluginsDir string `key:"PLUGINS_DIR" must:"name a directory in quotes"`
+	// AuditDays is for how many days the audit trail is kept.
+	AuditDays int `key:"AUDIT_RETENTION_DAYS" default:"90" check:"min=1,max=3650" must:"be a whole number from 1 to 3650"`
+	// ClusterLogHours is for how many hours the logs of clusters are kept.
+	ClusterLogHours int `key:"CLUSTER_LOG_TTL_HOURS" default:"24" check:"min=1,max=8760" must:"be a whole number from 1 to 8760"`
 }
 
 // Auth says how people log in.
 type Auth struct {
-	BuiltinEnabled bool
-	SignupEnabled  bool
-	AllowedDomains []string // of e-mail addresses, lower-case; empty: all
-	Providers      []Provider
+	Builtin   Builtin    `key:"BUILTIN" must:"hold ENABLED, SIGNUP_ENABLED and ALLOWED_DOMAINS"`
+	Providers []Provider `key:"PROVIDERS" check:"unique=Name,dive" must:"be a list of providers with different names; in the environment as JSON"`
+}
+
+// Builtin says who may log in with an e-mail address and a password.
+type Builtin struct {
+	Enabled       bool `key:"ENABLED" default:"true" must:"be true or false"`
+	SignupEnabled bool `key:"SIGNUP_ENABLED" default:"true" must:"be true or false"`
+	// AllowedDomains are the lower-case domains of e-mail addresses; empty: all.
+	AllowedDomains []string `key:"ALLOWED_DOMAINS" must:"be a list, or text with commas"`
 }
 
 // Egress says where cluster servers may be besides public addresses.
@@ -61,6 +103,34 @@ type Egress struct {
 	Private  bool
 	Ranges   []netip.Prefix
 }
+
+// Egress returns where cluster servers may be besides public addresses.
+func (c Config) Egress() (e Egress) {
+	for _, s := range c.EgressAllow {
+		switch s {
+		case "loopback":
+			e.Loopback = true
+		case "private":
+			e.Private = true
+		default:
+			if p, err := netip.ParsePrefix(s); err == nil { // the check has parsed it before
+				e.Ranges = append(e.Ranges, p)
+			}
+		}
+	}
+	return e
+}
+
+// TokenRefreshMaxAge is how long after the login a session token can be refreshed.
+func (c Config) TokenRefreshMaxAge() time.Duration { return days(c.TokenRefreshDays) }
+
+// AuditRetention is how long the audit trail is kept.
+func (c Config) AuditRetention() time.Duration { return days(c.AuditDays) }
+
+// ClusterLogTTL is how long the logs of clusters are kept.
+func (c Config) ClusterLogTTL() time.Duration { return time.Duration(c.ClusterLogHours) * time.Hour }
+
+func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }
 
 // String hides every value: a configuration holds secrets.
 func (Config) String() string { return "[config]" }

@@ -22,23 +22,22 @@ const envPrefix = "KUBEORCH_"
 // config.yaml if there is one. The error is a Faults with everything wrong.
 func Load(file string, getenv func(string) string) (Config, error) {
 	v := viper.New()
-	for key, value := range defaults() {
-		v.SetDefault(key, value)
-	}
 	if err := readFile(v, file, getenv); err != nil {
 		return Config{}, Faults{err.Error()}
 	}
-	r := &reader{v: v, getenv: getenv}
-	r.unknownKeys()
-	for key := range defaults() {
-		if value := fromEnv(getenv, key); value != "" {
-			v.Set(key, value)
+	for _, s := range keys() {
+		v.SetDefault(s.key, s.value)
+		// viper's own BindEnv reads the environment of the process alone.
+		if value := fromEnv(getenv, s.key); value != "" {
+			v.Set(s.key, value)
 		}
 	}
-	cfg := r.config()
-	if len(r.faults) > 0 {
-		slices.Sort(r.faults)
-		return Config{}, r.faults
+	var cfg Config
+	faults := decode(v, &cfg)
+	cfg.normalise(getenv)
+	if faults = append(faults, cfg.check()...); len(faults) > 0 {
+		slices.Sort(faults)
+		return Config{}, slices.Compact(faults) // an unreadable value may also break its rule
 	}
 	return cfg, nil
 }
@@ -62,9 +61,9 @@ func readFile(v *viper.Viper, file string, getenv func(string) string) error {
 	return nil
 }
 
-// fromEnv returns the value of key in the environment, and "" where it is not
-// set. Kubernetes announces a Service named kubeorch to its pods in variables
-// that look like ours; such an address is nobody's setting.
+// fromEnv returns the value of key in the environment, or "". Kubernetes sets
+// variables such as KUBEORCH_PORT=tcp://10.96.0.7:3000 in pods beside a Service
+// named kubeorch; they are ignored.
 func fromEnv(getenv func(string) string, key string) string {
 	name := strings.ReplaceAll(key, ".", "_")
 	if value := getenv(envPrefix + name); value != "" && !strings.HasPrefix(value, "tcp://") {
@@ -73,8 +72,23 @@ func fromEnv(getenv func(string) string, key string) string {
 	return getenv(name)
 }
 
-// Faults is everything that is wrong with a configuration.
-type Faults []string
+// normalise gives values that may be written in several ways one form.
+func (c *Config) normalise(getenv func(string) string) {
+	for _, word := range []*string{&c.GinMode, &c.LogLevel, &c.LogFormat} {
+		*word = strings.ToLower(*word)
+	}
+	for _, address := range []*string{&c.BaseURL, &c.FrontendURL} {
+		*address = strings.TrimRight(*address, "/")
+	}
+	lowerDomains(c.Auth.Builtin.AllowedDomains)
+	for i := range c.Auth.Providers {
+		c.Auth.Providers[i].normalise(getenv)
+	}
+}
 
-// Error joins the faults in one line.
-func (f Faults) Error() string { return "configuration: " + strings.Join(f, "; ") }
+// lowerDomains makes @Example.com example.com.
+func lowerDomains(list []string) {
+	for i, d := range list {
+		list[i] = strings.ToLower(strings.TrimPrefix(d, "@"))
+	}
+}

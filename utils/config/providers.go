@@ -1,44 +1,51 @@
 package config
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
-	"net"
 	"net/netip"
 	"net/url"
-	"regexp"
+	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/go-playground/validator/v10"
 )
 
 // Provider is an external service that people log in with.
 type Provider struct {
-	Name             string // the slug in paths
-	DisplayName      string
-	Type             string // oidc or oauth2
-	Enabled          bool
-	ClientID         string
-	ClientSecret     string
-	IssuerURL        string // of oidc
-	AuthorizationURL string // of oauth2, as the next two
-	TokenURL         string
-	UserinfoURL      string
-	Scopes           []string
-	Icon             string
-	AllowedDomains   []string // lower-case
-	SignupEnabled    bool
-	TrustEmail       bool
-	AllowHTTP        bool
-	Claims           ClaimMappings
+	// Name is the slug in paths.
+	Name        string `key:"NAME" check:"slug" must:"be 1 to 40 lower-case letters, digits and hyphens"`
+	DisplayName string `key:"DISPLAY_NAME" must:"be text in quotes"`
+	// Type is TypeOIDC or TypeOAuth2.
+	Type     string `key:"TYPE" check:"oneof=oidc oauth2" must:"be oidc or oauth2"`
+	Enabled  bool   `key:"ENABLED" default:"true" must:"be true or false"`
+	ClientID string `key:"CLIENT_ID" must:"be set, in quotes if it is a number"`
+	// ClientSecret is best set by the environment.
+	ClientSecret string `key:"CLIENT_SECRET" must:"be text in quotes" json:"-"`
+	// IssuerURL is for OpenID Connect, the next three are for OAuth2.
+	IssuerURL        string `key:"ISSUER_URL" must:"be a URL with https and without a query (ALLOW_HTTP: true permits http)"`
+	AuthorizationURL string `key:"AUTHORIZATION_URL" must:"be a URL with https (ALLOW_HTTP: true permits http)"`
+	TokenURL         string `key:"TOKEN_URL" must:"be a URL with https (ALLOW_HTTP: true permits http)"`
+	UserinfoURL      string `key:"USERINFO_URL" must:"be a URL with https (ALLOW_HTTP: true permits http)"`
+	// Scopes default to those that the provider's type needs.
+	Scopes []string `key:"SCOPES" must:"be a list, or text with commas"`
+	Icon   string   `key:"ICON" must:"be text in quotes"`
+	// AllowedDomains are the lower-case domains of e-mail addresses; empty: all.
+	AllowedDomains []string `key:"ALLOWED_DOMAINS" must:"be a list, or text with commas"`
+	SignupEnabled  bool     `key:"SIGNUP_ENABLED" default:"true" must:"be true or false"`
+	// TrustEmail takes e-mail addresses for verified that the provider says nothing about.
+	TrustEmail bool `key:"TRUST_EMAIL" default:"false" must:"be true or false"`
+	// AllowHTTP permits http:// on other machines than this one.
+	AllowHTTP bool          `key:"ALLOW_HTTP" default:"false" must:"be true or false"`
+	Claims    ClaimMappings `key:"CLAIM_MAPPINGS" must:"hold SUBJECT, EMAIL, EMAIL_VERIFIED and NAME"`
 }
 
 // ClaimMappings names the claims to read in place of the usual ones.
 type ClaimMappings struct {
-	Subject       string `json:"subject"`
-	Email         string `json:"email"`
-	EmailVerified string `json:"email_verified"`
-	Name          string `json:"name"`
+	// Subject is for OAuth2: OpenID Connect always has sub.
+	Subject       string `key:"SUBJECT" must:"be left out with oidc, where it is always sub"`
+	Email         string `key:"EMAIL" must:"be the path of a claim"`
+	EmailVerified string `key:"EMAIL_VERIFIED" must:"be the path of a claim"`
+	Name          string `key:"NAME" must:"be the path of a claim"`
 }
 
 // The types of providers.
@@ -60,96 +67,20 @@ func (p Provider) GitHub() bool {
 	return p.Type == TypeOAuth2 && (p.Name == "github" || err == nil && (u.Hostname() == "api.github.com" || u.Path == "/api/v3/user"))
 }
 
-// providerInput is an entry as people write it. Keys match in any case.
-type providerInput struct {
-	Name             string        `json:"name"`
-	DisplayName      string        `json:"display_name"`
-	Type             string        `json:"type"`
-	Enabled          *bool         `json:"enabled"`
-	ClientID         string        `json:"client_id"`
-	ClientSecret     string        `json:"client_secret"`
-	IssuerURL        string        `json:"issuer_url"`
-	AuthorizationURL string        `json:"authorization_url"`
-	TokenURL         string        `json:"token_url"`
-	UserinfoURL      string        `json:"userinfo_url"`
-	Scopes           words         `json:"scopes"`
-	Icon             string        `json:"icon"`
-	AllowedDomains   words         `json:"allowed_domains"`
-	SignupEnabled    *bool         `json:"signup_enabled"`
-	TrustEmail       bool          `json:"trust_email"`
-	AllowHTTP        bool          `json:"allow_http"`
-	Claims           ClaimMappings `json:"claim_mappings"`
-}
-
-// words is a list, or text with commas or spaces.
-type words []string
-
-// UnmarshalJSON reads either.
-func (w *words) UnmarshalJSON(b []byte) error {
-	if text := ""; json.Unmarshal(b, &text) == nil {
-		*w = strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
-		return nil
-	}
-	return json.Unmarshal(b, (*[]string)(w))
-}
-
-// providers reads a YAML list, or JSON from the environment.
-func (r *reader) providers(key string) (list []Provider) {
-	var data []byte
-	switch raw := r.v.Get(key).(type) {
-	case string:
-		data = []byte(raw)
-	default:
-		data, _ = json.Marshal(raw) // values of YAML: the decoder below refuses what does not fit
-	}
-	var entries []json.RawMessage
-	if err := json.Unmarshal(data, &entries); err != nil {
-		r.faultf(key, "must be a list of providers: %v", err)
-		return nil
-	}
-	names := map[string]bool{}
-	for i, entry := range entries {
-		dec := json.NewDecoder(bytes.NewReader(entry))
-		dec.DisallowUnknownFields()
-		var in providerInput
-		err := dec.Decode(&in)
-		at := providerFaults{r: r, at: fmt.Sprintf("%s[%d] (%s)", key, i, in.Name)}
-		if err != nil {
-			at.addf("", "cannot be read: %v", err)
-			continue
-		}
-		if names[in.Name] {
-			at.addf("NAME", "is used twice")
-		}
-		names[in.Name] = true
-		p := r.provider(in)
-		at.check(p)
-		list = append(list, p)
-	}
-	return list
-}
-
-// provider completes an entry with the environment and the defaults.
-func (r *reader) provider(in providerInput) Provider {
-	own := "AUTH_PROVIDERS_" + strings.ToUpper(strings.ReplaceAll(in.Name, "-", "_"))
-	for suffix, to := range map[string]*string{"_CLIENT_ID": &in.ClientID, "_CLIENT_SECRET": &in.ClientSecret} {
-		if value := fromEnv(r.getenv, own+suffix); value != "" {
+// normalise completes p with the environment and with defaults that depend on
+// its other fields.
+func (p *Provider) normalise(getenv func(string) string) {
+	own := "AUTH_PROVIDERS_" + strings.ToUpper(strings.ReplaceAll(p.Name, "-", "_"))
+	for suffix, to := range map[string]*string{"_CLIENT_ID": &p.ClientID, "_CLIENT_SECRET": &p.ClientSecret} {
+		if value := fromEnv(getenv, own+suffix); value != "" {
 			*to = value
 		}
 	}
-	p := Provider{
-		Name: in.Name, DisplayName: in.DisplayName, Type: strings.ToLower(in.Type), Enabled: in.Enabled == nil || *in.Enabled,
-		ClientID: in.ClientID, ClientSecret: in.ClientSecret, IssuerURL: in.IssuerURL,
-		AuthorizationURL: in.AuthorizationURL, TokenURL: in.TokenURL, UserinfoURL: in.UserinfoURL,
-		Scopes: in.Scopes, Icon: in.Icon, SignupEnabled: in.SignupEnabled == nil || *in.SignupEnabled,
-		TrustEmail: in.TrustEmail, AllowHTTP: in.AllowHTTP, Claims: in.Claims,
-	}
+	p.Type = strings.ToLower(p.Type)
 	if p.DisplayName == "" {
 		p.DisplayName = p.Name
 	}
-	for _, d := range in.AllowedDomains {
-		p.AllowedDomains = append(p.AllowedDomains, strings.ToLower(strings.TrimPrefix(d, "@")))
-	}
+	lowerDomains(p.AllowedDomains)
 	switch {
 	case p.Type == TypeOIDC && len(p.Scopes) == 0:
 		p.Scopes = []string{"openid", "profile", "email"}
@@ -160,63 +91,43 @@ func (r *reader) provider(in providerInput) Provider {
 	case len(p.Scopes) == 0:
 		p.Scopes = []string{"email"}
 	}
-	return p
 }
 
-// providerFaults collects what is wrong with one entry.
-type providerFaults struct {
-	r  *reader
-	at string
-}
-
-func (f providerFaults) addf(key, format string, args ...any) {
-	if key != "" {
-		format = key + " " + format
-	}
-	f.r.faultf(f.at, format, args...)
-}
-
-// check looks at an entry that is not enabled only as far as it could be
-// mistaken for another one.
-func (f providerFaults) check(p Provider) {
-	if !regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`).MatchString(p.Name) {
-		f.addf("NAME", "must be 1 to 40 lower-case letters, digits and hyphens")
-	}
-	if p.Type != TypeOIDC && p.Type != TypeOAuth2 {
-		f.addf("TYPE", "must be %s or %s", TypeOIDC, TypeOAuth2)
-	}
-	if !p.Enabled {
+// checkProvider holds an enabled provider against the rules that concern
+// several of its fields.
+func checkProvider(level validator.StructLevel) {
+	p, ok := reflect.TypeAssert[Provider](level.Current())
+	if !ok || !p.Enabled {
 		return
 	}
+	report := func(key, value string) { level.ReportError(value, key, key, "", "") }
 	if p.ClientID == "" {
-		f.addf("CLIENT_ID", "is required")
+		report("CLIENT_ID", "")
 	}
-	if p.Type == TypeOIDC {
-		f.checkURL("ISSUER_URL", p.IssuerURL, p.AllowHTTP)
+	addresses := map[string]string{}
+	switch p.Type {
+	case TypeOIDC:
+		addresses["ISSUER_URL"] = p.IssuerURL
 		if p.Claims.Subject != "" {
-			f.addf("CLAIM_MAPPINGS.SUBJECT", "is for %s only: here it is always sub", TypeOAuth2)
+			report("CLAIM_MAPPINGS.SUBJECT", p.Claims.Subject)
+		}
+	case TypeOAuth2:
+		addresses["AUTHORIZATION_URL"], addresses["TOKEN_URL"], addresses["USERINFO_URL"] = p.AuthorizationURL, p.TokenURL, p.UserinfoURL
+	}
+	for key, address := range addresses {
+		if !p.trusts(address) {
+			report(key, address)
 		}
 	}
-	if p.Type == TypeOAuth2 {
-		f.checkURL("AUTHORIZATION_URL", p.AuthorizationURL, p.AllowHTTP)
-		f.checkURL("TOKEN_URL", p.TokenURL, p.AllowHTTP)
-		f.checkURL("USERINFO_URL", p.UserinfoURL, p.AllowHTTP)
-	}
 }
 
-func (f providerFaults) checkURL(key, value string, allowHTTP bool) {
-	u, err := url.Parse(value)
-	switch {
-	case value == "":
-		f.addf(key, "is required")
-	case err != nil || !isURL(value) || u.Fragment != "" || key == "ISSUER_URL" && u.RawQuery != "":
-		f.addf(key, "must be a URL with https")
-	case u.Scheme == "http" && !allowHTTP && !loopback(u.Hostname()):
-		f.addf(key, "must be a URL with https: secrets are sent there (ALLOW_HTTP: true permits http)")
+// trusts reports whether secrets may be sent to address: over https, to this
+// machine, or where AllowHTTP permits it.
+func (p Provider) trusts(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || !isURL(address) || u.Fragment != "" || p.Type == TypeOIDC && u.RawQuery != "" {
+		return false
 	}
-}
-
-func loopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && net.IP(ip.AsSlice()).IsLoopback()
+	ip, _ := netip.ParseAddr(u.Hostname())
+	return u.Scheme == "https" || p.AllowHTTP || u.Hostname() == "localhost" || ip.Unmap().IsLoopback()
 }

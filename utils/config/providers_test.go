@@ -68,16 +68,16 @@ func TestProviderFaults(t *testing.T) {
 		"several at once": {
 			`[{"NAME":"A b","TYPE":"saml"},{"NAME":"c","TYPE":"oidc"},{"NAME":"d","TYPE":"oauth2","CLIENT_SECRET":"` + secret + `","TOKEN_URL":"ftp://x"}]`,
 			[]string{
-				"[0] (A b): NAME must be", "[0] (A b): TYPE must be oidc or oauth2", "[1] (c): CLIENT_ID is required", "[1] (c): ISSUER_URL is required",
-				"[2] (d): CLIENT_ID is required", "[2] (d): AUTHORIZATION_URL is required", "[2] (d): TOKEN_URL must be a URL", "[2] (d): USERINFO_URL is required",
+				"AUTH.PROVIDERS[0].NAME: must be 1 to 40", "[0].TYPE: must be oidc or oauth2", "[1].CLIENT_ID: must be set", "[1].ISSUER_URL: must be a URL",
+				"[2].CLIENT_ID: must be set", "[2].AUTHORIZATION_URL: must be a URL", "[2].TOKEN_URL: must be a URL", "[2].USERINFO_URL: must be a URL",
 			},
 		},
-		"a name used twice":      {`[{"NAME":"c","TYPE":"oidc","ENABLED":false},{"NAME":"c","TYPE":"oidc","ENABLED":false}]`, []string{"[1] (c): NAME is used twice"}},
-		"plain http":             {`[{"NAME":"c","TYPE":"oidc","CLIENT_ID":"x","ISSUER_URL":"http://id.example.com"}]`, []string{"ISSUER_URL must be a URL with https"}},
-		"a password in a URL":    {`[{"NAME":"c","TYPE":"oidc","CLIENT_ID":"x","ISSUER_URL":"https://u:` + secret + `@id.example.com"}]`, []string{"ISSUER_URL must be"}},
+		"a name used twice":      {`[{"NAME":"c","TYPE":"oidc","ENABLED":false},{"NAME":"c","TYPE":"oidc","ENABLED":false}]`, []string{"AUTH.PROVIDERS: must be a list of providers with different names"}},
+		"plain http":             {`[{"NAME":"c","TYPE":"oidc","CLIENT_ID":"x","ISSUER_URL":"http://id.example.com"}]`, []string{"ISSUER_URL: must be a URL with https"}},
+		"a password in a URL":    {`[{"NAME":"c","TYPE":"oidc","CLIENT_ID":"x","ISSUER_URL":"https://u:` + secret + `@id.example.com"}]`, []string{"ISSUER_URL: must be"}},
 		"a subject of OpenID":    {`[{"NAME":"c","TYPE":"oidc","CLIENT_ID":"x","ISSUER_URL":"https://h","CLAIM_MAPPINGS":{"SUBJECT":"email"}}]`, []string{"CLAIM_MAPPINGS.SUBJECT"}},
-		"an unknown key":         {`[{"NAME":"c","TYPE":"oidc","ISSUER":"https://h"}]`, []string{"AUTH.PROVIDERS[0]", "ISSUER"}},
-		"a wrong type":           {`[{"NAME":"c","TYPE":"oidc","ENABLED":"perhaps"}]`, []string{"AUTH.PROVIDERS[0] (c)", "enabled"}},
+		"an unknown key":         {`[{"NAME":"c","TYPE":"oidc","ISSUER":"https://h"}]`, []string{"AUTH.PROVIDERS[0] has invalid keys: ISSUER"}},
+		"a wrong type":           {`[{"NAME":"c","TYPE":"oidc","ENABLED":"perhaps"}]`, []string{"AUTH.PROVIDERS[0].ENABLED: must be true or false"}},
 		"an entry for a list":    {`{"NAME":"c"}`, []string{"AUTH.PROVIDERS: must be a list"}},
 		"no provider is enabled": {`[{"NAME":"c","TYPE":"oidc","ENABLED":false}]`, []string{"AUTH.BUILTIN.ENABLED: must be true unless"}},
 	} {
@@ -96,10 +96,10 @@ func TestProviderFaults(t *testing.T) {
 	}
 }
 
-// What the README shows is to work as it stands there.
-func TestProvidersOfTheReadme(t *testing.T) {
+// What docs/people.md shows is to work as it stands there.
+func TestProvidersOfTheDocs(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../../README.md")
+	text, err := os.ReadFile("../../docs/people.md")
 	require.NoError(t, err)
 	block := regexp.MustCompile("(?s)```yaml\n(BASE_URL.*?)```").FindStringSubmatch(string(text))
 	require.NotNil(t, block)

@@ -37,8 +37,6 @@ func TestUniqueIndexes(t *testing.T) {
 			[]string{`{"_id": 2, "a": 1.0}`, `{"_id": 2, "a": [3, 1]}`}, []string{`{"_id": 2, "a": "1"}`, `{"_id": 3}`}},
 		"missing counts as null": {`{"a": 1}`, options.Index().SetUnique(true), `{"_id": 1}`,
 			[]string{`{"_id": 2}`, `{"_id": 2, "a": null}`}, []string{`{"_id": 2, "a": 0}`}},
-		"sparse leaves out missing": {`{"a": 1}`, options.Index().SetUnique(true).SetSparse(true), `{"_id": 1, "a": null}`,
-			[]string{`{"_id": 2, "a": null}`}, []string{`{"_id": 2}`, `{"_id": 3}`}},
 		"partial": {`{"a": 1}`, partial, `{"_id": 1, "a": 1, "on": true}`,
 			[]string{`{"_id": 2, "a": 1, "on": true}`}, []string{`{"_id": 2, "a": 1}`, `{"_id": 3, "a": 1, "on": false}`, `{"_id": 4, "a": 2, "on": true}`}},
 		"compound": {`{"a": 1, "b": -1}`, options.Index().SetUnique(true), `{"_id": 1, "a": 1, "b": "x"}`,
@@ -132,7 +130,8 @@ func TestIndexAdministration(t *testing.T) {
 
 	require.NoError(t, coll.Indexes().DropOne(ctx, "ttl"))
 	requireCode(t, 27, coll.Indexes().DropOne(ctx, "ttl"))
-	require.NoError(t, coll.Indexes().DropAll(ctx))
+	requireCode(t, 72, coll.Indexes().DropOne(ctx, "_id_"))
+	require.NoError(t, coll.Indexes().DropOne(ctx, "a_1_b_-1"))
 	specs, err = coll.Indexes().ListSpecifications(ctx)
 	require.NoError(t, err)
 	require.Len(t, specs, 1)
@@ -144,15 +143,16 @@ func TestIndexAdministration(t *testing.T) {
 	require.Len(t, specs, 1, "a failed index is not there")
 }
 
-func TestIndexKindsThatAreRefused(t *testing.T) {
+// Each collection has its index on _id, which cannot be made otherwise.
+func TestIDIndexTakesNoOptions(t *testing.T) {
 	t.Parallel()
-	embeddedOnly(t)
 	coll := open(t)
-	for _, key := range []string{`{"a": "text"}`, `{"a": "hashed"}`, `{"a": "2dsphere"}`, `{"$**": 1}`, `{"a.0": 1}`} {
-		requireCode(t, 67, tryIndex(t, coll, key, nil))
-	}
-	requireCode(t, 67, tryIndex(t, coll, `{"a": 1}`, options.Index().SetCollation(&options.Collation{Locale: "en"})))
-	requireCode(t, 67, tryIndex(t, coll, `{"a": 1}`, options.Index().SetPartialFilterExpression(bson.M{"$or": bson.A{bson.M{"a": 1}}})))
+	insert(t, coll, `{"_id": 1}`)
+	ensure(t, coll, `{"_id": 1}`, nil)
+	requireCode(t, 197, tryIndex(t, coll, `{"_id": 1}`, options.Index().SetUnique(true)))
+	requireCode(t, 197, tryIndex(t, coll, `{"_id": 1}`, options.Index().SetExpireAfterSeconds(5)))
+	requireCode(t, 2, tryIndex(t, coll, `{"_id": -1}`, nil))
+	requireCode(t, 2, tryIndex(t, coll, `{"a": 1}`, options.Index().SetName("_id_")))
 }
 
 func TestParallelArraysCannotBeIndexed(t *testing.T) {
@@ -192,7 +192,7 @@ func TestSortByAMultikeyIndex(t *testing.T) {
 func TestManyWritersOneUniqueKey(t *testing.T) {
 	t.Parallel()
 	coll := open(t)
-	ensure(t, coll, `{"slot": 1}`, options.Index().SetUnique(true).SetSparse(true))
+	ensure(t, coll, `{"slot": 1}`, options.Index().SetUnique(true).SetPartialFilterExpression(bson.M{"slot": bson.M{"$exists": true}}))
 	won := contend(t, 16, func(ctx context.Context, i int) (bool, error) {
 		_, err := coll.InsertOne(ctx, bson.M{"_id": fmt.Sprint(i), "slot": "first"})
 		if mongo.IsDuplicateKeyError(err) {

@@ -38,22 +38,18 @@ func TestQueries(t *testing.T) {
 		"not null":                          {`{"a": {"$ne": null}}`, []int{1, 2, 3, 6, 7, 8}},
 		"exists":                            {`{"a": {"$exists": true}}`, []int{1, 2, 3, 4, 6, 7, 8}},
 		"does not exist":                    {`{"a": {"$exists": false}}`, []int{5}},
-		"exists with a number":              {`{"on": {"$exists": 1}}`, []int{5, 6}},
 		"greater":                           {`{"a": {"$gt": 2}}`, []int{3, 7}},
 		"greater or equal":                  {`{"a": {"$gte": 2}}`, []int{2, 3, 7}},
 		"less, without NaN":                 {`{"a": {"$lt": 2}}`, []int{1, 7}},
 		"less or equal":                     {`{"a": {"$lte": 2}}`, []int{1, 2, 7}},
 		"both ends by different elements":   {`{"a": {"$gt": 2, "$lt": 2}}`, []int{7}},
 		"NaN equals NaN":                    {`{"a": {"$numberDouble": "NaN"}}`, []int{8}},
-		"at most null is null":              {`{"a": {"$lte": null}}`, []int{4, 5}},
-		"above null is nothing":             {`{"a": {"$gt": null}}`, []int{}},
 		"ranges of strings":                 {`{"s": {"$gte": "b"}}`, []int{3}},
 		"ranges of dates":                   {`{"when": {"$lt": {"$date": "2027-01-01T00:00:00Z"}}}`, []int{6}},
 		"booleans are no numbers":           {`{"on": 1}`, []int{}},
 		"boolean":                           {`{"on": true}`, []int{5}},
 		"in":                                {`{"_id": {"$in": [3, 1, 9, 3]}}`, []int{1, 3}},
 		"in with null":                      {`{"s": {"$in": [null, "apple"]}}`, []int{1, 4, 5, 6, 7, 8}},
-		"in with a pattern":                 {`{"s": {"$in": [{"$regularExpression": {"pattern": "^a", "options": ""}}, "Banana"]}}`, []int{1, 2}},
 		"in nothing":                        {`{"s": {"$in": []}}`, []int{}},
 		"not in":                            {`{"s": {"$nin": ["apple", null]}}`, []int{2, 3}},
 		"element of an array":               {`{"tags": "y"}`, []int{1, 3}},
@@ -78,28 +74,20 @@ func TestQueries(t *testing.T) {
 		"size":                              {`{"tags": {"$size": 2}}`, []int{1}},
 		"size zero":                         {`{"tags": {"$size": 0}}`, []int{2}},
 		"size is not of the elements":       {`{"nums": {"$size": 2}}`, []int{5}},
-		"all":                               {`{"tags": {"$all": ["y", "x"]}}`, []int{1}},
-		"all of one value":                  {`{"nums": {"$all": [5]}}`, []int{4, 7}},
-		"all of nothing":                    {`{"tags": {"$all": []}}`, []int{}},
-		"all with elemMatch":                {`{"list": {"$all": [{"$elemMatch": {"v": "q"}}, {"$elemMatch": {"v": "r"}}]}}`, []int{4}},
-		"type by name":                      {`{"a": {"$type": "string"}}`, []int{6}},
-		"type by number":                    {`{"a": {"$type": 10}}`, []int{4}},
-		"type number":                       {`{"a": {"$type": "number"}}`, []int{1, 2, 3, 7, 8}},
-		"type array is the array":           {`{"a": {"$type": "array"}}`, []int{7}},
-		"type of several":                   {`{"a": {"$type": ["null", "string"]}}`, []int{4, 6}},
 		"and":                               {`{"$and": [{"a": {"$gt": 1}}, {"s": "Banana"}]}`, []int{2}},
 		"or":                                {`{"$or": [{"s": "apple"}, {"on": true}]}`, []int{1, 5}},
-		"nor":                               {`{"$nor": [{"a": {"$exists": true}}, {"_id": 5}]}`, []int{}},
 		"not":                               {`{"a": {"$not": {"$gt": 1}}}`, []int{1, 4, 5, 6, 8}},
-		"not a pattern":                     {`{"s": {"$not": {"$regularExpression": {"pattern": "an", "options": ""}}, "$ne": null}}`, []int{1, 3}},
+		"elemMatch looks no deeper":         {`{"nums": {"$elemMatch": {"$gt": 0, "$lt": 2}}}`, []int{4}},
+		"elemMatch in an elemMatch":         {`{"nums": {"$elemMatch": {"$elemMatch": {"$gte": 2}}}}`, []int{5}},
+		"or of one":                         {`{"$or": [{"s": "apple"}]}`, []int{1}},
+		"above NaN is nothing":              {`{"a": {"$gt": {"$numberDouble": "NaN"}}}`, []int{}},
+		"at least NaN is NaN":               {`{"a": {"$gte": {"$numberDouble": "NaN"}}}`, []int{8}},
+		"not above is also NaN":             {`{"a": {"$not": {"$gte": 1}}}`, []int{4, 5, 6, 8}},
+		"pattern at the begin":              {`{"s": {"$regex": "^cherry\npi"}}`, []int{3}},
 		"pattern":                           {`{"s": {"$regex": "an"}}`, []int{2}},
 		"pattern without case":              {`{"s": {"$regex": "^b", "$options": "i"}}`, []int{2}},
-		"pattern by lines":                  {`{"s": {"$regex": "^pie$", "$options": "m"}}`, []int{3}},
-		"pattern with dot for line ends":    {`{"s": {"$regex": "cherry.pie", "$options": "s"}}`, []int{3}},
 		"pattern on elements":               {`{"tags": {"$regex": "^x"}}`, []int{1}},
-		"mod":                               {`{"_id": {"$mod": [4, 3]}}`, []int{3, 7}},
 		"explicit equality with a document": {`{"sub": {"$eq": {"k": 2}}}`, []int{2}},
-		"comment":                           {`{"_id": 1, "$comment": "why"}`, []int{1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -123,9 +111,7 @@ func TestQueriesThatAreRefused(t *testing.T) {
 		"or without an array":        {`{"$or": {}}`, 2},
 		"empty and":                  {`{"$and": []}`, 2},
 		"options without a pattern":  {`{"a": {"$options": "i"}}`, 2},
-		"bad pattern":                {`{"a": {"$regex": "("}}`, 51091},
 		"not with a value":           {`{"a": {"$not": 1}}`, 2},
-		"unknown type":               {`{"a": {"$type": "thing"}}`, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -161,6 +147,36 @@ func TestSorting(t *testing.T) {
 			require.Equal(t, tc.want[2:5], ids(t, coll, bson.M{}, options.Find().SetSort(by).SetSkip(2).SetLimit(3)), "a page of it")
 		})
 	}
+}
+
+// Of an array the smallest element counts, the largest when descending; of two
+// fields in one array, the smallest pair.
+func TestSortingThroughArrays(t *testing.T) {
+	t.Parallel()
+	coll := open(t)
+	insert(t, coll,
+		`{"_id": 1, "v": [[5], 9]}`, `{"_id": 2, "v": [[1, 2]]}`, `{"_id": 3, "v": [8]}`, `{"_id": 4, "v": [[]]}`,
+		`{"_id": 5, "l": [{"x": 1, "y": 9}, {"x": 2, "y": 0}]}`, `{"_id": 6, "l": [{"x": 1, "y": 5}]}`, `{"_id": 7, "l": [{"x": 3, "y": 1}, {"x": 0, "y": 7}]}`)
+	nested := doc(t, `{"v": {"$exists": true}}`)
+	require.Equal(t, []int{3, 1, 4, 2}, ids(t, coll, nested, options.Find().SetSort(doc(t, `{"v": 1}`))))
+	require.Equal(t, []int{1, 2, 4, 3}, ids(t, coll, nested, options.Find().SetSort(doc(t, `{"v": -1}`))))
+	pairs := doc(t, `{"l": {"$exists": true}}`)
+	for range 2 { // also with an index
+		require.Equal(t, []int{7, 6, 5}, ids(t, coll, pairs, options.Find().SetSort(doc(t, `{"l.x": 1, "l.y": 1}`))))
+		require.Equal(t, []int{7, 5, 6}, ids(t, coll, pairs, options.Find().SetSort(doc(t, `{"l.x": -1, "l.y": -1}`))))
+		require.Equal(t, []int{7, 5, 6}, ids(t, coll, pairs, options.Find().SetSort(doc(t, `{"l.x": 1, "l.y": -1}`))))
+		ensure(t, coll, `{"l.x": 1, "l.y": 1}`, nil)
+	}
+}
+
+func TestParallelArraysCannotBeSorted(t *testing.T) {
+	t.Parallel()
+	coll := open(t)
+	insert(t, coll, `{"_id": 1, "a": [1, 2], "b": [3]}`)
+	_, err := coll.Find(t.Context(), bson.M{}, options.Find().SetSort(doc(t, `{"a": 1, "b": 1}`)))
+	requireCode(t, 2, err)
+	_, err = coll.Find(t.Context(), bson.M{}, options.Find().SetSort(doc(t, `{"a": 1}`)))
+	require.NoError(t, err)
 }
 
 func TestProjections(t *testing.T) {

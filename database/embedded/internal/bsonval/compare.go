@@ -17,20 +17,20 @@ func Compare(a, b Value) int {
 	switch ca {
 	case classNumber:
 		return compareNumbers(a, b)
-	case classString, classCode:
-		return compareBytes(a.Data[4:len(a.Data)-1], b.Data[4:len(b.Data)-1])
+	case classString:
+		return bytes.Compare(a.Data[4:len(a.Data)-1], b.Data[4:len(b.Data)-1])
 	case classObject:
 		return compareFields(a.Data, b.Data, true)
 	case classArray:
 		return compareFields(a.Data, b.Data, false)
 	case classObjectID, classBool:
-		return compareBytes(a.Data, b.Data)
+		return bytes.Compare(a.Data, b.Data)
 	case classDate:
 		return cmp.Compare(a.DateTime(), b.DateTime())
-	case classMinKey, classUndefined, classNull, classMaxKey:
-		return 0
+	case classBinary:
+		return bytes.Compare(appendBody(nil, a), appendBody(nil, b))
 	}
-	return compareBytes(appendBody(nil, a), appendBody(nil, b))
+	return 0
 }
 
 // Equal reports whether MongoDB takes a and b for the same value.
@@ -51,7 +51,7 @@ func compareFields(a, b []byte, named bool) int {
 		if c := cmp.Compare(class(va.Type), class(vb.Type)); c != 0 {
 			return c
 		}
-		if c := compareBytes(keyA, keyB); named && c != 0 {
+		if c := bytes.Compare(keyA, keyB); named && c != 0 {
 			return c
 		}
 		if c := Compare(va, vb); c != 0 {
@@ -68,30 +68,29 @@ func boolInt(b bool) int {
 	return 0
 }
 
-func compareBytes(a, b []byte) int { return bytes.Compare(a, b) }
-
-func compareOrdered[T cmp.Ordered](a, b T) int { return cmp.Compare(a, b) }
-
-// TypeName is the name that $type and error messages use for t.
+// TypeName is the name that MongoDB's error messages use for t.
 func TypeName(t bsoncore.Type) string {
-	for name, typ := range TypeNames() {
-		if typ == t {
-			return name
-		}
+	switch t {
+	case bsoncore.TypeDouble:
+		return "double"
+	case bsoncore.TypeEmbeddedDocument:
+		return "object"
+	case bsoncore.TypeBinary:
+		return "binData"
+	case bsoncore.TypeObjectID:
+		return "objectId"
+	case bsoncore.TypeBoolean:
+		return "bool"
+	case bsoncore.TypeDateTime:
+		return "date"
+	case bsoncore.TypeInt32:
+		return "int"
+	case bsoncore.TypeInt64:
+		return "long"
+	case bsoncore.TypeDecimal128:
+		return "decimal"
+	case 0:
+		return "missing"
 	}
-	return "missing"
-}
-
-// TypeNames maps the aliases of $type to types.
-func TypeNames() map[string]bsoncore.Type {
-	return map[string]bsoncore.Type{
-		"double": bsoncore.TypeDouble, "string": bsoncore.TypeString, "object": bsoncore.TypeEmbeddedDocument,
-		"array": bsoncore.TypeArray, "binData": bsoncore.TypeBinary, "undefined": bsoncore.TypeUndefined,
-		"objectId": bsoncore.TypeObjectID, "bool": bsoncore.TypeBoolean, "date": bsoncore.TypeDateTime,
-		"null": bsoncore.TypeNull, "regex": bsoncore.TypeRegex, "dbPointer": bsoncore.TypeDBPointer,
-		"javascript": bsoncore.TypeJavaScript, "symbol": bsoncore.TypeSymbol,
-		"javascriptWithScope": bsoncore.TypeCodeWithScope, "int": bsoncore.TypeInt32,
-		"timestamp": bsoncore.TypeTimestamp, "long": bsoncore.TypeInt64, "decimal": bsoncore.TypeDecimal128,
-		"minKey": bsoncore.TypeMinKey, "maxKey": bsoncore.TypeMaxKey,
-	}
+	return t.String() // array, string, null, and what Validate refuses
 }

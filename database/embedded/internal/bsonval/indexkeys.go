@@ -1,38 +1,89 @@
 package bsonval
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 )
 
-// IndexField is one field of an index's key.
+// maxSortFields is MongoDB's limit.
+const maxSortFields = 32
+
+// IndexField is one field of the key of an index or a sort.
 type IndexField struct {
 	Name string
 	Path []string
 	Desc bool
 }
 
-// ErrParallelArrays reports a document in which two fields of one index lie in
+// ErrParallelArrays reports a document in which two fields of one key lie in
 // different arrays.
-var ErrParallelArrays = errors.New("cannot index parallel arrays")
+var ErrParallelArrays = errors.New("the fields of the key lie in parallel arrays")
 
 // IndexKeys returns the keys, without duplicates, under which an index on
-// fields keeps doc. Arrays give one key for each element (multi is true then).
-// Present is false when doc has none of the fields.
-func IndexKeys(doc []byte, fields []IndexField) (keys [][]byte, multi, present bool, err error) {
+// fields keeps doc, in order. Arrays give one key for each element; multi is true
+// then.
+func IndexKeys(doc []byte, fields []IndexField) (keys [][]byte, multi bool, err error) {
 	b := keyBuilder{fields: fields}
 	at := make([]cursor, len(fields))
 	for i, f := range fields {
 		at[i] = cursor{val: Doc(doc), rest: f.Path}
 	}
 	if err := b.expand(at); err != nil {
-		return nil, false, false, err
+		return nil, false, err
 	}
 	if len(b.keys) > 1 {
-		slices.SortFunc(b.keys, compareBytes)
-		b.keys = slices.CompactFunc(b.keys, slices.Equal)
+		slices.SortFunc(b.keys, bytes.Compare)
+		b.keys = slices.CompactFunc(b.keys, bytes.Equal)
 	}
-	return b.keys, b.multi, b.present, nil
+	return b.keys, b.multi, nil
+}
+
+// ParseSort reads {field: 1 or -1, ...}.
+func ParseSort(doc []byte) ([]IndexField, error) {
+	var fields []IndexField
+	for k, v := range Fields(doc) {
+		f, err := ParseField(string(k), v)
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(fields, func(o IndexField) bool { return o.Name == f.Name }) {
+			return nil, fmt.Errorf("the field %q is named twice", f.Name)
+		}
+		fields = append(fields, f)
+	}
+	if len(fields) > maxSortFields {
+		return nil, fmt.Errorf("a key has at most %d fields", maxSortFields)
+	}
+	return fields, nil
+}
+
+// ParseField reads one field of a key with its direction. Positions in arrays
+// are not supported.
+func ParseField(name string, order Value) (IndexField, error) {
+	n, ok := Integer(order)
+	if !ok || n != 1 && n != -1 {
+		return IndexField{}, fmt.Errorf("the order of %q must be 1 (ascending) or -1 (descending), found %s", name, order)
+	}
+	path := strings.Split(name, ".")
+	for _, part := range path {
+		if _, position := ArrayIndex(part); position || part == "" || part[0] == '$' {
+			return IndexField{}, fmt.Errorf("the field %q cannot be part of a key: %q is not supported", name, part)
+		}
+	}
+	return IndexField{Name: name, Path: path, Desc: n < 0}, nil
+}
+
+// SortKey returns the key by which doc is sorted. Of a document that has
+// several, because of an array, the first in the order counts.
+func SortKey(doc []byte, fields []IndexField) ([]byte, error) {
+	keys, _, err := IndexKeys(doc, fields)
+	if err != nil {
+		return nil, err
+	}
+	return keys[0], nil
 }
 
 // cursor is how far one field's path has been followed.
@@ -44,10 +95,9 @@ type cursor struct {
 }
 
 type keyBuilder struct {
-	fields  []IndexField
-	keys    [][]byte
-	multi   bool
-	present bool
+	fields []IndexField
+	keys   [][]byte
+	multi  bool
 }
 
 // expand follows every path to its end or to an array. All fields that meet an
@@ -111,8 +161,6 @@ func (b *keyBuilder) emit(at []cursor) {
 		v := c.val
 		if c.missing {
 			v = Null()
-		} else {
-			b.present = true
 		}
 		if b.fields[i].Desc {
 			key = AppendKeyDesc(key, v)

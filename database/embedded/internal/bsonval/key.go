@@ -6,12 +6,11 @@ import (
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 )
 
-// The classes in which BSON compares values of different types. Only even
-// numbers are used, so that class+1 is above every key of a class and below
-// the next one; 0 ends a list.
+// The classes in which BSON compares values of different types. The numbers lie
+// in index files and cannot change. Only even ones are used, so that class+1 is
+// above every key of a class and below the next one; 0 ends a list.
 const (
-	classMinKey    = 0x02
-	classUndefined = 0x04 // also an empty array's place in an index
+	classUndefined = 0x04 // an empty array's place in an index
 	classNull      = 0x06
 	classNumber    = 0x08
 	classString    = 0x0A
@@ -21,23 +20,18 @@ const (
 	classObjectID  = 0x12
 	classBool      = 0x14
 	classDate      = 0x16
-	classTimestamp = 0x18
-	classRegex     = 0x1A
-	classDBPointer = 0x1C
-	classCode      = 0x1E
-	classCodeScope = 0x20
-	classMaxKey    = 0x30
 )
 
+// class returns 0 for the types that the store does not support.
 func class(t bsoncore.Type) byte {
 	switch t {
-	case bsoncore.TypeMinKey:
-		return classMinKey
 	case bsoncore.TypeUndefined:
 		return classUndefined
-	case bsoncore.TypeDouble, bsoncore.TypeInt32, bsoncore.TypeInt64, bsoncore.TypeDecimal128:
+	case bsoncore.TypeNull:
+		return classNull
+	case bsoncore.TypeDouble, bsoncore.TypeInt32, bsoncore.TypeInt64:
 		return classNumber
-	case bsoncore.TypeString, bsoncore.TypeSymbol:
+	case bsoncore.TypeString:
 		return classString
 	case bsoncore.TypeEmbeddedDocument:
 		return classObject
@@ -51,20 +45,8 @@ func class(t bsoncore.Type) byte {
 		return classBool
 	case bsoncore.TypeDateTime:
 		return classDate
-	case bsoncore.TypeTimestamp:
-		return classTimestamp
-	case bsoncore.TypeRegex:
-		return classRegex
-	case bsoncore.TypeDBPointer:
-		return classDBPointer
-	case bsoncore.TypeJavaScript:
-		return classCode
-	case bsoncore.TypeCodeWithScope:
-		return classCodeScope
-	case bsoncore.TypeMaxKey:
-		return classMaxKey
 	}
-	return classNull
+	return 0
 }
 
 // SameClass reports whether a and b are of types that compare with each other,
@@ -102,11 +84,17 @@ func ClassStart(t bsoncore.Type) []byte { return []byte{class(t)} }
 // ClassEnd is above every key of t's class and below the next class.
 func ClassEnd(t bsoncore.Type) []byte { return []byte{class(t) + 1} }
 
+// TextPrefixKey is what the keys of all strings with that prefix begin with.
+func TextPrefixKey(prefix string) []byte {
+	key := appendText([]byte{classString}, []byte(prefix))
+	return key[:len(key)-2]
+}
+
 func appendBody(dst []byte, v Value) []byte {
 	switch v.Type {
-	case bsoncore.TypeDouble, bsoncore.TypeInt32, bsoncore.TypeInt64, bsoncore.TypeDecimal128:
+	case bsoncore.TypeDouble, bsoncore.TypeInt32, bsoncore.TypeInt64:
 		return appendNumber(dst, v)
-	case bsoncore.TypeString, bsoncore.TypeSymbol, bsoncore.TypeJavaScript:
+	case bsoncore.TypeString:
 		return appendText(dst, v.Data[4:len(v.Data)-1])
 	case bsoncore.TypeEmbeddedDocument:
 		return appendFields(dst, v.Data, true)
@@ -120,17 +108,6 @@ func appendBody(dst []byte, v Value) []byte {
 		return append(dst, v.Data...)
 	case bsoncore.TypeDateTime:
 		return binary.BigEndian.AppendUint64(dst, uint64(v.DateTime())^(1<<63))
-	case bsoncore.TypeTimestamp:
-		t, i := v.Timestamp()
-		return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(dst, t), i)
-	case bsoncore.TypeRegex:
-		return append(dst, v.Data...)
-	case bsoncore.TypeDBPointer:
-		dst = binary.BigEndian.AppendUint32(dst, uint32(len(v.Data)))
-		return append(dst, v.Data...)
-	case bsoncore.TypeCodeWithScope:
-		code, scope := v.CodeWithScope()
-		return appendFields(appendText(dst, []byte(code)), scope, true)
 	}
 	return dst
 }

@@ -19,46 +19,35 @@ func valueOf(t testing.TB, v any) Value {
 	return val
 }
 
-func decimal(t testing.TB, s string) bson.Decimal128 {
-	t.Helper()
-	d, err := bson.ParseDecimal128(s)
-	require.NoError(t, err)
-	return d
-}
-
 // ascending lists groups of equal values in the order in which MongoDB sorts
 // them.
 func ascending(t testing.TB) [][]any {
 	return [][]any{
-		{bson.MinKey{}},
-		{bson.Undefined{}},
+		{bson.Undefined{}}, // the place of an empty array
 		{nil},
-		{math.NaN(), decimal(t, "NaN")},
-		{math.Inf(-1), decimal(t, "-Infinity")},
+		{math.NaN()},
+		{math.Inf(-1)},
 		{-math.MaxFloat64},
 		{int64(math.MinInt64), float64(math.MinInt64)},
 		{int64(math.MinInt64) + 1},
-		{int64(-1<<53) - 1, decimal(t, "-9007199254740993")},
+		{int64(-1<<53) - 1},
 		{int64(-1 << 53), float64(-1 << 53)},
-		{-1.5, decimal(t, "-1.5")},
-		{int32(-1), int64(-1), -1.0, decimal(t, "-1"), decimal(t, "-1.000")},
+		{-1.5},
+		{int32(-1), int64(-1), -1.0},
 		{-math.SmallestNonzeroFloat64},
-		{int32(0), int64(0), 0.0, math.Copysign(0, -1), decimal(t, "0"), decimal(t, "-0E+5")},
+		{int32(0), int64(0), 0.0, math.Copysign(0, -1)},
 		{math.SmallestNonzeroFloat64},
-		{decimal(t, "0.1")},
-		{0.1}, // a little more than the decimal
-		{decimal(t, "0.1000000000000000055511151231257828")},
+		{0.1},
 		{int32(1), 1.0},
 		{int64(1 << 53), float64(1 << 53)},
-		{decimal(t, "9007199254740992.5")},
-		{int64(1<<53) + 1, decimal(t, "9007199254740993")},
+		{int64(1<<53) + 1},
 		{float64(1<<53 + 2), int64(1<<53) + 2},
 		{int64(math.MaxInt64) - 1},
 		{int64(math.MaxInt64)},
 		{float64(1 << 63)},
 		{math.MaxFloat64},
-		{math.Inf(1), decimal(t, "Infinity")},
-		{""}, {"\x00"}, {"\x00a"}, {"\x01"}, {"a", bson.Symbol("a")}, {"a\x00"}, {"a\x00b"}, {"ab"}, {"b"}, {"é"}, {"\xff"},
+		{math.Inf(1)},
+		{""}, {"\x00"}, {"\x00a"}, {"\x01"}, {"a"}, {"a\x00"}, {"a\x00b"}, {"ab"}, {"b"}, {"é"}, {"\xff"},
 		{bson.D{}},
 		{bson.D{{Key: "a", Value: 1}}, bson.D{{Key: "a", Value: 1.0}}},
 		{bson.D{{Key: "a", Value: 1}, {Key: "b", Value: 0}}},
@@ -71,12 +60,6 @@ func ascending(t testing.TB) [][]any {
 		{bson.ObjectID{}}, {bson.ObjectID{1}},
 		{false}, {true},
 		{bson.DateTime(math.MinInt64)}, {bson.DateTime(-1)}, {bson.DateTime(0)}, {bson.DateTime(math.MaxInt64)},
-		{bson.Timestamp{T: 1, I: 9}}, {bson.Timestamp{T: 2}},
-		{bson.Regex{Pattern: "a"}}, {bson.Regex{Pattern: "a", Options: "i"}}, {bson.Regex{Pattern: "b"}},
-		{bson.DBPointer{DB: "a"}},
-		{bson.JavaScript("a")},
-		{bson.CodeWithScope{Code: "a", Scope: bson.D{}}},
-		{bson.MaxKey{}},
 	}
 }
 
@@ -175,4 +158,20 @@ func FuzzKeyOrder(f *testing.F) {
 		}
 		requireAgree(t, Doc(a), Doc(b), Compare(Doc(a), Doc(b)))
 	})
+}
+
+func TestUnsupportedTypesAreNamed(t *testing.T) {
+	t.Parallel()
+	for want, v := range map[string]any{
+		"decimal": bson.Decimal128{}, "regex": bson.Regex{Pattern: "a"}, "timestamp": bson.Timestamp{T: 1}, "undefined": bson.Undefined{},
+		"min key": bson.MinKey{}, "max key": bson.MaxKey{}, "symbol": bson.Symbol("a"), "javascript": bson.JavaScript("a"),
+		"code with scope": bson.CodeWithScope{Code: "a", Scope: bson.D{}}, "dbPointer": bson.DBPointer{DB: "a"},
+	} {
+		raw, err := bson.Marshal(bson.D{{Key: "list", Value: bson.A{1, bson.D{{Key: "odd", Value: v}}}}})
+		require.NoError(t, err)
+		var unsupported *UnsupportedTypeError
+		require.ErrorAs(t, Validate(raw), &unsupported, want)
+		require.Equal(t, "odd", unsupported.Field)
+		require.Contains(t, unsupported.Error(), "a "+want)
+	}
 }

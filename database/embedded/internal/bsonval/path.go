@@ -84,24 +84,3 @@ func Get(doc []byte, path []string) (Value, bool) {
 	}
 	return Get(v.Data, path[1:])
 }
-
-// SortValue is what a document is sorted by: the smallest of an array's
-// elements, or the largest if descending; null if there is nothing.
-func SortValue(doc []byte, path []string, descending bool) Value {
-	best, found := Null(), false
-	Walk(doc, path, true, func(v Value, present bool) bool {
-		if !present {
-			v = Null()
-		} else if IsArray(v) {
-			if found || !Empty(v.Data) {
-				return false
-			}
-			v = Undefined()
-		}
-		if c := Compare(v, best); !found || (c < 0) != descending && c != 0 {
-			best, found = v, true
-		}
-		return false
-	})
-	return best
-}

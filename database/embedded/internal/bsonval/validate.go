@@ -17,11 +17,32 @@ var ErrDepth = errors.New("document is nested too deeply")
 
 var errLength = errors.New("document has a wrong length")
 
-// Validate checks that doc is one well-formed document and nothing else.
-// It allocates nothing, however large the lengths in doc claim to be.
-func Validate(doc []byte) error { return validate(doc, 1) }
+// UnsupportedTypeError reports a well-formed value of a type that the store does
+// not support.
+type UnsupportedTypeError struct {
+	Field string
+	Type  bsoncore.Type
+}
 
-func validate(doc []byte, depth int) error {
+func (e *UnsupportedTypeError) Error() string {
+	return fmt.Sprintf("the field '%s' holds a %s, which is not supported", e.Field, TypeName(e.Type))
+}
+
+// Validate checks that doc is one well-formed document and nothing else, and
+// then that it holds only types that the store supports. It allocates nothing
+// for a valid one, however large the lengths in doc claim to be.
+func Validate(doc []byte) error {
+	var unsupported *UnsupportedTypeError
+	if err := validate(doc, 1, &unsupported); err != nil {
+		return err
+	}
+	if unsupported != nil {
+		return unsupported
+	}
+	return nil
+}
+
+func validate(doc []byte, depth int, unsupported **UnsupportedTypeError) error {
 	if depth > MaxDepth {
 		return ErrDepth
 	}
@@ -39,10 +60,35 @@ func validate(doc []byte, depth int) error {
 		if !ok {
 			return fmt.Errorf("field %q holds no valid value", key)
 		}
-		if err := validateValue(v, depth); err != nil {
+		if class(typ) == 0 || typ == bsoncore.TypeUndefined {
+			*unsupported = &UnsupportedTypeError{Field: string(key), Type: typ}
+		} else if err := validateValue(v, depth, unsupported); err != nil {
 			return fmt.Errorf("field %q: %w", key, err)
 		}
 		rem = rest
+	}
+	return nil
+}
+
+func validateValue(v Value, depth int, unsupported **UnsupportedTypeError) error {
+	switch v.Type {
+	case bsoncore.TypeEmbeddedDocument, bsoncore.TypeArray:
+		return validate(v.Data, depth+1, unsupported)
+	case bsoncore.TypeString:
+		if len(v.Data) < 5 || v.Data[len(v.Data)-1] != 0 {
+			return errors.New("string has no end")
+		}
+		if int64(binary.LittleEndian.Uint32(v.Data)) != int64(len(v.Data)-4) {
+			return errors.New("string has a wrong length")
+		}
+	case bsoncore.TypeBinary:
+		if _, _, ok := v.BinaryOK(); !ok {
+			return errors.New("binary has a wrong length")
+		}
+	case bsoncore.TypeBoolean:
+		if v.Data[0] > 1 {
+			return errors.New("boolean is neither true nor false")
+		}
 	}
 	return nil
 }
@@ -58,41 +104,4 @@ func Depth(v Value) int {
 		deepest = max(deepest, Depth(inner))
 	}
 	return deepest + 1
-}
-
-func validateValue(v Value, depth int) error {
-	switch v.Type {
-	case bsoncore.TypeEmbeddedDocument, bsoncore.TypeArray:
-		return validate(v.Data, depth+1)
-	case bsoncore.TypeString, bsoncore.TypeJavaScript, bsoncore.TypeSymbol:
-		if len(v.Data) < 5 || v.Data[len(v.Data)-1] != 0 {
-			return errors.New("string has no end")
-		}
-		if int64(binary.LittleEndian.Uint32(v.Data)) != int64(len(v.Data)-4) {
-			return errors.New("string has a wrong length")
-		}
-	case bsoncore.TypeBinary:
-		if _, _, ok := v.BinaryOK(); !ok {
-			return errors.New("binary has a wrong length")
-		}
-	case bsoncore.TypeBoolean:
-		if v.Data[0] > 1 {
-			return errors.New("boolean is neither true nor false")
-		}
-	case bsoncore.TypeRegex:
-		if bytes.Count(v.Data, []byte{0}) != 2 || v.Data[len(v.Data)-1] != 0 {
-			return errors.New("regular expression has no end")
-		}
-	case bsoncore.TypeDBPointer:
-		if _, _, ok := v.DBPointerOK(); !ok {
-			return errors.New("pointer has a wrong length")
-		}
-	case bsoncore.TypeCodeWithScope:
-		_, scope, ok := v.CodeWithScopeOK()
-		if !ok {
-			return errors.New("code has a wrong length")
-		}
-		return validate(scope, depth+1)
-	}
-	return nil
 }

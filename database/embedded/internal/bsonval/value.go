@@ -35,16 +35,6 @@ func Double(f float64) Value {
 	return Value{Type: bsoncore.TypeDouble, Data: bsoncore.AppendDouble(nil, f)}
 }
 
-// String returns s as a value.
-func String(s string) Value {
-	return Value{Type: bsoncore.TypeString, Data: bsoncore.AppendString(nil, s)}
-}
-
-// DateTime returns ms, milliseconds since 1970, as a value.
-func DateTime(ms int64) Value {
-	return Value{Type: bsoncore.TypeDateTime, Data: bsoncore.AppendDateTime(nil, ms)}
-}
-
 // NewObjectID returns a fresh ObjectID as a value.
 func NewObjectID() Value {
 	id := bson.NewObjectID()
@@ -134,15 +124,6 @@ func Elements(arr []byte) []Value {
 		vals = append(vals, v)
 	}
 	return vals
-}
-
-// Truthy reports whether an option is on: true, or a number other than 0.
-func Truthy(v Value) bool {
-	if b, ok := v.BooleanOK(); ok {
-		return b
-	}
-	n, ok := Number(v)
-	return ok && n != 0
 }
 
 // Number returns an int32, int64 or double as a float64.

@@ -31,16 +31,11 @@ type handler func(ctx context.Context, r *request) error
 func New(store *storage.Store, now func() time.Time, log *slog.Logger) *Server {
 	s := &Server{store: store, now: now, log: log, cursors: cursors{byID: map[int64]*cursor{}}}
 	s.table = map[string]handler{
-		"hello": s.hello, "ismaster": s.hello, "isMaster": s.hello,
-		"ping": nothing, "endSessions": nothing, "buildInfo": buildInfo, "buildinfo": buildInfo,
-		"connectionStatus": connectionStatus,
-		"insert":           s.insert, "update": s.update, "delete": s.delete,
-		"findAndModify": s.findAndModify, "findandmodify": s.findAndModify,
-		"find": s.find, "getMore": s.getMore, "killCursors": s.killCursors,
-		"count": s.count, "distinct": s.distinct, "aggregate": s.aggregate,
+		"hello": s.hello, "isMaster": s.hello, "ping": ping,
+		"insert": s.insert, "update": s.update, "delete": s.delete, "findAndModify": s.findAndModify,
+		"find": s.find, "getMore": s.getMore, "killCursors": s.killCursors, "count": s.count, "aggregate": s.aggregate,
 		"createIndexes": s.createIndexes, "listIndexes": s.listIndexes, "dropIndexes": s.dropIndexes,
-		"create": s.create, "drop": s.drop, "dropDatabase": s.dropDatabase,
-		"listCollections": s.listCollections, "listDatabases": s.listDatabases,
+		"listCollections": s.listCollections,
 	}
 	return s
 }
@@ -79,10 +74,18 @@ func (s *Server) Handle(ctx context.Context, q wire.Request, dst []byte) []byte 
 func (s *Server) run(ctx context.Context, r *request) error {
 	h, ok := s.table[r.name]
 	if !ok {
-		return mongoerr.New(mongoerr.CommandNotFound, "no such command: '%s'", r.name)
+		return mongoerr.New(mongoerr.CommandNotFound, "no such command, or not supported: '%s'", r.name)
 	}
-	if v, ok := bsonval.Lookup(r.Body, "startTransaction"); ok && bsonval.Truthy(v) {
-		return mongoerr.New(mongoerr.IllegalOperation, "transactions are not supported")
+	if r.Unsupported != nil {
+		return mongoerr.New(mongoerr.BadValue, "%v", r.Unsupported)
+	}
+	if len(r.Sequences) > 0 && r.name != "insert" && r.name != "update" && r.name != "delete" {
+		return mongoerr.New(mongoerr.UnknownField, "sequence '%s' does not belong to %s", r.Sequences[0].Name, r.name)
+	}
+	for _, name := range []string{"txnNumber", "startTransaction", "autocommit"} {
+		if _, ok := bsonval.Lookup(r.Body, name); ok {
+			return mongoerr.New(mongoerr.IllegalOperation, "transactions and retryable writes are not supported: %s", name)
+		}
 	}
 	if v, ok := bsonval.Lookup(r.Body, "maxTimeMS"); ok {
 		ms, ok := bsonval.Integer(v)

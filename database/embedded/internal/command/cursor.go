@@ -169,10 +169,30 @@ func (s *Server) ExpireCursors() {
 	}
 }
 
+// cursorSize reads {cursor: {batchSize: n}}; -1 opens a cursor without reading.
+func cursorSize(name string, v bsonval.Value) (int64, error) {
+	size := int64(firstBatch)
+	doc, err := document(name, v)
+	if err != nil {
+		return 0, err
+	}
+	err = eachField(name, doc, func(name string, v bsonval.Value) (bool, error) {
+		if name != "batchSize" {
+			return false, nil
+		}
+		var err error
+		if size, err = count(name, v); size == 0 {
+			size = -1
+		}
+		return true, err
+	})
+	return size, err
+}
+
 func (s *Server) getMore(ctx context.Context, r *request) error {
 	id, ok := r.arg.Int64OK()
 	if !ok {
-		return mongoerr.New(mongoerr.TypeMismatch, "BSON field 'getMore.getMore' must be a long")
+		return wrongType("getMore.getMore", r.arg, "long")
 	}
 	var coll string
 	var size int64
@@ -204,9 +224,19 @@ func (s *Server) getMore(ctx context.Context, r *request) error {
 }
 
 func (s *Server) killCursors(_ context.Context, r *request) error {
-	list, ok := bsonval.Lookup(r.Body, "cursors")
-	if !ok || !bsonval.IsArray(list) {
-		return mongoerr.New(mongoerr.TypeMismatch, "BSON field 'killCursors.cursors' must be an array")
+	var list bsonval.Value
+	err := r.options(func(name string, v bsonval.Value) (bool, error) {
+		if name != "cursors" {
+			return false, nil
+		}
+		list = v
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	if !bsonval.IsArray(list) {
+		return wrongType("killCursors.cursors", list, "array")
 	}
 	var killed, unknown []bsonval.Value
 	for _, v := range bsonval.Fields(list.Data) {

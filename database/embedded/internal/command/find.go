@@ -71,8 +71,7 @@ func (s *Server) find(ctx context.Context, r *request) error {
 				size = -1 // opens the cursor without reading
 			}
 		case "singleBatch":
-			single = bsonval.Truthy(v)
-		case "allowDiskUse", "hint", "noCursorTimeout":
+			single, err = boolean(name, v)
 		default:
 			return false, nil
 		}

@@ -66,12 +66,11 @@ func (r *request) parseModification() (modification, error) {
 		case "arrayFilters":
 			filters, err = arrayFilters(v)
 		case "remove":
-			m.remove = bsonval.Truthy(v)
+			m.remove, err = boolean(name, v)
 		case "new":
-			m.returnNew = bsonval.Truthy(v)
+			m.returnNew, err = boolean(name, v)
 		case "upsert":
-			m.upsert = bsonval.Truthy(v)
-		case "hint", "bypassDocumentValidation":
+			m.upsert, err = boolean(name, v)
 		default:
 			return false, nil
 		}
@@ -81,8 +80,8 @@ func (r *request) parseModification() (modification, error) {
 		return m, err
 	}
 	switch {
-	case m.remove && (u.Type != 0 || m.upsert || m.returnNew):
-		return m, mongoerr.New(mongoerr.FailedToParse, "Cannot specify update, upsert or new when remove=true")
+	case m.remove && (u.Type != 0 || m.upsert || m.returnNew || filters != nil):
+		return m, mongoerr.New(mongoerr.FailedToParse, "Cannot specify update, upsert, new or arrayFilters when remove=true")
 	case m.remove:
 		return m, nil
 	case u.Type == 0:

@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 
@@ -42,11 +41,7 @@ func (s *Server) createIndexes(ctx context.Context, r *request) error {
 func (r *request) parseIndexes() ([]*storage.Index, error) {
 	var wanted []*storage.Index
 	err := r.options(func(name string, v bsonval.Value) (bool, error) {
-		switch name {
-		case "commitQuorum":
-			return true, nil
-		case "indexes":
-		default:
+		if name != "indexes" {
 			return false, nil
 		}
 		if !bsonval.IsArray(v) || bsonval.Empty(v.Data) {
@@ -54,24 +49,19 @@ func (r *request) parseIndexes() ([]*storage.Index, error) {
 		}
 		for _, e := range bsonval.Fields(v.Data) {
 			if !bsonval.IsDoc(e) {
-				return true, mongoerr.New(mongoerr.TypeMismatch, "indexes must be documents")
+				return true, wrongType("createIndexes.indexes", e, "object")
 			}
 			ix, err := storage.NewIndex(e.Data)
 			if err != nil {
 				return true, err
 			}
-			if !isIDIndex(ix) {
+			if !ix.IsID() {
 				wanted = append(wanted, ix)
 			}
 		}
 		return true, nil
 	})
 	return wanted, err
-}
-
-// isIDIndex reports whether ix is the index that each collection has anyway.
-func isIDIndex(ix *storage.Index) bool {
-	return len(ix.Fields) == 1 && ix.Fields[0].Name == "_id" && !ix.Fields[0].Desc
 }
 
 func idIndexSpec() []byte {
@@ -87,7 +77,13 @@ func (s *Server) listIndexes(ctx context.Context, r *request) error {
 	if err != nil {
 		return err
 	}
-	err = r.options(func(name string, _ bsonval.Value) (bool, error) { return name == "cursor", nil })
+	err = r.options(func(name string, v bsonval.Value) (bool, error) {
+		if name != "cursor" {
+			return false, nil
+		}
+		_, err := cursorSize(name, v)
+		return true, err
+	})
 	if err != nil {
 		return err
 	}
@@ -110,45 +106,33 @@ func (s *Server) dropIndexes(ctx context.Context, r *request) error {
 	if err != nil {
 		return err
 	}
-	which, _ := bsonval.Lookup(r.Body, "index")
+	name := ""
+	err = r.options(func(option string, v bsonval.Value) (bool, error) {
+		if option != "index" {
+			return false, nil
+		}
+		var ok bool
+		if name, ok = v.StringValueOK(); !ok || name == "*" {
+			return true, mongoerr.New(mongoerr.BadValue, "dropIndexes by %s is not supported, only by one name", v)
+		}
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
 	return s.store.Alter(ctx, func(tx *storage.Tx) error {
 		c := tx.Collection(ns)
 		if c == nil {
 			return mongoerr.New(mongoerr.NamespaceNotFound, "ns not found %s", ns)
 		}
-		drop, err := choose(c, which)
-		if err != nil {
-			return err
+		ix := c.Index(name)
+		switch {
+		case name == "_id_":
+			return mongoerr.New(mongoerr.InvalidOptions, "cannot drop _id index")
+		case ix == nil:
+			return mongoerr.New(mongoerr.IndexNotFound, "index not found with name [%s]", name)
 		}
 		r.out = bsoncore.AppendInt32Element(r.out, "nIndexesWas", int32(len(c.Indexes)+1))
-		for _, ix := range drop {
-			if err := tx.DropIndex(tx.Collection(ns), ix); err != nil {
-				return err
-			}
-		}
-		return nil
+		return tx.DropIndex(c, ix)
 	})
-}
-
-// choose returns the indexes that are meant by "*", a name, or a key.
-func choose(c *storage.Collection, which bsonval.Value) ([]*storage.Index, error) {
-	var match func(*storage.Index) bool
-	name, isName := which.StringValueOK()
-	switch {
-	case isName && name == "*":
-		return c.Indexes, nil
-	case isName && name == "_id_":
-		return nil, mongoerr.New(mongoerr.InvalidOptions, "cannot drop _id index")
-	case isName:
-		match = func(ix *storage.Index) bool { return ix.Name == name }
-	case bsonval.IsDoc(which):
-		match = func(ix *storage.Index) bool { return bsonval.Equal(bsonval.Doc(ix.KeyPattern()), which) }
-	default:
-		return nil, mongoerr.New(mongoerr.TypeMismatch, "BSON field 'dropIndexes.index' must be a name or a key")
-	}
-	i := slices.IndexFunc(c.Indexes, match)
-	if i < 0 {
-		return nil, mongoerr.New(mongoerr.IndexNotFound, "index not found with name [%s]", which)
-	}
-	return c.Indexes[i : i+1], nil
 }

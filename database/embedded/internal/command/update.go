@@ -74,47 +74,50 @@ func appendUpsert(dst []byte, n, statement int, id bsonval.Value) []byte {
 
 func parseChange(doc []byte) change {
 	c := change{search: allDocs()}
-	var u bsonval.Value
+	var u, q bsonval.Value
 	var filters []bsonval.Value
 	multi := false
-	for k, v := range bsonval.Fields(doc) {
-		switch name := string(k); name {
+	c.err = eachField("update.updates", doc, func(name string, v bsonval.Value) (bool, error) {
+		var err error
+		switch name {
 		case "q":
-			c.err = c.setFilter(name, v)
+			q, err = v, c.setFilter(name, v)
 		case "u":
 			u = v
 		case "multi":
-			multi = bsonval.Truthy(v)
+			multi, err = boolean(name, v)
 		case "upsert":
-			c.upsert = bsonval.Truthy(v)
+			c.upsert, err = boolean(name, v)
 		case "arrayFilters":
-			filters, c.err = arrayFilters(v)
-		case "sort":
-			c.err = c.setSort(name, v)
-		case "hint":
+			filters, err = arrayFilters(v)
 		default:
-			c.err = mongoerr.New(mongoerr.UnknownField, "BSON field 'update.updates.%s' is an unknown or unsupported field", name)
+			return false, nil
 		}
-		if c.err != nil {
-			return c
-		}
-	}
-	if c.update, c.err = update.Parse(u, filters); c.err != nil {
-		return c
+		return true, err
+	})
+	switch {
+	case c.err != nil:
+	case q.Type == 0:
+		c.err = missing("update.updates.q")
+	case u.Type == 0:
+		c.err = missing("update.updates.u")
+	default:
+		c.update, c.err = update.Parse(u, filters)
 	}
 	if !multi {
 		c.limit = 1
-	} else if c.update.Replaces() {
+	} else if c.err == nil && c.update.Replaces() {
 		c.err = mongoerr.New(mongoerr.FailedToParse, "multi update is not supported for replacement-style update")
 	}
 	return c
 }
 
+// arrayFilters returns nil for no list only.
 func arrayFilters(v bsonval.Value) ([]bsonval.Value, error) {
 	if !bsonval.IsArray(v) {
-		return nil, mongoerr.New(mongoerr.TypeMismatch, "BSON field 'arrayFilters' must be an array")
+		return nil, wrongType("arrayFilters", v, "array")
 	}
-	return bsonval.Elements(v.Data), nil
+	return append([]bsonval.Value{}, bsonval.Elements(v.Data)...), nil
 }
 
 // apply changes the documents that the statement finds, or makes one. They are
@@ -128,12 +131,11 @@ func (s *Server) apply(ctx context.Context, tx *storage.Tx, ns string, c change)
 		return outcome{}, err
 	}
 	if len(docs) == 0 && c.upsert {
-		return s.upsert(tx, ns, c)
+		return upsert(tx, ns, c)
 	}
 	out := outcome{matched: int64(len(docs))}
-	env := update.Context{Now: s.now(), Query: c.filter}
 	for _, doc := range docs {
-		next, err := c.update.Apply(doc, env)
+		next, err := c.update.Apply(doc)
 		if err != nil {
 			return outcome{}, err
 		}
@@ -149,8 +151,8 @@ func (s *Server) apply(ctx context.Context, tx *storage.Tx, ns string, c change)
 	return out, nil
 }
 
-func (s *Server) upsert(tx *storage.Tx, ns string, c change) (outcome, error) {
-	doc, err := c.update.Insert(c.filter, update.Context{Now: s.now()})
+func upsert(tx *storage.Tx, ns string, c change) (outcome, error) {
+	doc, err := c.update.Insert(c.filter)
 	if err != nil {
 		return outcome{}, err
 	}

@@ -31,14 +31,11 @@ func (r *request) parseBulk(list string) (*bulk, error) {
 	}
 	b := &bulk{ns: ns, ordered: true}
 	err = r.options(func(name string, v bsonval.Value) (bool, error) {
-		switch name {
-		case "ordered":
-			b.ordered = bsonval.Truthy(v)
-		case list, "bypassDocumentValidation":
-		default:
-			return false, nil
+		if name != "ordered" {
+			return name == list, nil
 		}
-		return true, nil
+		b.ordered, err = boolean(name, v)
+		return true, err
 	})
 	if err != nil {
 		return nil, err
@@ -91,14 +88,6 @@ func (b *bulk) appendErrors(dst []byte) []byte {
 	return bsonval.End(append(dst, b.errs...), idx)
 }
 
-// collection returns the collection, which is made when it is first written to.
-func collection(tx *storage.Tx, ns string) (*storage.Collection, error) {
-	if c := tx.Collection(ns); c != nil {
-		return c, nil
-	}
-	return tx.Create(ns)
-}
-
 func (s *Server) insert(ctx context.Context, r *request) error {
 	b, err := r.parseBulk("documents")
 	if err != nil {
@@ -147,7 +136,7 @@ func withID(doc []byte) ([]byte, error) {
 
 func checkIDType(id bsonval.Value) error {
 	switch id.Type {
-	case bsoncore.TypeArray, bsoncore.TypeRegex, bsoncore.TypeUndefined:
+	case bsoncore.TypeArray:
 		return mongoerr.New(mongoerr.InvalidIDField, "The '_id' value cannot be of type %s", bsonval.TypeName(id.Type))
 	case bsoncore.TypeEmbeddedDocument:
 		for k := range bsonval.Fields(id.Data) {
@@ -183,27 +172,29 @@ func (s *Server) delete(ctx context.Context, r *request) error {
 }
 
 func parseDelete(doc []byte) (search, error) {
-	q, limited := allDocs(), false
-	for k, v := range bsonval.Fields(doc) {
+	q, hasFilter, hasLimit := allDocs(), false, false
+	err := eachField("delete.deletes", doc, func(name string, v bsonval.Value) (bool, error) {
 		var err error
-		switch name := string(k); name {
+		switch name {
 		case "q":
-			err = q.setFilter(name, v)
+			hasFilter, err = true, q.setFilter(name, v)
 		case "limit":
-			limited = true
+			hasLimit = true
 			if q.limit, err = count(name, v); err == nil && q.limit > 1 {
 				err = mongoerr.New(mongoerr.FailedToParse, "The limit field in delete objects must be 0 or 1. Got %d", q.limit)
 			}
-		case "hint":
 		default:
-			err = mongoerr.New(mongoerr.UnknownField, "BSON field 'delete.deletes.%s' is an unknown or unsupported field", name)
+			return false, nil
 		}
-		if err != nil {
-			return q, err
-		}
-	}
-	if !limited {
-		return q, mongoerr.New(mongoerr.FailedToParse, "BSON field 'delete.deletes.limit' is missing but a required field")
+		return true, err
+	})
+	switch {
+	case err != nil:
+		return q, err
+	case !hasFilter:
+		return q, missing("delete.deletes.q")
+	case !hasLimit:
+		return q, missing("delete.deletes.limit")
 	}
 	return q, nil
 }

@@ -27,8 +27,6 @@ type (
 	and []node
 	or  []node
 	not struct{ node }
-	// any matches each document; none does not match any.
-	none struct{}
 )
 
 func (n and) match(doc []byte) bool {
@@ -50,8 +48,6 @@ func (n or) match(doc []byte) bool {
 }
 
 func (n not) match(doc []byte) bool { return !n.node.match(doc) }
-
-func (none) match([]byte) bool { return false }
 
 // Leaf is one condition on the values at a path.
 type Leaf struct {
@@ -95,6 +91,27 @@ func leaves(n and, found []*Leaf) []*Leaf {
 	return found
 }
 
+// Equalities returns the conditions that say what a field is, out of which an
+// upsert makes a document.
+func (f *Filter) Equalities() []Equality {
+	var all []Equality
+	for _, l := range f.Leaves() {
+		switch {
+		case l.Pred.Op == Eq:
+			all = append(all, Equality{l.Path, l.Pred.Arg})
+		case l.Pred.Op == In && len(l.Pred.Args) == 1:
+			all = append(all, Equality{l.Path, l.Pred.Args[0]})
+		}
+	}
+	return all
+}
+
+// Equality says that the field at Path has a Value.
+type Equality struct {
+	Path  []string
+	Value bsonval.Value
+}
+
 func parseDoc(doc []byte) (and, error) {
 	var all and
 	for key, v := range bsonval.Fields(doc) {
@@ -108,20 +125,14 @@ func parseDoc(doc []byte) (and, error) {
 		if err != nil {
 			return nil, err
 		}
-		if n != nil {
-			all = append(all, n)
-		}
+		all = append(all, n)
 	}
 	return all, nil
 }
 
 func parseLogical(name string, v bsonval.Value) (node, error) {
-	switch name {
-	case "$comment":
-		return nil, nil
-	case "$and", "$or", "$nor":
-	default:
-		return nil, mongoerr.New(mongoerr.BadValue, "unknown top level operator: %s", name)
+	if name != "$and" && name != "$or" {
+		return nil, mongoerr.New(mongoerr.BadValue, "unknown or unsupported top level operator: %s", name)
 	}
 	if !bsonval.IsArray(v) || bsonval.Empty(v.Data) {
 		return nil, mongoerr.New(mongoerr.BadValue, "%s must be a nonempty array", name)
@@ -137,13 +148,10 @@ func parseLogical(name string, v bsonval.Value) (node, error) {
 		}
 		parts = append(parts, n)
 	}
-	switch name {
-	case "$and":
+	if name == "$and" || len(parts) == 1 {
 		return and(parts), nil
-	case "$or":
-		return or(parts), nil
 	}
-	return not{or(parts)}, nil
+	return or(parts), nil
 }
 
 func parseField(name string, v bsonval.Value) (node, error) {
@@ -153,15 +161,11 @@ func parseField(name string, v bsonval.Value) (node, error) {
 	})
 }
 
-// parseCondition reads what stands behind a field: a value to be equal to, a
-// regular expression, or a document of operators.
+// parseCondition reads what stands behind a field: a value to be equal to, or a
+// document of operators.
 func parseCondition(v bsonval.Value, leaf func(Predicate) node) (node, error) {
-	if !bsonval.IsDoc(v) || !hasOperators(v.Data) {
-		p, err := equalTo(v)
-		if err != nil {
-			return nil, err
-		}
-		return leaf(p), nil
+	if !hasOperators(v) {
+		return leaf(Predicate{Op: Eq, Arg: v}), nil
 	}
 	var all and
 	for key, arg := range bsonval.Fields(v.Data) {
@@ -179,9 +183,20 @@ func parseCondition(v bsonval.Value, leaf func(Predicate) node) (node, error) {
 	return all, nil
 }
 
-func hasOperators(doc []byte) bool {
-	name, _, ok := bsonval.First(doc)
-	return ok && strings.HasPrefix(name, "$") && name != "$ref" && name != "$id" && name != "$db"
+// hasOperators reports whether v is a document of operators, as its first field
+// decides.
+func hasOperators(v bsonval.Value) bool {
+	if !bsonval.IsDoc(v) {
+		return false
+	}
+	name, _, _ := bsonval.First(v.Data)
+	return strings.HasPrefix(name, "$")
+}
+
+// isLogical reports whether v is a document that begins with $and or $or.
+func isLogical(v bsonval.Value) bool {
+	name, _, _ := bsonval.First(v.Data)
+	return name == "$and" || name == "$or"
 }
 
 // Plain reports whether the query consists of nothing but Leaves that compare,
@@ -192,7 +207,7 @@ func plain(n and) bool {
 	for _, c := range n {
 		switch c := c.(type) {
 		case *Leaf:
-			if c.Pred.Op > Type || !c.Pred.Exact() {
+			if c.Pred.Op > Exists {
 				return false
 			}
 		case and:
@@ -233,13 +248,35 @@ func roots(n node, found map[string]bool) {
 // ParseElement reads the condition of a $pull, which is about one element of an
 // array: operators, a query for elements that are documents, or a value.
 func ParseElement(v bsonval.Value) (func(bsonval.Value) bool, error) {
-	if bsonval.IsDoc(v) && (!hasOperators(v.Data) || isLogical(v.Data)) {
+	switch {
+	case !bsonval.IsDoc(v):
+		return func(e bsonval.Value) bool { return bsonval.Equal(v, e) }, nil
+	case !hasOperators(v) || isLogical(v):
 		n, err := parseDoc(v.Data)
 		return func(e bsonval.Value) bool { return bsonval.IsDoc(e) && n.match(e.Data) }, err
 	}
-	if !bsonval.IsDoc(v) && v.Type != bsoncore.TypeRegex {
-		return func(e bsonval.Value) bool { return bsonval.Equal(v, e) }, nil
-	}
-	n, err := parseCondition(v, func(p Predicate) node { return onValue{p} })
+	n, err := parseCondition(v, func(p Predicate) node { return onField{p} })
 	return func(e bsonval.Value) bool { return n.match(wrapValue(e)) }, err
+}
+
+// onValue is a condition of an $elemMatch on an element that wrapValue wrapped.
+// It looks at the element alone.
+type onValue struct{ Predicate }
+
+func (o onValue) match(wrapped []byte) bool {
+	_, v, _ := bsonval.First(wrapped)
+	return o.Predicate.match(v, true)
+}
+
+// onField is onValue for $pull, which treats the element like a field: of an
+// element that is an array, the elements count too.
+type onField struct{ Predicate }
+
+func (o onField) match(wrapped []byte) bool {
+	return bsonval.Walk(wrapped, []string{""}, o.expand(), o.Predicate.match)
+}
+
+func wrapValue(v bsonval.Value) []byte {
+	idx, dst := bsoncore.AppendDocumentStart(make([]byte, 0, len(v.Data)+8))
+	return bsonval.End(bsoncore.AppendValueElement(dst, "", v), idx)
 }

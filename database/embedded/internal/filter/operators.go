@@ -1,6 +1,9 @@
 package filter
 
 import (
+	"regexp"
+	"strings"
+
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 
 	"github.com/kubeorch/core/database/embedded/internal/bsonval"
@@ -8,7 +11,8 @@ import (
 )
 
 // parseOperator reads one {$operator: arg} of a field. The operators around it
-// are given for $regex, which shares $options with its neighbour.
+// are given for $regex and $options, which belong together. It returns nil for
+// an operator that its neighbour has read.
 func parseOperator(name string, arg bsonval.Value, around []byte, leaf func(Predicate) node) (node, error) {
 	switch name {
 	case "$eq":
@@ -20,15 +24,9 @@ func parseOperator(name string, arg bsonval.Value, around []byte, leaf func(Pred
 	case "$in", "$nin":
 		return parseIn(name, arg, leaf)
 	case "$exists":
-		n := leaf(Predicate{Op: Exists})
-		if bsonval.Truthy(arg) {
-			return n, nil
-		}
-		return not{n}, nil
+		return parseExists(arg, leaf)
 	case "$not":
 		return parseNot(arg, leaf)
-	case "$all":
-		return parseAll(arg, leaf)
 	case "$elemMatch":
 		p, err := parseElemMatch(arg)
 		return leaf(p), err
@@ -37,13 +35,7 @@ func parseOperator(name string, arg bsonval.Value, around []byte, leaf func(Pred
 		if !ok || n < 0 {
 			return nil, mongoerr.New(mongoerr.BadValue, "$size must be a whole number that is not negative")
 		}
-		return leaf(Predicate{Op: Size, n: n}), nil
-	case "$type":
-		p, err := parseType(arg)
-		return leaf(p), err
-	case "$mod":
-		p, err := parseMod(arg)
-		return leaf(p), err
+		return leaf(Predicate{Op: Size, size: n}), nil
 	case "$regex":
 		options, _ := bsonval.Lookup(around, "$options")
 		p, err := parseRegex(arg, options)
@@ -53,33 +45,18 @@ func parseOperator(name string, arg bsonval.Value, around []byte, leaf func(Pred
 			return nil, nil
 		}
 		return nil, mongoerr.New(mongoerr.BadValue, "$options needs a $regex")
-	case "$comment":
-		return nil, nil
 	}
-	return nil, mongoerr.New(mongoerr.BadValue, "unknown operator: %s", name)
-}
-
-func equalTo(v bsonval.Value) (Predicate, error) {
-	if v.Type == bsoncore.TypeRegex {
-		return parseRegex(v, bsonval.Value{})
-	}
-	return Predicate{Op: Eq, Arg: v}, nil
+	return nil, mongoerr.New(mongoerr.BadValue, "unknown or unsupported operator: %s", name)
 }
 
 func parseRange(name string, arg bsonval.Value, leaf func(Predicate) node) (node, error) {
-	if arg.Type == bsoncore.TypeRegex {
-		return nil, mongoerr.New(mongoerr.BadValue, "Can't have RegEx as arg to predicate over field '%s'.", name)
+	switch arg.Type {
+	case bsoncore.TypeInt32, bsoncore.TypeInt64, bsoncore.TypeDouble, bsoncore.TypeString, bsoncore.TypeDateTime, bsoncore.TypeObjectID:
+	default:
+		return nil, mongoerr.New(mongoerr.BadValue, "%s with a value of type %s is not supported", name, bsonval.TypeName(arg.Type))
 	}
-	p := Predicate{Op: Gt, Arg: arg}
-	switch name {
-	case "$gte":
-		p.Op = Gte
-	case "$lt":
-		p.Op = Lt
-	case "$lte":
-		p.Op = Lte
-	}
-	return leaf(p), nil
+	ops := map[string]Op{"$gt": Gt, "$gte": Gte, "$lt": Lt, "$lte": Lte}
+	return leaf(Predicate{Op: ops[name], Arg: arg}), nil
 }
 
 func parseIn(name string, arg bsonval.Value, leaf func(Predicate) node) (node, error) {
@@ -88,18 +65,10 @@ func parseIn(name string, arg bsonval.Value, leaf func(Predicate) node) (node, e
 	}
 	p := Predicate{Op: In}
 	for _, v := range bsonval.Fields(arg.Data) {
-		if bsonval.IsDoc(v) && hasOperators(v.Data) {
+		if hasOperators(v) {
 			return nil, mongoerr.New(mongoerr.BadValue, "cannot nest $ under %s", name)
 		}
-		if v.Type != bsoncore.TypeRegex {
-			p.Args = append(p.Args, v)
-			continue
-		}
-		re, err := parseRegex(v, bsonval.Value{})
-		if err != nil {
-			return nil, err
-		}
-		p.regexes = append(p.regexes, re)
+		p.Args = append(p.Args, v)
 	}
 	p.sortArgs()
 	if name == "$nin" {
@@ -108,12 +77,25 @@ func parseIn(name string, arg bsonval.Value, leaf func(Predicate) node) (node, e
 	return leaf(p), nil
 }
 
+func parseExists(arg bsonval.Value, leaf func(Predicate) node) (node, error) {
+	on, ok := arg.BooleanOK()
+	if !ok {
+		return nil, mongoerr.New(mongoerr.BadValue, "$exists with a value of type %s is not supported", bsonval.TypeName(arg.Type))
+	}
+	if n := leaf(Predicate{Op: Exists}); on {
+		return n, nil
+	}
+	return not{leaf(Predicate{Op: Exists})}, nil
+}
+
 func parseNot(arg bsonval.Value, leaf func(Predicate) node) (node, error) {
-	switch {
-	case arg.Type == bsoncore.TypeRegex:
-	case bsonval.IsDoc(arg) && hasOperators(arg.Data):
-	default:
-		return nil, mongoerr.New(mongoerr.BadValue, "$not needs a regex or a document")
+	if !hasOperators(arg) {
+		return nil, mongoerr.New(mongoerr.BadValue, "$not needs a document of operators")
+	}
+	for k := range bsonval.Fields(arg.Data) {
+		if name := string(k); name == "$not" || name == "$ne" || name == "$nin" {
+			return nil, mongoerr.New(mongoerr.BadValue, "$not around %s is not supported", name)
+		}
 	}
 	n, err := parseCondition(arg, leaf)
 	if err != nil {
@@ -122,43 +104,13 @@ func parseNot(arg bsonval.Value, leaf func(Predicate) node) (node, error) {
 	return not{n}, nil
 }
 
-func parseAll(arg bsonval.Value, leaf func(Predicate) node) (node, error) {
-	if !bsonval.IsArray(arg) {
-		return nil, mongoerr.New(mongoerr.BadValue, "$all needs an array")
-	}
-	if bsonval.Empty(arg.Data) {
-		return none{}, nil
-	}
-	var all and
-	for _, v := range bsonval.Fields(arg.Data) {
-		if bsonval.IsDoc(v) && hasOperators(v.Data) {
-			name, sub, _ := bsonval.First(v.Data)
-			if name != "$elemMatch" {
-				return nil, mongoerr.New(mongoerr.BadValue, "no $ expressions in $all")
-			}
-			p, err := parseElemMatch(sub)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, leaf(p))
-			continue
-		}
-		p, err := equalTo(v)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, leaf(p))
-	}
-	return all, nil
-}
-
 // parseElemMatch reads either conditions on the elements themselves
 // ({$gt: 1, $lt: 5}) or a query on elements that are documents.
 func parseElemMatch(arg bsonval.Value) (Predicate, error) {
 	if !bsonval.IsDoc(arg) {
 		return Predicate{}, mongoerr.New(mongoerr.BadValue, "$elemMatch needs an Object")
 	}
-	if !hasOperators(arg.Data) || isLogical(arg.Data) {
+	if !hasOperators(arg) || isLogical(arg) {
 		n, err := parseDoc(arg.Data)
 		return Predicate{Op: ElemMatch, docs: n}, err
 	}
@@ -166,78 +118,61 @@ func parseElemMatch(arg bsonval.Value) (Predicate, error) {
 	return Predicate{Op: ElemMatch, vals: n}, err
 }
 
-func isLogical(doc []byte) bool {
-	name, _, _ := bsonval.First(doc)
-	return name == "$and" || name == "$or" || name == "$nor"
-}
-
-// onValue applies a condition to a value that was wrapped by wrapValue.
-type onValue struct{ Predicate }
-
-func (o onValue) match(wrapped []byte) bool {
-	_, v, _ := bsonval.First(wrapped)
-	return o.matchNested(v)
-}
-
-func wrapValue(v bsonval.Value) []byte {
-	idx, dst := bsoncore.AppendDocumentStart(make([]byte, 0, len(v.Data)+8))
-	return bsonval.End(bsoncore.AppendValueElement(dst, "", v), idx)
-}
-
-func parseType(arg bsonval.Value) (Predicate, error) {
-	p := Predicate{Op: Type}
-	list := []bsonval.Value{arg}
-	if bsonval.IsArray(arg) {
-		list = bsonval.Elements(arg.Data)
+// parseRegex reads a pattern that means the same to MongoDB's PCRE and to Go's
+// RE2: a text, with a backslash before punctuation that stands for itself,
+// perhaps after a ^. The only option is i.
+func parseRegex(arg, options bsonval.Value) (Predicate, error) {
+	pattern, ok := arg.StringValueOK()
+	flags, isString := options.StringValueOK()
+	if !ok || options.Type != 0 && !isString {
+		return Predicate{}, mongoerr.New(mongoerr.BadValue, "$regex and $options have to be strings")
 	}
-	if len(list) == 0 {
-		return p, mongoerr.New(mongoerr.FailedToParse, "$type must match at least one type")
+	if flags != "" && flags != "i" {
+		return Predicate{}, mongoerr.New(mongoerr.BadValue, "the $options %q are not supported, only i is", flags)
 	}
-	for _, v := range list {
-		types, err := typesOf(v)
-		if err != nil {
-			return p, err
-		}
-		p.types = append(p.types, types...)
+	text, anchored := strings.CutPrefix(pattern, "^")
+	literal, ok := literalOf(text)
+	if !ok {
+		return Predicate{}, mongoerr.New(mongoerr.BadValue, "the $regex %q is not supported, only a literal text that may begin with ^ is", pattern)
+	}
+	p := Predicate{Op: Regex}
+	expr := regexp.QuoteMeta(literal)
+	if anchored {
+		expr = "^" + expr
+	}
+	if flags == "i" {
+		expr = "(?i)" + expr
+	} else if anchored {
+		p.Prefix = literal
+	}
+	var err error
+	if p.re, err = regexp.Compile(expr); err != nil {
+		return p, mongoerr.New(mongoerr.BadRegex, "Regular expression is invalid: %v", err)
 	}
 	return p, nil
 }
 
-func typesOf(v bsonval.Value) ([]bsoncore.Type, error) {
-	if name, ok := v.StringValueOK(); ok {
-		if name == "number" {
-			return []bsoncore.Type{bsoncore.TypeDouble, bsoncore.TypeInt32, bsoncore.TypeInt64, bsoncore.TypeDecimal128}, nil
+// literalOf returns the text that a pattern without any operator matches.
+func literalOf(pattern string) (string, bool) {
+	var text strings.Builder
+	for i := 0; i < len(pattern); i++ {
+		c := pattern[i]
+		switch {
+		case c == 0:
+			return "", false
+		case c == '\\':
+			if i++; i == len(pattern) || pattern[i] <= ' ' || pattern[i] >= 0x7F || isWord(pattern[i]) {
+				return "", false
+			}
+			c = pattern[i]
+		case strings.IndexByte(`.^$*+?()[]{}|`, c) >= 0:
+			return "", false
 		}
-		if t, ok := bsonval.TypeNames()[name]; ok {
-			return []bsoncore.Type{t}, nil
-		}
-		return nil, mongoerr.New(mongoerr.BadValue, "Unknown type name alias: %s", name)
+		text.WriteByte(c)
 	}
-	n, ok := bsonval.Integer(v)
-	if !ok {
-		return nil, mongoerr.New(mongoerr.TypeMismatch, "type must be represented as a number or a string")
-	}
-	for _, t := range bsonval.TypeNames() {
-		if int64(int8(t)) == n {
-			return []bsoncore.Type{t}, nil
-		}
-	}
-	return nil, mongoerr.New(mongoerr.BadValue, "Invalid numerical type code: %d", n)
+	return text.String(), true
 }
 
-func parseMod(arg bsonval.Value) (Predicate, error) {
-	bad := mongoerr.New(mongoerr.BadValue, "malformed mod, needs to be an array of a divisor other than 0 and a remainder")
-	if !bsonval.IsArray(arg) {
-		return Predicate{}, bad
-	}
-	list := bsonval.Elements(arg.Data)
-	if len(list) != 2 {
-		return Predicate{}, bad
-	}
-	div, ok1 := bsonval.Integer(list[0])
-	rem, ok2 := bsonval.Integer(list[1])
-	if !ok1 || !ok2 || div == 0 {
-		return Predicate{}, bad
-	}
-	return Predicate{Op: Mod, n: div, rem: rem}, nil
+func isWord(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_'
 }

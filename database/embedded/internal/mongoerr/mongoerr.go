@@ -17,20 +17,19 @@ const (
 	InternalError        Code = 1
 	BadValue             Code = 2
 	FailedToParse        Code = 9
-	Unauthorized         Code = 13
 	TypeMismatch         Code = 14
 	Overflow             Code = 15
 	InvalidLength        Code = 16
+	IllegalOperation     Code = 20
 	NamespaceNotFound    Code = 26
 	IndexNotFound        Code = 27
 	PathNotViable        Code = 28
 	ConflictingOperators Code = 40
 	CursorNotFound       Code = 43
-	NamespaceExists      Code = 48
-	IllegalOperation     Code = 20
 	MaxTimeMSExpired     Code = 50
 	DollarPrefixedField  Code = 52
 	InvalidIDField       Code = 53
+	NotSingleValueField  Code = 54
 	EmptyFieldName       Code = 56
 	CommandNotFound      Code = 59
 	ImmutableField       Code = 66
@@ -42,13 +41,21 @@ const (
 	ShutdownInProgress   Code = 91
 	OperationFailed      Code = 96
 	ParallelArrays       Code = 171
+	InvalidIndexOption   Code = 197
 	QueryPlanKilled      Code = 175
 	QueryMemoryExceeded  Code = 292
+	DataCorruption       Code = 364
 	ObjectTooLarge       Code = 10334
 	DuplicateKey         Code = 11000
 	OutOfDiskSpace       Code = 14031
 	KeyTooLong           Code = 17280
+	PipelineStageCount   Code = 40323
+	UnknownStage         Code = 40324
+	DuplicateField       Code = 40413
+	MissingField         Code = 40414
 	UnknownField         Code = 40415
+	NegativeNumber       Code = 51024
+	BadRegex             Code = 51091
 )
 
 // Name is MongoDB's codeName for c. Codes without a name are called after their
@@ -62,18 +69,18 @@ func (c Code) Name() string {
 
 func names() map[Code]string {
 	return map[Code]string{
-		InternalError: "InternalError", BadValue: "BadValue", IllegalOperation: "IllegalOperation", FailedToParse: "FailedToParse", Unauthorized: "Unauthorized",
-		TypeMismatch: "TypeMismatch", Overflow: "Overflow", InvalidLength: "InvalidLength",
+		InternalError: "InternalError", BadValue: "BadValue", FailedToParse: "FailedToParse", TypeMismatch: "TypeMismatch",
+		Overflow: "Overflow", InvalidLength: "InvalidLength", IllegalOperation: "IllegalOperation",
 		NamespaceNotFound: "NamespaceNotFound", IndexNotFound: "IndexNotFound", PathNotViable: "PathNotViable",
-		ConflictingOperators: "ConflictingUpdateOperators", CursorNotFound: "CursorNotFound",
-		NamespaceExists: "NamespaceExists", MaxTimeMSExpired: "MaxTimeMSExpired",
-		DollarPrefixedField: "DollarPrefixedFieldName", InvalidIDField: "InvalidIdField", EmptyFieldName: "EmptyFieldName",
-		CommandNotFound: "CommandNotFound", ImmutableField: "ImmutableField", CannotCreateIndex: "CannotCreateIndex",
-		InvalidOptions: "InvalidOptions", InvalidNamespace: "InvalidNamespace", IndexOptionsConflict: "IndexOptionsConflict",
-		IndexKeySpecConflict: "IndexKeySpecsConflict", ShutdownInProgress: "ShutdownInProgress",
-		OperationFailed: "OperationFailed", ParallelArrays: "CannotIndexParallelArrays", QueryPlanKilled: "QueryPlanKilled",
-		QueryMemoryExceeded: "QueryExceededMemoryLimitNoDiskUseAllowed", ObjectTooLarge: "BSONObjectTooLarge",
-		DuplicateKey: "DuplicateKey", OutOfDiskSpace: "OutOfDiskSpace",
+		ConflictingOperators: "ConflictingUpdateOperators", CursorNotFound: "CursorNotFound", MaxTimeMSExpired: "MaxTimeMSExpired",
+		DollarPrefixedField: "DollarPrefixedFieldName", InvalidIDField: "InvalidIdField", NotSingleValueField: "NotSingleValueField",
+		EmptyFieldName: "EmptyFieldName", CommandNotFound: "CommandNotFound", ImmutableField: "ImmutableField",
+		CannotCreateIndex: "CannotCreateIndex", InvalidOptions: "InvalidOptions", InvalidNamespace: "InvalidNamespace",
+		IndexOptionsConflict: "IndexOptionsConflict", IndexKeySpecConflict: "IndexKeySpecsConflict",
+		ShutdownInProgress: "ShutdownInProgress", OperationFailed: "OperationFailed", ParallelArrays: "CannotIndexParallelArrays",
+		QueryPlanKilled: "QueryPlanKilled", InvalidIndexOption: "InvalidIndexSpecificationOption",
+		QueryMemoryExceeded: "QueryExceededMemoryLimitNoDiskUseAllowed", DataCorruption: "DataCorruptionDetected",
+		ObjectTooLarge: "BSONObjectTooLarge", DuplicateKey: "DuplicateKey", OutOfDiskSpace: "OutOfDiskSpace",
 	}
 }
 

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"slices"
 
-	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
-
 	"github.com/kubeorch/core/database/embedded/internal/bsonval"
 	"github.com/kubeorch/core/database/embedded/internal/filter"
 )
@@ -64,37 +62,26 @@ func pointsOf(p *filter.Predicate) ([]bsonval.Value, bool) {
 	switch {
 	case p.Op == filter.Eq:
 		points = []bsonval.Value{p.Arg}
-	case p.Op == filter.In && p.Exact():
-		points = slices.Clone(p.Args)
+	case p.Op == filter.In:
+		points = p.Args
 	default:
 		return nil, false
 	}
-	hasNull := false
-	for _, v := range points {
-		if bsonval.IsArray(v) || v.Type == bsoncore.TypeUndefined {
-			return nil, false
-		}
-		hasNull = hasNull || v.Type == bsoncore.TypeNull
-	}
-	if hasNull {
-		points = append(points, bsonval.Undefined())
-	}
-	return points, true
+	return points, !slices.ContainsFunc(points, bsonval.IsArray)
 }
 
-// spanOf returns the ascending keys that satisfy a comparison, which are all in
-// one class of types.
+// spanOf returns the ascending keys that satisfy a comparison or begin with a
+// prefix, which are all in one class of types.
 func spanOf(p *filter.Predicate) (interval, bool) {
 	switch p.Op {
 	case filter.Gt, filter.Gte, filter.Lt, filter.Lte:
+	case filter.Regex:
+		lo := bsonval.TextPrefixKey(p.Prefix)
+		return interval{lo: lo, hi: after(lo)}, p.Prefix != ""
 	default:
 		return interval{}, false
 	}
-	switch p.Arg.Type {
-	case bsoncore.TypeNull, bsoncore.TypeUndefined, bsoncore.TypeArray, bsoncore.TypeMinKey, bsoncore.TypeMaxKey:
-		return interval{}, false
-	}
-	if f, ok := p.Arg.DoubleOK(); ok && f != f {
+	if bsonval.IsNaN(p.Arg) {
 		return interval{}, false
 	}
 	s := interval{lo: bsonval.ClassStart(p.Arg.Type), hi: bsonval.ClassEnd(p.Arg.Type)}

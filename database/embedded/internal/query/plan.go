@@ -5,7 +5,6 @@ package query
 import (
 	"bytes"
 	"slices"
-	"strings"
 
 	"github.com/kubeorch/core/database/embedded/internal/bsonval"
 	"github.com/kubeorch/core/database/embedded/internal/filter"
@@ -45,7 +44,7 @@ const (
 // Choose returns the best plan for a query on c.
 func Choose(c *storage.Collection, f *filter.Filter, sort []bsonval.IndexField) Plan {
 	leaves := f.Leaves()
-	best := consider(nil, idFields(), leaves, sort)
+	best := consider(nil, storage.IDFields(), leaves, sort)
 	for _, ix := range c.Indexes {
 		if !covers(ix, leaves) {
 			continue
@@ -55,10 +54,6 @@ func Choose(c *storage.Collection, f *filter.Filter, sort []bsonval.IndexField) 
 		}
 	}
 	return best
-}
-
-func idFields() []bsonval.IndexField {
-	return []bsonval.IndexField{{Name: "_id", Path: []string{"_id"}}}
 }
 
 // consider works out what one index does for the query.
@@ -167,17 +162,10 @@ func sharesRoot(before []bsonval.IndexField, f bsonval.IndexField) bool {
 
 // covers reports whether ix has every document that the query can match.
 func covers(ix *storage.Index, leaves []*filter.Leaf) bool {
-	if ix.Partial != nil {
-		return !slices.ContainsFunc(ix.Partial.Leaves(), func(need *filter.Leaf) bool {
-			return !slices.ContainsFunc(leaves, func(l *filter.Leaf) bool { return l.Implies(need) })
-		})
-	}
-	if !ix.Sparse {
+	if ix.Partial == nil {
 		return true
 	}
-	return slices.ContainsFunc(leaves, func(l *filter.Leaf) bool {
-		return l.NeedsValue() && slices.ContainsFunc(ix.Fields, func(f bsonval.IndexField) bool {
-			return f.Name == l.Name || strings.HasPrefix(l.Name, f.Name+".")
-		})
+	return !slices.ContainsFunc(ix.Partial.Leaves(), func(need *filter.Leaf) bool {
+		return !slices.ContainsFunc(leaves, func(l *filter.Leaf) bool { return l.Implies(need) })
 	})
 }

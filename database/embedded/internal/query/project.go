@@ -31,10 +31,13 @@ func ParseProjection(doc []byte) (*Projection, error) {
 	decided := false
 	for k, v := range bsonval.Fields(doc) {
 		name := string(k)
-		if v.Type != bsoncore.TypeBoolean && v.Type != bsoncore.TypeInt32 && v.Type != bsoncore.TypeInt64 && v.Type != bsoncore.TypeDouble {
-			return nil, mongoerr.New(mongoerr.BadValue, "projection of '%s': only inclusion and exclusion are supported, found %s", name, v)
+		on, ok := v.BooleanOK()
+		if n, isNumber := bsonval.Number(v); isNumber {
+			on, ok = n != 0, true
 		}
-		on := bsonval.Truthy(v)
+		if !ok || strings.HasPrefix(name, "_id.") {
+			return nil, mongoerr.New(mongoerr.BadValue, "projection of '%s' by %s is not supported, only inclusion and exclusion of fields are, and of _id as a whole", name, v)
+		}
 		if name == "_id" {
 			p.id = on
 			continue

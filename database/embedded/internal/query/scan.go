@@ -48,7 +48,7 @@ func (s *Scan) Each(ctx context.Context, tx *storage.Tx, yield func(doc []byte) 
 		return nil
 	}
 	if !s.attach(tx) {
-		return mongoerr.New(mongoerr.QueryPlanKilled, "the collection or index under the cursor was dropped")
+		return mongoerr.New(mongoerr.QueryPlanKilled, "the index under the cursor was dropped")
 	}
 	for n := 1; s.step(); n++ {
 		if n%checkEvery == 0 && ctx.Err() != nil {
@@ -78,13 +78,10 @@ func (s *Scan) Each(ctx context.Context, tx *storage.Tx, yield func(doc []byte) 
 	return nil
 }
 
-// attach puts the cursor where the scan stopped. It reports false if the
-// collection or the index is gone.
+// attach puts the cursor where the scan stopped. It reports false if the index
+// is gone.
 func (s *Scan) attach(tx *storage.Tx) bool {
 	c := tx.Collection(s.coll.Name)
-	if c == nil || !c.Same(s.coll) {
-		return false
-	}
 	s.docs = tx.Bucket(c)
 	s.cur, s.key, s.val = nil, nil, nil
 	if s.plan.index == nil {

@@ -58,7 +58,11 @@ func NewSorter(fields []bsonval.IndexField, limit int, show *Projection) *Sorter
 
 // Add takes a copy of doc.
 func (s *Sorter) Add(doc []byte) error {
-	r := row{key: bsonval.SortKey(doc, s.fields), seq: s.count}
+	key, err := bsonval.SortKey(doc, s.fields)
+	if err != nil {
+		return mongoerr.New(mongoerr.BadValue, "cannot sort: %v", err)
+	}
+	r := row{key: key, seq: s.count}
 	s.count++
 	if s.limit > 0 && len(s.rows) == s.limit {
 		if compareRows(r, s.rows[0]) > 0 {

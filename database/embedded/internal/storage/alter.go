@@ -55,21 +55,6 @@ func (tx *Tx) setMultikey(ns, index string) error {
 	return tx.save(c.replaceIndex(ix, &changed))
 }
 
-// Drop removes a collection. It must run in Alter.
-func (tx *Tx) Drop(c *Collection) error {
-	for _, ix := range c.Indexes {
-		if err := tx.bolt.DeleteBucket(ix.bucket()); err != nil {
-			return fmt.Errorf("drop index %s: %w", ix.Name, err)
-		}
-	}
-	if err := tx.bolt.DeleteBucket(c.bucket()); err != nil {
-		return fmt.Errorf("drop %s: %w", c.Name, err)
-	}
-	tx.undo = append(tx.undo, change{cat: tx.cat})
-	tx.cat = tx.cat.with(func(m map[string]*Collection) { delete(m, c.Name) })
-	return tx.put([]byte(rootBucket), []byte(c.Name), nil)
-}
-
 // CreateIndex adds ix to c and fills it. It must run in Alter. It reports false
 // if the same index is there already.
 func (tx *Tx) CreateIndex(c *Collection, ix *Index) (bool, error) {

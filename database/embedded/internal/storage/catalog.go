@@ -33,7 +33,6 @@ type Index struct {
 	Name     string
 	Fields   []bsonval.IndexField
 	Unique   bool
-	Sparse   bool
 	Multikey bool           // some document has more than one key
 	Partial  *filter.Filter // nil if all documents are indexed
 	Expire   *int64         // seconds after which documents go, for TTL indexes
@@ -74,17 +73,18 @@ func (ix *Index) keys(doc []byte) (keys [][]byte, multi bool, err error) {
 	if ix.Partial != nil && !ix.Partial.Match(doc) {
 		return nil, false, nil
 	}
-	keys, multi, present, err := bsonval.IndexKeys(doc, ix.Fields)
-	if ix.Sparse && !present {
-		return nil, false, err
-	}
-	return keys, multi, err
+	return bsonval.IndexKeys(doc, ix.Fields)
 }
 
 func (c *catalog) with(change func(map[string]*Collection)) *catalog {
 	next := &catalog{version: c.version + 1, byNS: maps.Clone(c.byNS)}
 	change(next.byNS)
 	return next
+}
+
+// IDFields is the key by which documents themselves are stored.
+func IDFields() []bsonval.IndexField {
+	return []bsonval.IndexField{{Name: "_id", Path: []string{"_id"}}}
 }
 
 // bucket is where the documents lie.
@@ -124,7 +124,7 @@ func decodeCollection(ns string, raw []byte) (*Collection, error) {
 		}
 		multi, _ := bsonval.Lookup(v.Data, "multikey")
 		id, _ := bsonval.Lookup(v.Data, "id")
-		ix.Multikey, ix.id = bsonval.Truthy(multi), uint64(id.AsInt64())
+		ix.Multikey, ix.id = multi.Boolean(), uint64(id.AsInt64())
 		c.Indexes = append(c.Indexes, ix)
 	}
 	return c, nil
@@ -137,10 +137,6 @@ func (c *Collection) replaceIndex(old, changed *Index) *Collection {
 	next.Indexes[slices.Index(next.Indexes, old)] = changed
 	return &next
 }
-
-// Same reports whether both are one collection, not two of the same name made
-// one after the other.
-func (c *Collection) Same(o *Collection) bool { return c.id == o.id }
 
 // Same reports whether both are one index and not two of the same name.
 func (ix *Index) Same(o *Index) bool { return ix.id == o.id }

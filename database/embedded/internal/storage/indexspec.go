@@ -3,7 +3,6 @@ package storage
 import (
 	"bytes"
 	"slices"
-	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 
@@ -22,27 +21,11 @@ func NewIndex(spec []byte) (*Index, error) {
 	var key bsonval.Value
 	for k, v := range bsonval.Fields(spec) {
 		var err error
-		switch name := string(k); name {
-		case "key":
+		if name := string(k); name == "key" {
 			key = v
 			ix.Fields, err = indexFields(v)
-		case "name":
-			ix.Name, _ = v.StringValueOK()
-		case "unique":
-			ix.Unique = bsonval.Truthy(v)
-		case "sparse":
-			ix.Sparse = bsonval.Truthy(v)
-		case "partialFilterExpression":
-			ix.Partial, err = partialFilter(v)
-		case "expireAfterSeconds":
-			n, ok := bsonval.Integer(v)
-			if !ok || n < 0 || n > 1<<31-1 {
-				return nil, mongoerr.New(mongoerr.CannotCreateIndex, "expireAfterSeconds must be a whole number from 0 to 2147483647")
-			}
-			ix.Expire = &n
-		case "v", "background", "ns":
-		default:
-			return nil, mongoerr.New(mongoerr.CannotCreateIndex, "index option %s is not supported", name)
+		} else {
+			err = ix.setOption(name, v)
 		}
 		if err != nil {
 			return nil, err
@@ -59,41 +42,72 @@ func NewIndex(spec []byte) (*Index, error) {
 	return ix, nil
 }
 
+func (ix *Index) setOption(name string, v bsonval.Value) error {
+	ok := true
+	switch name {
+	case "name":
+		ix.Name, ok = v.StringValueOK()
+	case "unique":
+		ix.Unique, ok = v.BooleanOK()
+	case "partialFilterExpression":
+		var err error
+		ix.Partial, err = partialFilter(v)
+		return err
+	case "expireAfterSeconds":
+		var n int64
+		n, ok = bsonval.Integer(v)
+		ok = ok && n >= 0 && n <= 1<<31-1
+		ix.Expire = &n
+	case "v":
+		n, _ := bsonval.Integer(v)
+		ok = n == 2
+	default:
+		return mongoerr.New(mongoerr.InvalidIndexOption, "The field '%s' is not valid for an index specification, or not supported", name)
+	}
+	if !ok {
+		return mongoerr.New(mongoerr.CannotCreateIndex, "The index option '%s' has the value %s, which is not supported", name, v)
+	}
+	return nil
+}
+
 func (ix *Index) check() error {
 	switch {
 	case len(ix.Fields) == 0:
 		return mongoerr.New(mongoerr.CannotCreateIndex, "an index needs a key")
 	case ix.Name == "" || ix.Name == "*":
 		return mongoerr.New(mongoerr.CannotCreateIndex, "an index needs a name")
-	case ix.Sparse && ix.Partial != nil:
-		return mongoerr.New(mongoerr.CannotCreateIndex, "cannot mix \"partialFilterExpression\" with the \"sparse\" option")
+	case len(ix.Fields) == 1 && ix.Fields[0].Name == "_id":
+		return ix.checkID()
+	case ix.Name == "_id_":
+		return mongoerr.New(mongoerr.BadValue, "The index name '_id_' is reserved for the _id index")
 	case ix.Expire != nil && len(ix.Fields) != 1:
 		return mongoerr.New(mongoerr.CannotCreateIndex, "TTL indexes are single-field indexes")
 	}
 	return nil
 }
 
+// checkID refuses an index on _id that would differ from the one that each
+// collection has.
+func (ix *Index) checkID() error {
+	switch {
+	case ix.Fields[0].Desc:
+		return mongoerr.New(mongoerr.BadValue, "The field 'key' for an _id index must be {_id: 1}")
+	case ix.Unique || ix.Partial != nil || ix.Expire != nil:
+		return mongoerr.New(mongoerr.InvalidIndexOption, "The _id index takes no options")
+	}
+	return nil
+}
+
+// IsID reports whether ix is the index that each collection has anyway.
+func (ix *Index) IsID() bool { return len(ix.Fields) == 1 && ix.Fields[0].Name == "_id" }
+
 func indexFields(key bsonval.Value) ([]bsonval.IndexField, error) {
 	if !bsonval.IsDoc(key) {
 		return nil, mongoerr.New(mongoerr.CannotCreateIndex, "an index key must be a document")
 	}
-	var fields []bsonval.IndexField
-	for k, v := range bsonval.Fields(key.Data) {
-		name := string(k)
-		order, ok := bsonval.Number(v)
-		if !ok || order == 0 {
-			return nil, mongoerr.New(mongoerr.CannotCreateIndex, "index kind %s of field %s is not supported", v, name)
-		}
-		path := strings.Split(name, ".")
-		for _, part := range path {
-			if _, position := bsonval.ArrayIndex(part); position || part == "" || part[0] == '$' {
-				return nil, mongoerr.New(mongoerr.CannotCreateIndex, "index field %q: %q cannot be indexed", name, part)
-			}
-		}
-		if slices.ContainsFunc(fields, func(f bsonval.IndexField) bool { return f.Name == name }) {
-			return nil, mongoerr.New(mongoerr.CannotCreateIndex, "index field %q is named twice", name)
-		}
-		fields = append(fields, bsonval.IndexField{Name: name, Path: path, Desc: order < 0})
+	fields, err := bsonval.ParseSort(key.Data)
+	if err != nil {
+		return nil, mongoerr.New(mongoerr.CannotCreateIndex, "%v", err)
 	}
 	return fields, nil
 }
@@ -109,7 +123,7 @@ func partialFilter(v bsonval.Value) (*filter.Filter, error) {
 		return nil, err
 	}
 	if !f.Plain() {
-		return nil, mongoerr.New(mongoerr.CannotCreateIndex, "partialFilterExpression may use only equality, $exists: true, $gt, $gte, $lt, $lte, $in, $type and $and")
+		return nil, mongoerr.New(mongoerr.CannotCreateIndex, "partialFilterExpression may use only equality, $exists: true, $gt, $gte, $lt, $lte, $in and $and")
 	}
 	return f, nil
 }
@@ -122,9 +136,6 @@ func (ix *Index) spec(key bsonval.Value, given []byte) bsoncore.Document {
 	dst = bsoncore.AppendStringElement(dst, "name", ix.Name)
 	if ix.Unique {
 		dst = bsoncore.AppendBooleanElement(dst, "unique", true)
-	}
-	if ix.Sparse {
-		dst = bsoncore.AppendBooleanElement(dst, "sparse", true)
 	}
 	if partial, ok := bsonval.Lookup(given, "partialFilterExpression"); ok {
 		dst = bsoncore.AppendValueElement(dst, "partialFilterExpression", partial)

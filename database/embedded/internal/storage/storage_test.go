@@ -121,8 +121,7 @@ func TestAFailedAlterationLeavesNothing(t *testing.T) {
 		require.Empty(t, tx.Collection("db.c").Indexes)
 		return nil
 	}))
-	require.NoError(t, s.Alter(ctx, func(tx *Tx) error { return tx.Drop(tx.Collection("db.c")) }))
-	require.Zero(t, size(t, s, "db.c"))
+	require.Equal(t, 2, size(t, s, "db.c"))
 }
 
 func TestAWriteThatIsNotWantedAnyMoreDoesNotHappen(t *testing.T) {

@@ -75,7 +75,7 @@ func (tx *Tx) Insert(c *Collection, doc []byte) error {
 		return err
 	}
 	if tx.Get(c, idKey) != nil {
-		return duplicate(c, "_id_", idPattern(), doc, []bsonval.IndexField{{Name: "_id", Path: []string{"_id"}}})
+		return duplicate(c, "_id_", idPattern(), doc, IDFields())
 	}
 	for i := range c.Indexes {
 		if err := tx.indexDoc(c, c.Indexes[i], idKey, doc); err != nil {

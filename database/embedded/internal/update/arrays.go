@@ -21,19 +21,33 @@ func (t target) elements() ([]bsonval.Value, error) {
 	return bsonval.Elements(t.cur.Data), nil
 }
 
-// each returns the values to add and the modifiers around $each, if any.
-func (t target) each() (vals []bsonval.Value, modifiers []byte, err error) {
-	if !bsonval.IsDoc(t.arg) {
+// each returns the values to add and the number behind $slice, if any. The
+// modifiers count where $each comes first.
+func (t target) each() (vals []bsonval.Value, slice *int64, err error) {
+	if first, _, _ := bsonval.First(t.arg.Data); !bsonval.IsDoc(t.arg) || first != "$each" {
+		if _, late := bsonval.Lookup(t.arg.Data, "$each"); late && bsonval.IsDoc(t.arg) {
+			return nil, nil, mongoerr.New(mongoerr.BadValue, "$each has to be the first field of %s", t.name)
+		}
 		return []bsonval.Value{t.arg}, nil, nil
 	}
-	list, ok := bsonval.Lookup(t.arg.Data, "$each")
-	if !ok {
-		return []bsonval.Value{t.arg}, nil, nil
+	for k, v := range bsonval.Fields(t.arg.Data) {
+		switch name := string(k); {
+		case name == "$each":
+			if !bsonval.IsArray(v) {
+				return nil, nil, mongoerr.New(mongoerr.BadValue, "The argument to $each in %s must be an array", t.name)
+			}
+			vals = bsonval.Elements(v.Data)
+		case name == "$slice" && t.name == "$push":
+			n, ok := bsonval.Integer(v)
+			if !ok {
+				return nil, nil, mongoerr.New(mongoerr.BadValue, "The value for $slice must be a whole number but was %s", v)
+			}
+			slice = &n
+		default:
+			return nil, nil, mongoerr.New(mongoerr.BadValue, "%s beside $each is unknown or not supported in %s", name, t.name)
+		}
 	}
-	if !bsonval.IsArray(list) {
-		return nil, nil, mongoerr.New(mongoerr.TypeMismatch, "The argument to $each in %s must be an array", t.name)
-	}
-	return bsonval.Elements(list.Data), t.arg.Data, nil
+	return vals, slice, nil
 }
 
 func push(t target) (bsonval.Value, bool, error) {
@@ -41,33 +55,15 @@ func push(t target) (bsonval.Value, bool, error) {
 	if err != nil {
 		return bsonval.Value{}, false, err
 	}
-	vals, modifiers, err := t.each()
+	vals, slice, err := t.each()
 	if err != nil {
 		return bsonval.Value{}, false, err
 	}
-	m, err := parseModifiers(modifiers)
-	if err != nil {
-		return bsonval.Value{}, false, err
-	}
-	at := len(list)
-	if m.position != nil {
-		at = clampPosition(*m.position, len(list))
-	}
-	list = slices.Insert(list, at, vals...)
-	if m.sort != nil {
-		slices.SortStableFunc(list, m.sort)
-	}
-	if m.slice != nil {
-		list = sliceTo(list, *m.slice)
+	list = append(list, vals...)
+	if slice != nil {
+		list = sliceTo(list, *slice)
 	}
 	return bsonval.Array(list), true, nil
-}
-
-func clampPosition(p int64, n int) int {
-	if p < 0 {
-		p += int64(n)
-	}
-	return int(min(max(p, 0), int64(n)))
 }
 
 // sliceTo keeps the first n elements, or the last -n.
@@ -84,121 +80,31 @@ func addToSet(t target) (bsonval.Value, bool, error) {
 	if err != nil {
 		return bsonval.Value{}, false, err
 	}
-	vals, modifiers, err := t.each()
+	vals, _, err := t.each()
 	if err != nil {
 		return bsonval.Value{}, false, err
 	}
-	for k := range bsonval.Fields(modifiers) {
-		if string(k) != "$each" {
-			return bsonval.Value{}, false, mongoerr.New(mongoerr.BadValue, "Found unexpected fields after $each in $addToSet: %s", k)
-		}
-	}
 	before := len(list)
 	for _, v := range vals {
-		if !contains(list, v) {
+		if !slices.ContainsFunc(list, func(o bsonval.Value) bool { return bsonval.Equal(o, v) }) {
 			list = append(list, v)
 		}
 	}
 	return bsonval.Array(list), !t.exists || len(list) > before, nil
 }
 
-func contains(list []bsonval.Value, v bsonval.Value) bool {
-	return slices.ContainsFunc(list, func(o bsonval.Value) bool { return bsonval.Equal(o, v) })
-}
-
+// pull has parsed its condition before; it never makes a field.
 func pull(t target) (bsonval.Value, bool, error) {
-	matches, err := filter.ParseElement(t.arg)
-	if err != nil {
-		return bsonval.Value{}, false, err
-	}
-	return t.without(matches)
-}
-
-func pullAll(t target) (bsonval.Value, bool, error) {
-	if !bsonval.IsArray(t.arg) {
-		return bsonval.Value{}, false, mongoerr.New(mongoerr.BadValue, "$pullAll requires an array argument")
-	}
-	drop := bsonval.Elements(t.arg.Data)
-	return t.without(func(v bsonval.Value) bool { return contains(drop, v) })
-}
-
-func (t target) without(drop func(bsonval.Value) bool) (bsonval.Value, bool, error) {
 	list, err := t.elements()
 	if err != nil {
 		return bsonval.Value{}, false, err
 	}
 	before := len(list)
-	list = slices.DeleteFunc(list, drop)
+	list = slices.DeleteFunc(list, t.pulls)
 	return bsonval.Array(list), len(list) < before, nil
 }
 
-func pop(t target) (bsonval.Value, bool, error) {
-	end, ok := bsonval.Integer(t.arg)
-	if !ok || end != 1 && end != -1 {
-		return bsonval.Value{}, false, mongoerr.New(mongoerr.FailedToParse, "$pop expects 1 or -1, found: %s", t.arg)
-	}
-	list, err := t.elements()
-	if err != nil || len(list) == 0 {
-		return bsonval.Value{}, false, err
-	}
-	if end == 1 {
-		return bsonval.Array(list[:len(list)-1]), true, nil
-	}
-	return bsonval.Array(list[1:]), true, nil
-}
-
-// modifiers are what stands beside $each in a $push.
-type modifiers struct {
-	position, slice *int64
-	sort            func(a, b bsonval.Value) int
-}
-
-func parseModifiers(doc []byte) (modifiers, error) {
-	var m modifiers
-	for k, v := range bsonval.Fields(doc) {
-		switch name := string(k); name {
-		case "$each":
-		case "$position", "$slice":
-			n, ok := bsonval.Integer(v)
-			if !ok {
-				return m, mongoerr.New(mongoerr.BadValue, "The value for %s must be a whole number but was %s", name, v)
-			}
-			if name == "$slice" {
-				m.slice = &n
-			} else {
-				m.position = &n
-			}
-		case "$sort":
-			sort, err := pushSort(v)
-			if err != nil {
-				return m, err
-			}
-			m.sort = sort
-		default:
-			return m, mongoerr.New(mongoerr.BadValue, "Unrecognized clause in $push: %s", name)
-		}
-	}
-	return m, nil
-}
-
-// pushSort reads 1, -1, or a sort specification for elements that are documents.
-func pushSort(v bsonval.Value) (func(a, b bsonval.Value) int, error) {
-	if n, ok := bsonval.Integer(v); ok && (n == 1 || n == -1) {
-		return func(a, b bsonval.Value) int { return int(n) * bsonval.Compare(a, b) }, nil
-	}
-	if !bsonval.IsDoc(v) {
-		return nil, mongoerr.New(mongoerr.BadValue, "The $sort is invalid: use 1/-1 to sort the whole element, or {field:1/-1} to sort embedded fields")
-	}
-	order, err := bsonval.ParseSort(v.Data)
-	if err != nil {
-		return nil, mongoerr.New(mongoerr.BadValue, "%v", err)
-	}
-	return func(a, b bsonval.Value) int { return bsonval.CompareDocs(asDoc(a), asDoc(b), order) }, nil
-}
-
-func asDoc(v bsonval.Value) []byte {
-	if bsonval.IsDoc(v) {
-		return v.Data
-	}
-	return nil
+func (op *operation) parsePull() (err error) {
+	op.pulls, err = filter.ParseElement(op.arg)
+	return err
 }

@@ -1,6 +1,9 @@
 package update
 
 import (
+	"slices"
+	"strings"
+
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 
 	"github.com/kubeorch/core/database/embedded/internal/bsonval"
@@ -22,24 +25,12 @@ func WithID(doc []byte, id bsonval.Value) []byte {
 
 // Insert returns the document that an upsert makes: what the query demands to
 // be equal, changed by the update, with an _id made if none is given.
-func (u *Update) Insert(query *filter.Filter, c Context) ([]byte, error) {
-	c.Insert, c.Query = true, nil
-	base := bsoncore.BuildDocument(nil)
-	if u.replacement == nil {
-		root := &node{val: bsonval.Doc(base)}
-		for _, leaf := range query.Leaves() {
-			if leaf.Pred.Op != filter.Eq {
-				continue
-			}
-			if err := root.setAt(leaf.Path, leaf.Pred.Arg); err != nil {
-				return nil, mongoerr.New(mongoerr.BadValue, "cannot infer query fields to set, path '%s' is matched twice", leaf.Name)
-			}
-		}
-		base = root.encode(nil)
-	} else if id, ok := queryID(query); ok {
-		base = bsoncore.BuildDocument(nil, bsoncore.AppendValueElement(nil, "_id", id))
+func (u *Update) Insert(query *filter.Filter) ([]byte, error) {
+	base, err := u.inferred(query.Equalities())
+	if err != nil {
+		return nil, err
 	}
-	doc, err := u.Apply(base, c)
+	doc, err := u.apply(base, true)
 	if err != nil {
 		return nil, err
 	}
@@ -53,11 +44,26 @@ func (u *Update) Insert(query *filter.Filter, c Context) ([]byte, error) {
 	return WithID(doc, id), nil
 }
 
-func queryID(query *filter.Filter) (bsonval.Value, bool) {
-	for _, leaf := range query.Leaves() {
-		if leaf.Name == "_id" && leaf.Pred.Op == filter.Eq {
-			return leaf.Pred.Arg, true
+// inferred returns the document that has what the query demands; a replacement
+// takes the _id only.
+func (u *Update) inferred(demands []filter.Equality) ([]byte, error) {
+	root := &node{val: bsonval.Doc(bsoncore.BuildDocument(nil))}
+	var paths [][]string
+	for _, eq := range demands {
+		name := strings.Join(eq.Path, ".")
+		if strings.HasPrefix(name, "_id.") {
+			return nil, mongoerr.New(mongoerr.BadValue, "an upsert by '%s' is not supported, only by _id as a whole", name)
+		}
+		if u.replacement != nil && name != "_id" {
+			continue
+		}
+		paths = append(paths, eq.Path)
+		if checkDisjoint(slices.Clone(paths)) != nil {
+			return nil, mongoerr.New(mongoerr.NotSingleValueField, "cannot infer query fields to set, path '%s' is matched twice", name)
+		}
+		if err := root.setAt(eq.Path, eq.Value); err != nil {
+			return nil, err
 		}
 	}
-	return bsonval.Value{}, false
+	return root.encode(nil), nil
 }

@@ -40,7 +40,17 @@ func identifier(f *filter.Filter) (string, error) {
 	if len(names) != 1 {
 		return "", mongoerr.New(mongoerr.FailedToParse, "an array filter must use exactly one top-level field name, found %v", names)
 	}
-	return names[0], nil
+	name := names[0]
+	for i, c := range []byte(name) {
+		lower := c >= 'a' && c <= 'z'
+		if !lower && (i == 0 || (c < 'A' || c > 'Z') && (c < '0' || c > '9')) {
+			return "", mongoerr.New(mongoerr.BadValue, "The identifier '%s' must begin with a lowercase letter and hold letters and digits only", name)
+		}
+	}
+	if name == "" {
+		return "", mongoerr.New(mongoerr.FailedToParse, "Cannot use an expression without a top-level field name in arrayFilters")
+	}
+	return name, nil
 }
 
 func (u *Update) checkFiltersUsed() error {
@@ -53,21 +63,20 @@ func (u *Update) checkFiltersUsed() error {
 	return nil
 }
 
-// targets replaces $, $[] and $[identifier] in a path by positions, which may
-// give no path or many.
-func (u *Update) targets(root *node, doc []byte, path []string, c Context) ([][]string, error) {
-	at := slices.IndexFunc(path, func(part string) bool { return part[0] == '$' })
+// targets replaces $[] and $[identifier] in a path by positions, which may give
+// no path or many.
+func (u *Update) targets(root *node, path []string) ([][]string, error) {
+	at := slices.IndexFunc(path, isDynamic)
 	if at < 0 {
 		return [][]string{path}, nil
 	}
-	positions, err := u.positions(root, doc, path[:at], path[at], c)
+	positions, err := u.positions(root, path[:at], path[at])
 	if err != nil {
 		return nil, err
 	}
 	var all [][]string
 	for _, i := range positions {
-		concrete := slices.Concat(path[:at], []string{strconv.Itoa(i)}, path[at+1:])
-		more, err := u.targets(root, doc, concrete, c)
+		more, err := u.targets(root, slices.Concat(path[:at], []string{strconv.Itoa(i)}, path[at+1:]))
 		if err != nil {
 			return nil, err
 		}
@@ -76,15 +85,11 @@ func (u *Update) targets(root *node, doc []byte, path []string, c Context) ([][]
 	return all, nil
 }
 
-func (u *Update) positions(root *node, doc []byte, path []string, which string, c Context) ([]int, error) {
-	if which == "$" {
-		if c.Query != nil {
-			if i, ok := c.Query.Position(doc, path); ok {
-				return []int{i}, nil
-			}
-		}
-		return nil, mongoerr.New(mongoerr.BadValue, "The positional operator did not find the match needed from the query.")
-	}
+// isDynamic reports whether a part of a path stands for elements of an array.
+// checkPath lets no other part begin with a dollar.
+func isDynamic(part string) bool { return part[0] == '$' }
+
+func (u *Update) positions(root *node, path []string, which string) ([]int, error) {
 	name := strings.Join(path, ".")
 	array := root.find(path)
 	if array == nil {
@@ -107,4 +112,55 @@ func (u *Update) positions(root *node, doc []byte, path []string, which string, 
 // named wraps an element as the document that an array filter is written for.
 func named(id string, v bsonval.Value) []byte {
 	return bsoncore.BuildDocument(nil, bsoncore.AppendValueElement(nil, id, v))
+}
+
+// comparePaths is the order in which MongoDB applies fields, which shows in
+// where new ones stand: numbers by value before names.
+func comparePaths(a, b []string) int {
+	return slices.CompareFunc(a, b, func(x, y string) int {
+		i, isNumber := bsonval.ArrayIndex(x)
+		j, areNumbers := bsonval.ArrayIndex(y)
+		switch {
+		case isNumber && areNumbers:
+			return i - j
+		case isNumber:
+			return -1
+		case areNumbers:
+			return 1
+		}
+		return strings.Compare(x, y)
+	})
+}
+
+// checkDisjoint refuses two paths of which one would change what the other
+// works on.
+func checkDisjoint(paths [][]string) error {
+	slices.SortFunc(paths, comparePaths)
+	for i := 1; i < len(paths); i++ {
+		if a, b := paths[i-1], paths[i]; len(a) <= len(b) && slices.Equal(a, b[:len(a)]) {
+			return conflictAt(b, a)
+		}
+	}
+	return nil
+}
+
+func conflictAt(path, at []string) error {
+	return mongoerr.New(mongoerr.ConflictingOperators, "Updating the path '%s' would create a conflict at '%s'",
+		strings.Join(path, "."), strings.Join(at, "."))
+}
+
+// mixedPositions refuses paths that enter one array both by a filter and by
+// name or position.
+func mixedPositions(paths [][]string) error {
+	dynamic := map[string]bool{}
+	for _, path := range paths {
+		for i, part := range path {
+			parent := strings.Join(path[:i], ".")
+			if was, seen := dynamic[parent]; seen && was != isDynamic(part) {
+				return conflictAt(path, path[:i])
+			}
+			dynamic[parent] = isDynamic(part)
+		}
+	}
+	return nil
 }

@@ -71,12 +71,35 @@ func (n *node) find(path []string) *node {
 	return n
 }
 
+// viable reports whether a field could be made at path.
+func (n *node) viable(path []string) error {
+	for i, part := range path {
+		if err := n.canHold(path, i); err != nil {
+			return err
+		}
+		at := n.index(part)
+		if at < 0 {
+			return nil
+		}
+		n = n.fields[at].node
+	}
+	return nil
+}
+
+// canHold reports whether n, which path[:i] leads to, can have path[i] in it.
+func (n *node) canHold(path []string, i int) error {
+	if _, position := bsonval.ArrayIndex(path[i]); n.isDoc() || n.isArray() && position {
+		return nil
+	}
+	return mongoerr.New(mongoerr.PathNotViable, "Cannot create field '%s' in element {%s: %s}",
+		path[i], strings.Join(path[:i], "."), n.value())
+}
+
 // setAt puts v at path, making documents on the way.
 func (n *node) setAt(path []string, v bsonval.Value) error {
 	for i, part := range path {
-		if !n.isArray() && !n.isDoc() {
-			return mongoerr.New(mongoerr.PathNotViable, "Cannot create field '%s' in element {%s: %s}",
-				part, strings.Join(path[:i], "."), n.value())
+		if err := n.canHold(path, i); err != nil {
+			return err
 		}
 		at := n.index(part)
 		if at < 0 {
@@ -98,10 +121,7 @@ func (n *node) add(name string, path []string) (int, error) {
 		n.fields = append(n.fields, field{name: name, node: &node{val: bsonval.Null()}})
 		return len(n.fields) - 1, nil
 	}
-	at, ok := bsonval.ArrayIndex(name)
-	if !ok {
-		return 0, mongoerr.New(mongoerr.PathNotViable, "Cannot create field '%s' in an array, at '%s'", name, strings.Join(path, "."))
-	}
+	at, _ := bsonval.ArrayIndex(name)
 	if at > len(n.fields)+maxPadding {
 		return 0, mongoerr.New(mongoerr.BadValue, "can't backfill more than %d elements at '%s'", maxPadding, strings.Join(path, "."))
 	}

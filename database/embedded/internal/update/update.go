@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/kubeorch/core/database/embedded/internal/bsonval"
 	"github.com/kubeorch/core/database/embedded/internal/filter"
@@ -22,17 +21,10 @@ type Update struct {
 
 // operation is one operator on one path.
 type operation struct {
-	name string
-	path []string
-	arg  bsonval.Value
-	to   []string // $rename only
-}
-
-// Context is what an update may depend on beside the document.
-type Context struct {
-	Now    time.Time
-	Insert bool           // the document is being made by an upsert
-	Query  *filter.Filter // gives $ its position
+	name  string
+	path  []string
+	arg   bsonval.Value
+	pulls func(bsonval.Value) bool // $pull only
 }
 
 // Parse reads an update document: operators or a whole new document.
@@ -55,8 +47,7 @@ func Parse(v bsonval.Value, arrayFilters []bsonval.Value) (*Update, error) {
 			return nil, err
 		}
 	}
-	// MongoDB applies fields in this order, which shows in where new ones stand.
-	slices.SortStableFunc(u.ops, func(a, b operation) int { return slices.Compare(a.path, b.path) })
+	slices.SortStableFunc(u.ops, func(a, b operation) int { return comparePaths(a.path, b.path) })
 	if err := u.checkFiltersUsed(); err != nil {
 		return nil, err
 	}
@@ -80,11 +71,11 @@ func (u *Update) parseReplacement(doc []byte, arrayFilters []bsonval.Value) erro
 }
 
 func (u *Update) parseOperator(name string, fields bsonval.Value) error {
-	if operatorFor(name) == nil && name != "$unset" && name != "$rename" {
+	if operatorFor(name) == nil && name != "$unset" {
 		if !strings.HasPrefix(name, "$") {
 			return mongoerr.New(mongoerr.FailedToParse, "update operators and fields cannot be mixed: '%s'", name)
 		}
-		return mongoerr.New(mongoerr.FailedToParse, "Unknown modifier: %s", name)
+		return mongoerr.New(mongoerr.FailedToParse, "Unknown or unsupported modifier: %s", name)
 	}
 	if !bsonval.IsDoc(fields) {
 		return mongoerr.New(mongoerr.FailedToParse, "Modifiers operate on fields but we found type %s instead: %s",
@@ -99,13 +90,8 @@ func (u *Update) parseOperator(name string, fields bsonval.Value) error {
 		if len(op.path)+1+bsonval.Depth(arg) > bsonval.MaxDepth {
 			return mongoerr.New(mongoerr.Overflow, "the update of '%s' would exceed the maximum nesting of %d", key, bsonval.MaxDepth)
 		}
-		if name == "$rename" {
-			to, ok := arg.StringValueOK()
-			if !ok {
-				return mongoerr.New(mongoerr.BadValue, "The 'to' field for $rename must be a string: %s", arg)
-			}
-			op.to = strings.Split(to, ".")
-			if err := u.checkRename(op); err != nil {
+		if name == "$pull" {
+			if err := op.parsePull(); err != nil {
 				return err
 			}
 		}
@@ -123,7 +109,9 @@ func (u *Update) checkPath(path []string) error {
 		case part[0] != '$':
 		case i == 0:
 			return mongoerr.New(mongoerr.DollarPrefixedField, "The dollar ($) prefixed field '%s' in '%s' is not valid for storage.", part, name)
-		case part == "$", part == "$[]":
+		case part == "$":
+			return mongoerr.New(mongoerr.BadValue, "The positional operator $ in '%s' is not supported, use $[identifier] with arrayFilters", name)
+		case part == "$[]":
 		case strings.HasPrefix(part, "$[") && strings.HasSuffix(part, "]"):
 			if u.filters[part[2:len(part)-1]] == nil {
 				return mongoerr.New(mongoerr.BadValue, "No array filter found for identifier '%s' in path '%s'", part[2:len(part)-1], name)
@@ -135,75 +123,51 @@ func (u *Update) checkPath(path []string) error {
 	return nil
 }
 
-func (u *Update) checkRename(op operation) error {
-	if err := u.checkPath(op.to); err != nil {
-		return err
-	}
-	if slices.Equal(op.path, op.to) {
-		return mongoerr.New(mongoerr.BadValue, "The source and target field for $rename must differ: %s", strings.Join(op.to, "."))
-	}
-	for _, part := range slices.Concat(op.path, op.to) {
-		if part[0] == '$' {
-			return mongoerr.New(mongoerr.BadValue, "$rename may not be dynamic: %s", part)
-		}
-	}
-	return nil
-}
-
 // checkConflicts refuses two operations of which one would change what the
-// other works on.
+// other works on, whatever the document.
 func (u *Update) checkConflicts() error {
 	var paths [][]string
 	for _, op := range u.ops {
 		paths = append(paths, op.path)
-		if op.to != nil {
-			paths = append(paths, op.to)
-		}
 	}
-	return conflict(paths)
-}
-
-func conflict(paths [][]string) error {
-	slices.SortFunc(paths, slices.Compare)
-	for i := 1; i < len(paths); i++ {
-		a, b := paths[i-1], paths[i]
-		if len(a) <= len(b) && slices.Equal(a, b[:len(a)]) {
-			return mongoerr.New(mongoerr.ConflictingOperators, "Updating the path '%s' would create a conflict at '%s'",
-				strings.Join(b, "."), strings.Join(a, "."))
-		}
+	if err := checkDisjoint(paths); err != nil {
+		return err
 	}
-	return nil
+	return mixedPositions(paths)
 }
 
 // Apply returns doc after the update; doc itself stays as it is.
-func (u *Update) Apply(doc []byte, c Context) ([]byte, error) {
+func (u *Update) Apply(doc []byte) ([]byte, error) { return u.apply(doc, false) }
+
+// apply finds all targets in doc as it was before the first of them is changed.
+func (u *Update) apply(doc []byte, insert bool) ([]byte, error) {
 	if u.replacement != nil {
 		return u.replace(doc)
 	}
 	root := &node{val: bsonval.Doc(doc)}
-	var touched [][]string
-	for _, op := range u.ops {
-		if op.name == "$setOnInsert" && !c.Insert {
+	targets, all := make([][][]string, len(u.ops)), [][]string(nil)
+	for i, op := range u.ops {
+		if op.name == "$setOnInsert" && !insert {
 			continue
 		}
-		targets, err := u.targets(root, doc, op.path, c)
-		if err != nil {
+		var err error
+		if targets[i], err = u.targets(root, op.path); err != nil {
 			return nil, err
 		}
-		for _, path := range targets {
-			if err := applyAt(root, op, path, c); err != nil {
+		all = append(all, targets[i]...)
+	}
+	if err := checkDisjoint(all); err != nil {
+		return nil, err
+	}
+	for i, op := range u.ops {
+		for _, path := range targets[i] {
+			if err := op.applyAt(root, path); err != nil {
 				return nil, err
 			}
 		}
-		touched = append(touched, targets...)
-	}
-	if len(touched) > len(u.ops) {
-		if err := conflict(touched); err != nil {
-			return nil, err
-		}
 	}
 	next := root.encode(make([]byte, 0, len(doc)+256))
-	return next, checkID(doc, next, c.Insert)
+	return next, checkID(doc, next, insert)
 }
 
 // replace keeps the _id, which comes first.

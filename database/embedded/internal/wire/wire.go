@@ -47,6 +47,9 @@ type Request struct {
 	Database  string
 	Body      bsoncore.Document
 	Sequences []Sequence
+	// Unsupported says which value has a type that the store does not support;
+	// the request must then be refused.
+	Unsupported error
 }
 
 // Sequence is a list of documents that belongs to the command under a name.
@@ -141,7 +144,7 @@ func (q *Request) parseSections(rem []byte) error {
 		var err error
 		switch {
 		case kind == 0 && q.Body == nil:
-			q.Body, rem, err = readDocument(rem)
+			q.Body, rem, err = q.readDocument(rem)
 		case kind == 1:
 			rem, err = q.readSequence(rem)
 		default:
@@ -172,7 +175,7 @@ func (q *Request) readSequence(rem []byte) ([]byte, error) {
 	}
 	seq := Sequence{Name: string(body[:end])}
 	for body = body[end+1:]; len(body) > 0; {
-		doc, after, err := readDocument(body)
+		doc, after, err := q.readDocument(body)
 		if err != nil {
 			return nil, err
 		}
@@ -183,7 +186,7 @@ func (q *Request) readSequence(rem []byte) ([]byte, error) {
 	return rest, nil
 }
 
-func readDocument(rem []byte) (bsoncore.Document, []byte, error) {
+func (q *Request) readDocument(rem []byte) (bsoncore.Document, []byte, error) {
 	if len(rem) < 5 {
 		return nil, nil, errors.New("document cut off")
 	}
@@ -192,7 +195,10 @@ func readDocument(rem []byte) (bsoncore.Document, []byte, error) {
 		return nil, nil, fmt.Errorf("document of length %d", size)
 	}
 	doc := rem[:size:size]
-	if err := bsonval.Validate(doc); err != nil {
+	err := bsonval.Validate(doc)
+	if _, ok := errors.AsType[*bsonval.UnsupportedTypeError](err); ok {
+		q.Unsupported = err
+	} else if err != nil {
 		return nil, nil, err
 	}
 	return doc, rem[size:], nil
@@ -212,7 +218,7 @@ func (q *Request) parseQuery(rem []byte) error {
 	if !ok {
 		return fmt.Errorf("%w: collection without database", ErrMalformed)
 	}
-	doc, _, err := readDocument(rem[end+1+8:])
+	doc, _, err := q.readDocument(rem[end+1+8:])
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrMalformed, err)
 	}

@@ -1,0 +1,84 @@
+package app
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/kubeorch/core/docs"
+	"github.com/kubeorch/core/handlers"
+	"github.com/kubeorch/core/pkg/egress"
+	"github.com/kubeorch/core/repositories"
+	"github.com/kubeorch/core/routes"
+	"github.com/kubeorch/core/services/audit"
+	"github.com/kubeorch/core/services/stream"
+)
+
+// Build joins repositories, services and handlers. Reading it top to bottom is
+// reading the architecture; buildClusters, buildWorkflows and buildPeople are
+// its parts.
+func (s *Server) Build(context.Context) error {
+	apiDocs, err := handlers.NewDocs(docs.OpenAPI)
+	if err != nil {
+		return err
+	}
+	var (
+		db        = s.db.Database()
+		documents = repositories.NewWorkflows(db)
+		trail     = audit.NewTrail(repositories.NewAudit(db), repositories.NewUsers(db), s.log, time.Now)
+		events    = stream.NewBroadcaster()
+		clusters  = s.buildClusters(events, documents)
+		workflows = s.buildWorkflows(documents, clusters, events, trail)
+	)
+	s.background = &background{
+		connector: clusters.connector, events: events, watchers: workflows.watchers, executor: workflows.executor,
+		metrics:  clusters.metrics,
+		recovery: worker{run: workflows.recovery.Run},
+		monitor:  worker{run: clusters.monitor.Run},
+	}
+	if err := s.registerMetrics(events, clusters.connector, clusters.monitor); err != nil {
+		return err
+	}
+	h := routes.Handlers{
+		Health:   handlers.NewHealth(s.log, s.metricsHandler(), s.checks()...),
+		Docs:     apiDocs,
+		Template: handlers.NewTemplate(s.templates),
+		Audit:    handlers.NewAudit(trail),
+	}
+	clusters.addTo(&h, events, s.log)
+	workflows.addTo(&h, events, clusters.log, s.log)
+	sessions := s.buildPeople(&h, clusters.leaving)
+	s.background.sessions = worker{run: sessions.Run}
+	s.engine, err = routes.SetupRouter(routes.Deps{
+		Log: s.log, Accounts: sessions, Audit: trail, Metrics: s.metrics, Handlers: h,
+		CORSOrigins: s.cfg.CORSOrigins, TrustedProxies: s.cfg.TrustedProxies, MaxBody: s.cfg.MaxBody,
+		Limits: s.limits(),
+	})
+	return err
+}
+
+// guard limits where cluster servers may be.
+func (s *Server) guard() *egress.Guard {
+	e := s.cfg.Egress()
+	return egress.New(egress.Options{AllowLoopback: e.Loopback, AllowPrivate: e.Private, Allow: e.Ranges})
+}
+
+// checks is what has to work for the server to be of use.
+func (s *Server) checks() []handlers.Check {
+	return []handlers.Check{
+		{Name: "database", Ready: s.db.Ping},
+		{Name: "cluster health monitor", Ready: s.background.monitor.alive},
+		{Name: "run recovery", Ready: s.background.recovery.alive},
+	}
+}
+
+// metricsHandler serves the metrics on the main port, or nil where they have a
+// listener of their own.
+func (s *Server) metricsHandler() http.Handler {
+	if s.cfg.MetricsListen != "" {
+		return nil
+	}
+	return promhttp.HandlerFor(s.metrics, promhttp.HandlerOpts{})
+}

@@ -1,0 +1,30 @@
+package app
+
+import (
+	"github.com/kubeorch/core/repositories"
+	"github.com/kubeorch/core/services/account"
+	"github.com/kubeorch/core/services/cluster"
+	"github.com/kubeorch/core/services/workflow"
+)
+
+// buildAdmin returns what administrators do with accounts. Whatever is stored
+// by account has to be among what goes with one.
+func (s *Server) buildAdmin(
+	sessions *account.Sessions, tokens *account.APITokens, clusters cluster.Leaving,
+) *account.AdminUsers {
+	var (
+		db        = s.db.Database()
+		documents = repositories.NewWorkflows(db)
+		runs      = repositories.NewRuns(db)
+		workflows = workflow.Leaving{Workflows: documents, Versions: repositories.NewVersions(db), Runs: runs}
+	)
+	return account.NewAdminUsers(repositories.NewUsers(db), sessions, account.Estate{
+		Workflows: documents, Clusters: repositories.NewClusters(db), Runs: runs,
+		Owned: account.Leaving{clusters, workflows},
+		Personal: account.Personal{
+			clusters, // what was shared with the account
+			account.OwnedByFunc(tokens.RevokeAll),
+			account.OwnedByFunc(sessions.EndAccount),
+		},
+	})
+}

@@ -1,0 +1,49 @@
+package app
+
+import (
+	"time"
+
+	"github.com/kubeorch/core/pkg/limit"
+	"github.com/kubeorch/core/routes"
+)
+
+const (
+	// limitedKeys is how many clients, and accounts, have a bucket at a time.
+	// Each takes 150 bytes.
+	limitedKeys = 65_536
+	// limitedLogins is the same for each of the tighter limits.
+	limitedLogins = 16_384
+
+	// accountShare is how many clients' worth of requests one account has: its
+	// owner's browsers and scripts at several places.
+	accountShare = 4
+)
+
+// limits returns the buckets of requests as configured.
+func (s *Server) limits() routes.Limits {
+	rps, burst := s.cfg.RateLimitRPS, s.cfg.RateLimitBurst
+	return routes.Limits{
+		Client:  buckets(limit.Rate{PerSecond: float64(rps), Burst: burst}, limitedKeys),
+		Account: buckets(limit.Rate{PerSecond: float64(accountShare * rps), Burst: accountShare * burst}, limitedKeys),
+		Rows: map[routes.Limit]routes.Buckets{
+			// An account is made once in a while.
+			routes.LimitRegister: s.perMinute(1, 2),
+			routes.LimitLogin:    s.perMinute(1, 1),
+			// People of one office share an address, and their browsers refresh by themselves.
+			routes.LimitRefresh: s.perMinute(3, 1),
+			// Logging in through a provider takes three requests.
+			routes.LimitOAuth:    s.perMinute(6, 1),
+			routes.LimitPassword: s.perMinute(1, 1),
+		},
+	}
+}
+
+// perMinute returns buckets of times/by of the logins that a client may make.
+func (s *Server) perMinute(times, by int) routes.Buckets {
+	n := (s.cfg.RateLimitAuth*times + by - 1) / by
+	return buckets(limit.Rate{PerSecond: float64(n) / 60, Burst: n}, limitedLogins)
+}
+
+func buckets(r limit.Rate, keys int) routes.Buckets {
+	return limit.NewBuckets[string](r, keys, time.Now)
+}

@@ -1,0 +1,60 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/kubeorch/core/handlers"
+	"github.com/kubeorch/core/repositories"
+	"github.com/kubeorch/core/routes"
+	"github.com/kubeorch/core/services/audit"
+	"github.com/kubeorch/core/services/cluster"
+	"github.com/kubeorch/core/services/run"
+	"github.com/kubeorch/core/services/stream"
+	"github.com/kubeorch/core/services/watcher"
+	"github.com/kubeorch/core/services/workflow"
+)
+
+// workflowServices are those of workflows, their runs and the status of what
+// they deploy.
+type workflowServices struct {
+	workflows *workflow.Service
+	versions  *workflow.Versions
+	executor  *run.Executor
+	recovery  *run.Recovery
+	watchers  *watcher.Manager
+}
+
+func (s *Server) buildWorkflows(
+	documents *repositories.Workflows, clusters clusterServices, events *stream.Broadcaster, trail *audit.Trail,
+) workflowServices {
+	var (
+		versions = repositories.NewVersions(s.db.Database())
+		runs     = repositories.NewRuns(s.db.Database())
+
+		watchers = watcher.NewManager(watcher.Deps{
+			Workflows: documents, Events: events, Connect: watcher.WatchThrough(clusters.service.ConnectionFor), Log: s.log,
+		})
+		executor = run.NewExecutor(run.Deps{
+			Workflows: documents, Runs: runs, Versions: versions, Kinds: s.kinds, Audit: trail,
+			Access: clusters.access, Clusters: clusters.service, Events: events, Watch: watchers.Watch, Log: s.log,
+		}, run.DefaultOptions())
+	)
+	clusters.access.OnChange(executor.AccessChanged)
+	clusters.access.OnChange(func(context.Context, string) { watchers.AccessChanged() })
+	return workflowServices{
+		workflows: workflow.NewService(documents, executor),
+		versions:  workflow.NewVersions(documents, versions),
+		executor:  executor,
+		recovery:  run.NewRecovery(executor, runs, documents, s.db.Embedded()),
+		watchers:  watchers,
+	}
+}
+
+// addTo adds the handlers of workflows to h. Runs are entered into clusterLog.
+func (w workflowServices) addTo(h *routes.Handlers, events *stream.Broadcaster, clusterLog *cluster.Log, log *slog.Logger) {
+	h.Workflow = handlers.NewWorkflow(w.workflows)
+	h.Version = handlers.NewWorkflowVersion(w.versions)
+	h.Run = handlers.NewRun(run.NewLoggedExecutor(w.executor, clusterLog))
+	h.Status = handlers.NewStatusStream(w.workflows, handlers.AsSubscribe(events.Subscribe), w.watchers, log)
+}

@@ -1,0 +1,70 @@
+// Package app joins repositories, services and handlers into the server. Its
+// steps, in which the server comes up and goes down, are the methods of Server;
+// main has their order.
+package app
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/kubeorch/core/database"
+	"github.com/kubeorch/core/pkg/encryption"
+	"github.com/kubeorch/core/pkg/kubernetes"
+	"github.com/kubeorch/core/pkg/oauth"
+	"github.com/kubeorch/core/services/catalogue"
+	"github.com/kubeorch/core/services/kinds"
+	"github.com/kubeorch/core/services/metrics"
+	"github.com/kubeorch/core/services/run"
+	"github.com/kubeorch/core/services/stream"
+	"github.com/kubeorch/core/services/watcher"
+	"github.com/kubeorch/core/utils/config"
+)
+
+// httpStopTimeout is how long requests may go on when the server stops.
+const httpStopTimeout = 10 * time.Second
+
+// Server is the running program. The steps that start it leave here what those
+// that stop it need. A step that was never reached leaves nothing, and the one
+// that stops it has nothing to do.
+type Server struct {
+	cfg     config.Config
+	log     *slog.Logger
+	metrics *prometheus.Registry
+
+	box        *encryption.Box // seals what is stored
+	db         *database.DB
+	templates  *catalogue.Templates
+	kinds      *kinds.Registry
+	background *background
+	engine     *gin.Engine
+	http       listeners
+	control    controlSocket
+}
+
+// background are the services that have something to start or to stop.
+type background struct {
+	connector *kubernetes.Connector
+	providers []*oauth.Provider
+	events    *stream.Broadcaster
+	watchers  *watcher.Manager
+	executor  *run.Executor
+	metrics   *metrics.Service
+	recovery  worker
+	monitor   worker
+	sessions  worker
+}
+
+// New returns a server that has not been started. Its configuration has been
+// checked.
+func New(cfg config.Config, log *slog.Logger) *Server {
+	gin.SetMode(cfg.GinMode)
+	s := &Server{cfg: cfg, log: log, metrics: prometheus.NewRegistry()}
+	s.http.failed = make(chan error, 2)
+	return s
+}
+
+// Failed delivers the error of an HTTP listener that ended by itself.
+func (s *Server) Failed() <-chan error { return s.http.failed }

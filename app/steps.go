@@ -1,0 +1,85 @@
+package app
+
+import (
+	"context"
+	"errors"
+
+	"github.com/kubeorch/core/database"
+)
+
+// OpenDatabase connects to MongoDB, or opens the embedded database, and makes
+// the indexes.
+func (s *Server) OpenDatabase(ctx context.Context) (err error) {
+	cfg := database.Config{
+		URI: s.cfg.MongoURI, Name: s.cfg.DBName, DataDir: s.cfg.DataDir, Log: s.log, AuditRetention: s.cfg.AuditRetention(),
+		ClusterLogTTL: s.cfg.ClusterLogTTL(),
+	}
+	if s.db, err = database.Open(ctx, cfg); err != nil {
+		return err
+	}
+	return s.db.EnsureIndexes(ctx)
+}
+
+// CloseDatabase flushes and closes the database.
+func (s *Server) CloseDatabase(ctx context.Context) error {
+	if s.db == nil {
+		return nil
+	}
+	return s.db.Close(ctx)
+}
+
+// StartWorkers starts what goes on in the background.
+func (s *Server) StartWorkers(ctx context.Context) error {
+	s.background.watchers.Start(ctx)
+	s.background.monitor.start(ctx)
+	s.background.metrics.Start(ctx)
+	s.background.recovery.start(ctx)
+	s.background.sessions.start(ctx)
+	return nil
+}
+
+// RefuseRuns makes requests to run a workflow fail from here on.
+func (s *Server) RefuseRuns(context.Context) error {
+	if s.background != nil {
+		s.background.executor.Refuse()
+	}
+	return nil
+}
+
+// StopWatchers ends the watches of clusters.
+func (s *Server) StopWatchers(ctx context.Context) error {
+	if s.background == nil {
+		return nil
+	}
+	return s.background.watchers.Stop(ctx)
+}
+
+// CloseStreams ends every open stream, so that StopHTTP has no readers of theirs
+// to wait for.
+func (s *Server) CloseStreams(context.Context) error {
+	if s.background != nil {
+		s.background.events.Close()
+	}
+	return nil
+}
+
+// StopWorkers stops what StartWorkers started and waits for runs, which finish
+// or are left to the next server.
+func (s *Server) StopWorkers(ctx context.Context) error {
+	if s.background == nil {
+		return nil
+	}
+	b := s.background
+	return errors.Join(b.monitor.stop(ctx), b.metrics.Stop(ctx), b.recovery.stop(ctx), b.sessions.stop(ctx), b.executor.Stop(ctx))
+}
+
+// Disconnect closes the connections to clusters and to login providers.
+func (s *Server) Disconnect(context.Context) error {
+	if s.background != nil {
+		s.background.connector.Close()
+		for _, p := range s.background.providers {
+			p.Close()
+		}
+	}
+	return nil
+}

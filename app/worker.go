@@ -1,0 +1,62 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+)
+
+// worker runs one background part from start to stop. Its zero value has not
+// been started.
+type worker struct {
+	run    func(context.Context) error
+	cancel context.CancelFunc
+	done   chan struct{} // closed when run has returned
+	err    error         // what it returned; read after done
+}
+
+// start sets the worker to work until stop; the end of ctx is not waited for,
+// since the order of stopping matters.
+func (w *worker) start(ctx context.Context) {
+	ctx, w.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	w.done = make(chan struct{})
+	go func() {
+		defer close(w.done)
+		w.err = runRecovered(ctx, w.run)
+	}()
+}
+
+// runRecovered turns a panic into an error: the worker then shows as not alive
+// instead of taking the server down.
+func runRecovered(ctx context.Context, run func(context.Context) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return run(ctx)
+}
+
+func (w *worker) stop(ctx context.Context) error {
+	if w.cancel == nil {
+		return nil
+	}
+	w.cancel()
+	select {
+	case <-w.done:
+		return w.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// alive fails when the worker has ended.
+func (w *worker) alive(context.Context) error {
+	select {
+	case <-w.done:
+		return errors.Join(errors.New("the worker has ended"), w.err)
+	default:
+		return nil
+	}
+}

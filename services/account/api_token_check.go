@@ -1,0 +1,103 @@
+package account
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/kubeorch/core/models"
+)
+
+const (
+	apiTokenTouch = time.Minute // how exact the time of the last use is
+	// apiTokenTouching bounds what a slow database can add to a request.
+	apiTokenTouching = 2 * time.Second
+	// apiTokenCount bounds the memory; beyond it times of use are forgotten
+	// and stored once more.
+	apiTokenCount = 10_000
+)
+
+// knownAPITokens finds tokens and keeps when they were used.
+type knownAPITokens interface {
+	ByHash(ctx context.Context, hash string) (models.APIToken, error)
+	Unexpired(ctx context.Context, ids []string, now time.Time) (map[string]bool, error)
+	Touch(ctx context.Context, id string, at time.Time) error
+}
+
+// APITokenCheck tells whose API token it is. It is safe for concurrent use.
+type APITokenCheck struct {
+	store knownAPITokens
+	log   *slog.Logger
+	now   func() time.Time
+
+	mu      sync.Mutex
+	touched map[string]time.Time // by token id
+}
+
+// NewAPITokenCheck returns a check of the tokens in store. now is the clock.
+func NewAPITokenCheck(store knownAPITokens, log *slog.Logger, now func() time.Time) *APITokenCheck {
+	return &APITokenCheck{store: store, log: log, now: now}
+}
+
+// Identify returns the account, the scope and the id of a token, and until
+// when it is good; it says nothing about whether the account still may do
+// anything. A token that is not valid is an Unauthenticated error.
+func (s *APITokenCheck) Identify(ctx context.Context, token string) (id models.Identity, expires time.Time, err error) {
+	hash, err := hashAPIToken(token)
+	if err != nil {
+		return id, expires, err
+	}
+	t, err := s.store.ByHash(ctx, hash)
+	now := s.now()
+	switch {
+	case err != nil && models.KindOf(err) == models.NotFound:
+		return id, expires, badAPIToken(err)
+	case err != nil:
+		return id, expires, err
+	case !now.Before(t.ExpiresAt):
+		return id, expires, badAPIToken(nil)
+	}
+	if s.due(t, now) {
+		s.touch(ctx, t.ID, now)
+	}
+	return models.Identity{UserID: t.UserID, Scope: t.Scope, TokenID: t.ID}, t.ExpiresAt, nil
+}
+
+// Unexpired returns which of the tokens, given by their ids, are good now. Empty ids
+// are passed over.
+func (s *APITokenCheck) Unexpired(ctx context.Context, ids []string) (map[string]bool, error) {
+	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return id == "" })
+	if len(ids) == 0 {
+		return map[string]bool{}, nil
+	}
+	return s.store.Unexpired(ctx, ids, s.now())
+}
+
+// due reports to one caller a minute that the use of t should be stored.
+func (s *APITokenCheck) due(t models.APIToken, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	last := s.touched[t.ID]
+	if t.LastUsedAt != nil && t.LastUsedAt.After(last) {
+		last = *t.LastUsedAt
+	}
+	if now.Sub(last) < apiTokenTouch {
+		return false
+	}
+	if s.touched == nil || len(s.touched) >= apiTokenCount {
+		s.touched = make(map[string]time.Time)
+	}
+	s.touched[t.ID] = now
+	return true
+}
+
+// touch stores when a token was used. Failing to is no reason to refuse it.
+func (s *APITokenCheck) touch(ctx context.Context, id string, at time.Time) {
+	ctx, cancel := context.WithTimeout(ctx, apiTokenTouching)
+	defer cancel()
+	if err := s.store.Touch(ctx, id, models.StoredTime(at)); err != nil {
+		s.log.WarnContext(ctx, "the use of an API token could not be stored", "api_token", id, "err", err)
+	}
+}

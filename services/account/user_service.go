@@ -1,0 +1,103 @@
+package account
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/kubeorch/core/models"
+	"github.com/kubeorch/core/utils"
+)
+
+// profileStore is what people may see and change of their own account.
+type profileStore interface {
+	ByID(ctx context.Context, id string) (models.User, error)
+	SetName(ctx context.Context, id, name string, at time.Time) (models.User, error)
+	SetPasswordHash(ctx context.Context, id string, c models.HashChange) error
+}
+
+// otherSessions ends the sessions of an account but the one that asks.
+type otherSessions interface {
+	EndOthers(ctx context.Context, id models.Identity) error
+}
+
+// Users serves people's own accounts. It is safe for concurrent use.
+type Users struct {
+	store     profileStore
+	passwords *Passwords
+	sessions  otherSessions
+}
+
+// NewUsers returns a service over store.
+func NewUsers(store profileStore, passwords *Passwords, sessions otherSessions) *Users {
+	return &Users{store, passwords, sessions}
+}
+
+// Profile returns an account as its owner sees it.
+func (s *Users) Profile(ctx context.Context, userID string) (models.UserView, error) {
+	u, err := s.store.ByID(ctx, userID)
+	if err != nil {
+		return models.UserView{}, err
+	}
+	return userView(u), nil
+}
+
+// Rename changes the name of an account.
+func (s *Users) Rename(ctx context.Context, userID string, in models.ProfileInput) (models.UserView, error) {
+	name := strings.TrimSpace(in.Name)
+	var p models.Problems
+	checkName(&p, name)
+	if err := p.Err("account.Users.Rename"); err != nil {
+		return models.UserView{}, err
+	}
+	u, err := s.store.SetName(ctx, userID, name, models.Now())
+	if err != nil {
+		return models.UserView{}, err
+	}
+	return userView(u), nil
+}
+
+// ChangePassword replaces the password of an account that has one, and ends
+// its sessions but the one that asks. A wrong current password is Invalid:
+// the session is still good.
+func (s *Users) ChangePassword(ctx context.Context, by models.Identity, in models.PasswordChange) error {
+	const op = "account.Users.ChangePassword"
+	var p models.Problems
+	if in.CurrentPassword.Empty() {
+		p.Addf("currentPassword", "is required")
+	}
+	checkPassword(&p, "newPassword", in.NewPassword)
+	if err := p.Err(op); err != nil {
+		return err
+	}
+	u, err := s.store.ByID(ctx, by.UserID)
+	if err != nil {
+		return err
+	}
+	if u.PasswordHash == "" {
+		return &models.Error{Op: op, Kind: models.Invalid, Msg: "this account logs in through " + u.AuthProvider + " and has no password"}
+	}
+	ok, err := s.passwords.Match(ctx, u.PasswordHash, in.CurrentPassword)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return &models.Error{Op: op, Kind: models.Invalid, Msg: "the current password is wrong"}
+	}
+	hash, err := s.passwords.Hash(ctx, in.NewPassword)
+	if err != nil {
+		return err
+	}
+	change := models.HashChange{From: u.PasswordHash, To: hash, KeepSession: by.SessionID, At: models.Now()}
+	if err := s.store.SetPasswordHash(ctx, by.UserID, change); err != nil {
+		return err
+	}
+	return s.sessions.EndOthers(ctx, by)
+}
+
+func userView(u models.User) models.UserView {
+	return models.UserView{
+		ID: u.ID, Email: u.Email, Name: u.Name, Role: u.Role,
+		AvatarURL: utils.Gravatar(u.Email), CreatedAt: u.CreatedAt, AuthProvider: u.AuthProvider,
+	}
+}

@@ -1,0 +1,3 @@
+// Package audit keeps the audit trail: who did what, when, from where, and how it
+// ended.
+package audit

@@ -1,0 +1,15 @@
+package audit
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// Users of the tests.
+const (
+	ann = "aaaaaaaaaaaaaaaaaaaaaaaa"
+	bob = "bbbbbbbbbbbbbbbbbbbbbbbb"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

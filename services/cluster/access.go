@@ -1,0 +1,235 @@
+package cluster
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/kubeorch/core/models"
+)
+
+// accessClusters finds clusters by what people and workflows call them.
+type accessClusters interface {
+	List(ctx context.Context, owner string) ([]models.Cluster, error)
+	ByName(ctx context.Context, owner, name string) (models.Cluster, error)
+	ByID(ctx context.Context, id string) (models.Cluster, error)
+	ByIDs(ctx context.Context, ids []string) ([]models.Cluster, error)
+}
+
+// accessShares finds what is shared with a user.
+type accessShares interface {
+	Of(ctx context.Context, clusterID, userID string) (models.ClusterShare, error)
+	Accepted(ctx context.Context, userID, name string) ([]models.ClusterShare, error)
+}
+
+// Access is the one place that answers who may do what on which cluster.
+// A user has their own clusters and those whose shares they have accepted. It
+// keeps nothing in memory: an answer is as new as the database. It is safe for
+// concurrent use.
+type Access struct {
+	clusters accessClusters
+	shares   accessShares
+
+	mu      sync.Mutex
+	changed []func(ctx context.Context, clusterID string)
+}
+
+// NewAccess returns the rules over what is stored.
+func NewAccess(clusters accessClusters, shares accessShares) *Access {
+	return &Access{clusters: clusters, shares: shares}
+}
+
+// Require returns what the user may do on the cluster at address, which is a
+// name or a name with an id. Without any access it is NotFound, whether the
+// cluster exists or not; with too little for action it is Forbidden. Where the
+// action has a place, the grant's Covers says whether it may happen there.
+func (a *Access) Require(
+	ctx context.Context, userID, address string, action models.ClusterAction,
+) (models.ClusterGrant, error) {
+	g, err := a.find(ctx, userID, address)
+	if err != nil {
+		return models.ClusterGrant{}, err
+	}
+	return g, permit(g, action)
+}
+
+// RequireIn is Require for an action in one namespace.
+func (a *Access) RequireIn(
+	ctx context.Context, userID, address string, action models.ClusterAction, namespace string,
+) (models.ClusterGrant, error) {
+	g, err := a.Require(ctx, userID, address, action)
+	if err == nil && !g.Covers(namespace) {
+		msg := "cluster " + g.Cluster.Name + " is not shared with you in namespace " + namespace
+		return g, &models.Error{Op: "cluster.Access.RequireIn", Kind: models.Forbidden, Msg: msg}
+	}
+	return g, err
+}
+
+// RequireByID is Require for a cluster whose id is known.
+func (a *Access) RequireByID(
+	ctx context.Context, userID, clusterID string, action models.ClusterAction,
+) (models.ClusterGrant, error) {
+	g, err := a.byID(ctx, userID, clusterID)
+	if err != nil {
+		return models.ClusterGrant{}, err
+	}
+	return g, permit(g, action)
+}
+
+// RequireFor is Require for the cluster of a workflow. Once it has run, the
+// workflow belongs to the cluster that it ran in: its name never comes to mean
+// another one as long as that exists, and never somebody else's.
+func (a *Access) RequireFor(ctx context.Context, w models.Workflow, action models.ClusterAction) (models.ClusterGrant, error) {
+	const op = "cluster.Access.RequireFor"
+	if w.ClusterRef == "" {
+		return a.Require(ctx, w.OwnerID, w.ClusterID, action)
+	}
+	g, err := a.RequireByID(ctx, w.OwnerID, w.ClusterRef, action)
+	if models.KindOf(err) != models.NotFound {
+		return g, err
+	}
+	_, gone := a.clusters.ByID(ctx, w.ClusterRef)
+	if gone == nil {
+		msg := "you have no access any more to the cluster " + w.ClusterID + " that this workflow runs in"
+		return models.ClusterGrant{}, &models.Error{Op: op, Kind: models.Forbidden, Msg: msg, Err: err}
+	}
+	if models.KindOf(gone) != models.NotFound {
+		return models.ClusterGrant{}, gone
+	}
+	g, err = a.Require(ctx, w.OwnerID, w.ClusterID, action)
+	if err == nil && !g.Owned() {
+		msg := "the cluster " + w.ClusterID + " that this workflow ran in was deleted, and the name means somebody else's now; " +
+			"clone the workflow to run it there"
+		return models.ClusterGrant{}, &models.Error{Op: op, Kind: models.Conflict, Msg: msg}
+	}
+	return g, err
+}
+
+// find looks among the user's own clusters first, then among shared ones. Of
+// several shared ones of one name it is the one accepted longest ago.
+func (a *Access) find(ctx context.Context, userID, address string) (models.ClusterGrant, error) {
+	name, id := models.SplitClusterAddress(address)
+	if id != "" {
+		g, err := a.byID(ctx, userID, id)
+		if err == nil && g.Cluster.Name != name {
+			err = noCluster("cluster.Access.find")
+		}
+		return g, err
+	}
+	own, err := a.clusters.ByName(ctx, userID, name)
+	if err == nil {
+		return grantOwner(own), nil
+	}
+	if models.KindOf(err) != models.NotFound {
+		return models.ClusterGrant{}, err
+	}
+	shares, serr := a.shares.Accepted(ctx, userID, name)
+	if serr != nil {
+		return models.ClusterGrant{}, serr
+	}
+	for _, sh := range shares {
+		c, cerr := a.clusters.ByID(ctx, sh.ClusterID)
+		if cerr == nil {
+			return grantShared(c, sh), nil
+		}
+		if models.KindOf(cerr) != models.NotFound {
+			return models.ClusterGrant{}, cerr
+		}
+	}
+	return models.ClusterGrant{}, err
+}
+
+func (a *Access) byID(ctx context.Context, userID, clusterID string) (models.ClusterGrant, error) {
+	c, err := a.clusters.ByID(ctx, clusterID)
+	if err != nil {
+		return models.ClusterGrant{}, err
+	}
+	if c.OwnerID == userID {
+		return grantOwner(c), nil
+	}
+	sh, err := a.shares.Of(ctx, clusterID, userID)
+	if models.KindOf(err) == models.NotFound || err == nil && sh.Status != models.ShareAccepted {
+		err = noCluster("cluster.Access.byID")
+	}
+	if err != nil {
+		return models.ClusterGrant{}, err
+	}
+	return grantShared(c, sh), nil
+}
+
+// List returns all clusters that the user has access to, the newest first.
+func (a *Access) List(ctx context.Context, userID string) ([]models.ClusterGrant, error) {
+	own, err := a.clusters.List(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	shares, err := a.shares.Accepted(ctx, userID, "")
+	if err != nil {
+		return nil, err
+	}
+	byCluster := make(map[string]models.ClusterShare, len(shares))
+	ids := make([]string, len(shares))
+	for i, sh := range shares {
+		byCluster[sh.ClusterID], ids[i] = sh, sh.ClusterID
+	}
+	shared, err := a.clusters.ByIDs(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	grants := make([]models.ClusterGrant, 0, len(own)+len(shared))
+	for _, c := range own {
+		grants = append(grants, grantOwner(c))
+	}
+	for _, c := range shared {
+		grants = append(grants, grantShared(c, byCluster[c.ID]))
+	}
+	slices.SortStableFunc(grants, func(x, y models.ClusterGrant) int {
+		return cmp.Or(y.Cluster.CreatedAt.Compare(x.Cluster.CreatedAt), cmp.Compare(y.Cluster.ID, x.Cluster.ID))
+	})
+	return grants, nil
+}
+
+// OnChange has f called whenever the access to a cluster may have become less.
+// It is for parts that act on an access over some time.
+func (a *Access) OnChange(f func(ctx context.Context, clusterID string)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.changed = append(a.changed, f)
+}
+
+// Changed tells those who asked to be told.
+func (a *Access) Changed(ctx context.Context, clusterID string) {
+	a.mu.Lock()
+	all := slices.Clone(a.changed)
+	a.mu.Unlock()
+	for _, f := range all {
+		f(ctx, clusterID)
+	}
+}
+
+func grantOwner(c models.Cluster) models.ClusterGrant {
+	return models.ClusterGrant{Cluster: c, UserID: c.OwnerID, Role: models.ClusterOwner}
+}
+
+func grantShared(c models.Cluster, sh models.ClusterShare) models.ClusterGrant {
+	return models.ClusterGrant{Cluster: c, UserID: sh.UserID, Role: sh.Role, Namespaces: sh.Namespaces, ShareID: sh.ID}
+}
+
+func permit(g models.ClusterGrant, action models.ClusterAction) error {
+	if g.May(action) {
+		return nil
+	}
+	as := g.Role
+	if g.Restricted() {
+		as += " of certain namespaces"
+	}
+	msg := "cluster " + g.Cluster.Name + " is shared with you as " + as + ", who may not " + action.String()
+	return &models.Error{Op: "cluster.Access", Kind: models.Forbidden, Msg: msg}
+}
+
+// noCluster is what a repository says of a cluster that does not exist: others
+// are not to be told from those.
+func noCluster(op string) error {
+	return &models.Error{Op: op, Kind: models.NotFound, Msg: "cluster not found"}
+}

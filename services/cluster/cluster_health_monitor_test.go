@@ -1,0 +1,254 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/kubeorch/core/models"
+	"github.com/kubeorch/core/pkg/kubernetes"
+)
+
+// monitored are clusters in memory that are checked as their kind says.
+type monitored struct {
+	mu       sync.Mutex
+	clusters map[string]*models.Cluster
+	checks   map[string]int // outcomes by id
+	running  int
+	most     int
+	writes   int // of times of checks
+	hangs    map[string]bool
+	refuses  map[string]bool
+	reach    func() map[string]kubernetes.Reach
+}
+
+func newMonitored(n int) *monitored {
+	m := &monitored{
+		clusters: map[string]*models.Cluster{}, checks: map[string]int{}, hangs: map[string]bool{}, refuses: map[string]bool{},
+	}
+	for i := range n {
+		id := fmt.Sprintf("%03d", i)
+		m.clusters[id] = &models.Cluster{ID: id, Status: models.ClusterConnected}
+	}
+	return m
+}
+
+func (m *monitored) Page(_ context.Context, after string, limit int) (page []models.Cluster, _ error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(m.clusters)) {
+		if id > after && len(page) < limit {
+			page = append(page, *m.clusters[id])
+		}
+	}
+	return page, nil
+}
+
+func (m *monitored) SetChecked(_ context.Context, list []models.ClusterChecked) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.writes++
+	for _, c := range list {
+		m.clusters[c.ID].LastCheck = &c.At
+	}
+	return nil
+}
+
+func (m *monitored) Observe(context.Context, []models.Cluster) {}
+
+func (m *monitored) CheckHealth(ctx context.Context, id string, p models.ProbeWish) (models.ClusterCheck, error) {
+	m.mu.Lock()
+	c := *m.clusters[id]
+	if c.LastCheck != nil && time.Since(*c.LastCheck) < p.Fresh {
+		m.mu.Unlock()
+		return models.ClusterCheck{Skipped: true}, nil
+	}
+	m.running++
+	m.most = max(m.most, m.running)
+	m.mu.Unlock()
+	defer func() { m.mu.Lock(); m.running--; m.mu.Unlock() }()
+	took := 100 * time.Millisecond
+	if m.hangs[id] {
+		if took = 10 * time.Second; p.Quick > 0 {
+			took = p.Quick
+		}
+	}
+	select {
+	case <-time.After(took): // of the fake clock
+	case <-ctx.Done():
+		return models.ClusterCheck{}, ctx.Err()
+	}
+	switch {
+	case id == "001":
+		return models.ClusterCheck{}, errors.New("no")
+	case id == "002":
+		panic("oh")
+	case m.hangs[id] && p.Quick > 0:
+		return models.ClusterCheck{Cluster: c, More: true, Stored: true}, nil
+	}
+	return m.outcome(id), nil
+}
+
+func (m *monitored) outcome(id string) models.ClusterCheck {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.checks[id]++
+	now, stored := time.Now(), m.clusters[id]
+	c := *stored
+	c.LastCheck = &now
+	if m.hangs[id] || m.refuses[id] {
+		stored.Failures++
+		stored.Status, stored.LastCheck = models.ClusterDisconnected, &now
+		return models.ClusterCheck{Cluster: c, Stored: true}
+	}
+	return models.ClusterCheck{Cluster: c}
+}
+
+func (m *monitored) counts(prefix string) (all []int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(m.clusters)) {
+		if id >= prefix {
+			all = append(all, m.checks[id])
+		}
+	}
+	return all
+}
+
+// watched runs a monitor over m for a time of the fake clock.
+func (m *monitored) watched(t *testing.T, d time.Duration) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	deps := MonitorDeps{Clusters: m, Checker: m, Observer: m, Reach: m.reach, Log: slog.New(slog.DiscardHandler)}
+	monitor := NewHealthMonitor(deps, DefaultMonitorOptions())
+	go func() { done <- monitor.Run(ctx) }()
+	time.Sleep(d)
+	cancel()
+	require.NoError(t, <-done)
+}
+
+// A dead cluster is tested after 25 minutes and then after 35, unless somebody
+// who works with it finds in between that it is back.
+func TestMonitorHearsOfReturns(t *testing.T) {
+	t.Parallel()
+	const away = 30 * time.Minute
+	for name, tc := range map[string]struct {
+		after func() map[string]kubernetes.Reach
+		tests int
+	}{
+		"back":         {func() map[string]kubernetes.Reach { return map[string]kubernetes.Reach{"000": {}} }, 7},
+		"still away":   {func() map[string]kubernetes.Reach { return map[string]kubernetes.Reach{"000": {Failures: 9}} }, 6},
+		"not asked":    {func() map[string]kubernetes.Reach { return nil }, 6},
+		"nobody knows": {nil, 6},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				m, begin := newMonitored(1), time.Now()
+				m.refuses["000"] = true
+				if tc.after != nil {
+					m.reach = func() map[string]kubernetes.Reach {
+						if time.Since(begin) < away {
+							return map[string]kubernetes.Reach{"000": {Failures: 3}}
+						}
+						return tc.after()
+					}
+				}
+				m.watched(t, away+40*time.Second)
+				require.Equal(t, []int{tc.tests}, m.counts(""))
+			})
+		})
+	}
+}
+
+func TestMonitorChecksEveryClusterEachRound(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMonitored(700) // more than a page
+		m.watched(t, 3*time.Minute-time.Second)
+		for i, n := range m.counts("003") {
+			require.Equal(t, 3, n, "cluster %d", i+3)
+		}
+		require.LessOrEqual(t, m.most, 5)
+		require.Less(t, m.writes, 100, "times of checks are written together")
+	})
+}
+
+// A third of the clusters dies at once and hangs. The others are checked in
+// each round all the same, and the dead ones are left alone for longer and
+// longer.
+func TestMonitorIsNotHeldUpByTheDead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMonitored(203)
+		for id := range m.clusters {
+			if id >= "003" && id < "070" {
+				m.hangs[id] = true
+			}
+		}
+		const rounds = 40
+		m.watched(t, rounds*time.Minute-time.Second)
+		counts := m.counts("003")
+		for i, n := range counts[67:] {
+			require.GreaterOrEqual(t, n, rounds-1, "healthy cluster %d", i)
+		}
+		for i, n := range counts[:67] {
+			require.Positive(t, n, "dead cluster %d", i)
+			require.LessOrEqual(t, n, 8, "dead cluster %d", i) // after 1, 2, 4, 8, 10, 10 … minutes
+		}
+		require.LessOrEqual(t, m.most, 5)
+	})
+}
+
+func TestMonitorPausesForTheDead(t *testing.T) {
+	t.Parallel()
+	m := NewHealthMonitor(MonitorDeps{}, DefaultMonitorOptions())
+	var minutes []int
+	for _, failures := range []int{0, 1, 2, 3, 4, 5, 6, 1000} {
+		minutes = append(minutes, int(m.pause(failures).Minutes()))
+	}
+	require.Equal(t, []int{1, 1, 2, 4, 8, 10, 10, 10}, minutes)
+}
+
+// Two servers over one database share the work without speaking to each other.
+func TestTwoMonitorsShareTheWork(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMonitored(203)
+		var both sync.WaitGroup
+		for range 2 {
+			both.Go(func() { m.watched(t, 10*time.Minute-time.Second) })
+			time.Sleep(7 * time.Second)
+		}
+		both.Wait()
+		sum := 0
+		for i, n := range m.counts("003") {
+			require.GreaterOrEqual(t, n, 9, "cluster %d", i)
+			sum += n
+		}
+		require.Less(t, sum, 200*13, "checks of 200 clusters in 10 rounds")
+	})
+}
+
+func TestMonitorStopsAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMonitored(20)
+		for id := range m.clusters {
+			m.hangs[id] = true
+		}
+		start := time.Now()
+		m.watched(t, 40*time.Second)
+		require.Equal(t, 40*time.Second, time.Since(start))
+	})
+}

@@ -1,0 +1,253 @@
+package cluster
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/kubeorch/core/models"
+	"github.com/kubeorch/core/utils"
+)
+
+const (
+	maxShares          = 200 // of one cluster
+	maxShareNamespaces = 100
+)
+
+// shareWriter changes shares.
+type shareWriter interface {
+	Put(ctx context.Context, sh models.ClusterShare) (models.ClusterShare, error)
+	Accept(ctx context.Context, userID, id string, at time.Time) (models.ClusterShare, error)
+	Decline(ctx context.Context, userID, id string) (models.ClusterShare, error)
+	Remove(ctx context.Context, clusterID, target string) (models.ClusterShare, error)
+}
+
+// shareReader finds shares.
+type shareReader interface {
+	ByUser(ctx context.Context, userID string) ([]models.ClusterShare, error)
+	ByCluster(ctx context.Context, clusterID string) ([]models.ClusterShare, error)
+}
+
+type shareStore interface {
+	shareReader
+	shareWriter
+}
+
+// shareTargets find the accounts that clusters are shared with.
+type shareTargets interface {
+	ByID(ctx context.Context, id string) (models.User, error)
+	ByEmail(ctx context.Context, email string) (models.User, error)
+	People(ctx context.Context, ids []string) (map[string]models.Person, error)
+}
+
+// shareNews is told who sees a cluster from now on, and who does not any more.
+type shareNews interface {
+	Appeared(ctx context.Context, userID string, c models.Cluster)
+	Vanished(ctx context.Context, userID string, c models.Cluster)
+}
+
+// Shares lets owners share clusters, and others accept that. It is safe
+// for concurrent use.
+type Shares struct {
+	access   *Access
+	shares   shareStore
+	defaults defaults
+	users    shareTargets
+	news     shareNews
+	now      func() time.Time
+}
+
+// NewShares returns the service over what is stored. news may be nil.
+func NewShares(
+	access *Access, shares shareStore, defaults defaults, users shareTargets, news shareNews,
+) *Shares {
+	return &Shares{access: access, shares: shares, defaults: defaults, users: users, news: news, now: models.Now}
+}
+
+// Share offers a cluster to another user. The offer counts once they accept;
+// where they have done so before, a new role and new namespaces count at once.
+// An id of nobody is NotFound. An e-mail address of nobody is answered, listed
+// and revoked like others, so that nobody learns who has an account.
+func (s *Shares) Share(ctx context.Context, owner, address string, in models.ClusterShareInput) (models.ClusterShareView, error) {
+	g, err := s.access.Require(ctx, owner, address, models.ClusterManage)
+	if err != nil {
+		return models.ClusterShareView{}, err
+	}
+	in.TargetEmail = utils.NormalEmail(in.TargetEmail)
+	in.Namespaces = slices.Compact(slices.Sorted(slices.Values(in.Namespaces)))
+	if err := checkShare(in).Err("cluster.Shares.Share"); err != nil {
+		return models.ClusterShareView{}, err
+	}
+	target, err := s.target(ctx, g, in)
+	if err != nil {
+		return models.ClusterShareView{}, err
+	}
+	if err := s.room(ctx, g.Cluster.ID, target); err != nil {
+		return models.ClusterShareView{}, err
+	}
+	sh, err := s.shares.Put(ctx, models.ClusterShare{
+		ID: models.NewID(), ClusterID: g.Cluster.ID, ClusterName: g.Cluster.Name, OwnerID: owner,
+		UserID: target, Email: in.TargetEmail, Role: in.Role, Namespaces: listed(in.Namespaces), CreatedAt: s.now(),
+	})
+	if err != nil {
+		return models.ClusterShareView{}, err
+	}
+	if in.TargetEmail != "" && target != nobodyAt(g.Cluster.ID, in.TargetEmail) {
+		// From before the address had an account.
+		_, err = s.shares.Remove(ctx, g.Cluster.ID, nobodyAt(g.Cluster.ID, in.TargetEmail))
+		if err != nil && models.KindOf(err) != models.NotFound {
+			return models.ClusterShareView{}, err
+		}
+	}
+	models.NoteForAudit(ctx, "with", cmp.Or(in.TargetEmail, in.TargetUserID))
+	models.NoteForAudit(ctx, "role", in.Role)
+	models.NoteForAudit(ctx, "share", sh.ID)
+	s.access.Changed(ctx, g.Cluster.ID)
+	return s.one(ctx, sh)
+}
+
+func checkShare(in models.ClusterShareInput) (p models.Problems) {
+	switch {
+	case in.TargetUserID == "" && in.TargetEmail == "":
+		p.Addf("targetUserId", "is required, or targetEmail instead")
+	case in.TargetUserID != "" && in.TargetEmail != "":
+		p.Addf("targetEmail", "must not be given beside targetUserId")
+	case in.TargetEmail != "" && !utils.ValidEmail(in.TargetEmail):
+		p.Addf("targetEmail", "must be an e-mail address")
+	}
+	if !slices.Contains([]string{models.ClusterViewer, models.ClusterEditor, models.ClusterAdmin}, in.Role) {
+		p.Addf("role", "must be one of %s, %s, %s", models.ClusterViewer, models.ClusterEditor, models.ClusterAdmin)
+	}
+	if len(in.Namespaces) > maxShareNamespaces {
+		p.Addf("namespaces", "must not be more than %d", maxShareNamespaces)
+		return p
+	}
+	for _, ns := range in.Namespaces {
+		for _, msg := range validation.IsDNS1123Label(ns) {
+			p.Addf("namespaces", "%q: %s", ns, msg)
+		}
+	}
+	return p
+}
+
+// target returns the id of the user that in names. For an address without an
+// account it is one that no account has.
+func (s *Shares) target(ctx context.Context, g models.ClusterGrant, in models.ClusterShareInput) (string, error) {
+	const op = "cluster.Shares.target"
+	field, id := "targetUserId", in.TargetUserID
+	if in.TargetEmail != "" {
+		field = "targetEmail"
+		u, err := s.users.ByEmail(ctx, in.TargetEmail)
+		if models.KindOf(err) == models.NotFound {
+			return nobodyAt(g.Cluster.ID, in.TargetEmail), nil
+		}
+		if err != nil {
+			return "", err
+		}
+		id = u.ID
+	} else if _, err := s.users.ByID(ctx, id); err != nil {
+		return "", err
+	}
+	if id == g.Cluster.OwnerID {
+		var p models.Problems
+		p.Addf(field, "is you")
+		return "", p.Err(op)
+	}
+	return id, nil
+}
+
+// nobodyAt returns the id that stands for an address without an account. It is
+// the same one every time.
+func nobodyAt(clusterID, email string) string {
+	sum := sha256.Sum256([]byte(clusterID + "\n" + email))
+	return hex.EncodeToString(sum[:12])
+}
+
+func (s *Shares) room(ctx context.Context, clusterID, target string) error {
+	all, err := s.shares.ByCluster(ctx, clusterID)
+	if err != nil || len(all) < maxShares {
+		return err
+	}
+	if slices.ContainsFunc(all, func(sh models.ClusterShare) bool { return sh.UserID == target }) {
+		return nil
+	}
+	return &models.Error{
+		Op: "cluster.Shares.room", Kind: models.Conflict, Msg: "the cluster is shared with as many users as it can be",
+	}
+}
+
+// Accept makes a cluster that was offered to the user one of theirs.
+func (s *Shares) Accept(ctx context.Context, userID, id string) (models.ClusterShareView, error) {
+	sh, err := s.shares.Accept(ctx, userID, id, s.now())
+	if err != nil {
+		return models.ClusterShareView{}, err
+	}
+	g, err := s.access.RequireByID(ctx, userID, sh.ClusterID, models.ClusterRead)
+	if err != nil {
+		return models.ClusterShareView{}, err
+	}
+	models.NoteForAudit(ctx, "cluster", sh.ClusterID)
+	s.access.Changed(ctx, sh.ClusterID)
+	if s.news != nil {
+		s.news.Appeared(ctx, userID, g.Cluster)
+	}
+	return s.one(ctx, sh)
+}
+
+// Decline turns an offer down.
+func (s *Shares) Decline(ctx context.Context, userID, id string) error {
+	sh, err := s.shares.Decline(ctx, userID, id)
+	if err == nil {
+		models.NoteForAudit(ctx, "cluster", sh.ClusterID)
+	}
+	return err
+}
+
+// Revoke ends a share. The owner may end all of them, named by the user's id or
+// the share's; everybody else their own.
+func (s *Shares) Revoke(ctx context.Context, userID, address, target string) error {
+	g, err := s.access.Require(ctx, userID, address, models.ClusterRead)
+	if err != nil {
+		return err
+	}
+	if !g.Owned() && target != userID && target != g.ShareID {
+		return permit(g, models.ClusterManage)
+	}
+	sh, err := s.shares.Remove(ctx, g.Cluster.ID, target)
+	if err != nil {
+		return err
+	}
+	models.NoteForAudit(ctx, "share", sh.ID)
+	s.access.Changed(ctx, g.Cluster.ID)
+	if s.news != nil && sh.Status == models.ShareAccepted {
+		s.news.Vanished(ctx, sh.UserID, g.Cluster)
+	}
+	return s.defaults.Clear(ctx, sh.UserID, g.Cluster.ID)
+}
+
+// List returns with whom a cluster is shared, to those who may know.
+func (s *Shares) List(ctx context.Context, userID, address string) ([]models.ClusterShareView, error) {
+	g, err := s.access.Require(ctx, userID, address, models.ClusterMembers)
+	if err != nil {
+		return nil, err
+	}
+	list, err := s.shares.ByCluster(ctx, g.Cluster.ID)
+	if err != nil {
+		return nil, err
+	}
+	return s.forOwner(ctx, list)
+}
+
+// Offered returns what was shared with a user, pending and accepted.
+func (s *Shares) Offered(ctx context.Context, userID string) ([]models.ClusterShareView, error) {
+	list, err := s.shares.ByUser(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	return s.named(ctx, list)
+}

@@ -1,0 +1,148 @@
+package cluster
+
+import (
+	"context"
+	"slices"
+
+	"github.com/kubeorch/core/models"
+)
+
+// defaults know which cluster is whose default.
+type defaults interface {
+	Of(ctx context.Context, userID string) (clusterID string, err error)
+	Set(ctx context.Context, userID, clusterID string) error
+	SetIfNone(ctx context.Context, userID, clusterID string) (string, error)
+	Clear(ctx context.Context, userID, clusterID string) error
+	DeleteByCluster(ctx context.Context, clusterID string) error
+}
+
+// people find the names of accounts.
+type people interface {
+	People(ctx context.Context, ids []string) (map[string]models.Person, error)
+}
+
+// goesWithCluster is what is deleted together with a cluster.
+type goesWithCluster interface {
+	DeleteByCluster(ctx context.Context, clusterID string) error
+}
+
+// Users is what a Service knows of people.
+type Users struct {
+	Access   *Access
+	Shares   goesWithCluster
+	Defaults defaults
+	People   people
+}
+
+// List returns the user's own clusters and those shared with them, newest
+// first, and the id of their default.
+func (s *Service) List(ctx context.Context, userID string) (models.ClusterList, error) {
+	grants, err := s.users.Access.List(ctx, userID)
+	if err != nil {
+		return models.ClusterList{}, err
+	}
+	list, err := s.views(ctx, userID, grants)
+	out := models.ClusterList{Clusters: list}
+	for _, c := range list {
+		if c.Default {
+			out.Default = c.ID
+		}
+	}
+	return out, err
+}
+
+// Get returns a cluster that the user has access to, or NotFound.
+func (s *Service) Get(ctx context.Context, userID, name string) (models.Cluster, error) {
+	g, err := s.users.Access.Require(ctx, userID, name, models.ClusterRead)
+	if err != nil {
+		return models.Cluster{}, err
+	}
+	return s.view(ctx, g)
+}
+
+// Default returns the user's default cluster, or NotFound.
+func (s *Service) Default(ctx context.Context, userID string) (models.Cluster, error) {
+	id, err := s.users.Defaults.Of(ctx, userID)
+	if err != nil {
+		return models.Cluster{}, err
+	}
+	g, err := s.users.Access.RequireByID(ctx, userID, id, models.ClusterRead)
+	if err != nil {
+		return models.Cluster{}, err
+	}
+	return s.view(ctx, g)
+}
+
+// SetDefault makes a cluster the user's only default. It may be a shared one.
+func (s *Service) SetDefault(ctx context.Context, userID, name string) error {
+	g, err := s.users.Access.Require(ctx, userID, name, models.ClusterRead)
+	if err != nil {
+		return err
+	}
+	return s.users.Defaults.Set(ctx, userID, g.Cluster.ID)
+}
+
+// view returns the cluster of g as its user sees it.
+func (s *Service) view(ctx context.Context, g models.ClusterGrant) (models.Cluster, error) {
+	list, err := s.views(ctx, g.UserID, []models.ClusterGrant{g})
+	if err != nil {
+		return models.Cluster{}, err
+	}
+	return list[0], nil
+}
+
+// ownView is view for a cluster that its owner has just written.
+func (s *Service) ownView(ctx context.Context, c models.Cluster) (models.Cluster, error) {
+	return s.view(ctx, grantOwner(c))
+}
+
+func (s *Service) views(ctx context.Context, userID string, grants []models.ClusterGrant) ([]models.Cluster, error) {
+	byDefault, err := s.users.Defaults.Of(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	var owners []string
+	for _, g := range grants {
+		if !g.Owned() && !slices.Contains(owners, g.Cluster.OwnerID) {
+			owners = append(owners, g.Cluster.OwnerID)
+		}
+	}
+	names, err := s.users.People.People(ctx, owners)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]models.Cluster, len(grants))
+	for i, g := range grants {
+		list[i] = viewOf(g, names[g.Cluster.OwnerID])
+		list[i].Default = g.Cluster.ID == byDefault
+	}
+	return list, nil
+}
+
+// viewOf adds what those see whom the cluster is shared with. Whoever may work
+// in certain namespaces learns the names of no others.
+func viewOf(g models.ClusterGrant, owner models.Person) models.Cluster {
+	c := g.Cluster
+	if g.Owned() {
+		return c
+	}
+	if g.Restricted() {
+		known := slices.Clone(c.Metadata.Namespaces)
+		c.Metadata.Namespaces = slices.DeleteFunc(known, func(ns string) bool { return !g.Covers(ns) })
+	}
+	if c.Metadata.Namespaces == nil {
+		c.Metadata.Namespaces = []string{}
+	}
+	c.ClusterMembership = &models.ClusterMembership{
+		Shared: true, Role: g.Role, Owner: owner, Namespaces: listed(g.Namespaces), Address: models.ClusterAddress(c),
+	}
+	return c
+}
+
+// listed makes an absent list empty: a browser calls its methods.
+func listed(names []string) []string {
+	if names == nil {
+		return []string{}
+	}
+	return names
+}

@@ -1,0 +1,2 @@
+// Package keys encrypts stored values again after the encryption key has changed.
+package keys

@@ -1,0 +1,150 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/kubeorch/core/models"
+	"github.com/kubeorch/core/pkg/applier"
+	"github.com/kubeorch/core/services/plan"
+)
+
+func ownerLabels(workflowID string) map[string]string {
+	return map[string]string{plan.WorkflowLabel: plan.NodeLabel(workflowID)}
+}
+
+// ownerName words whose an object is by its labels, or returns "" when it was
+// made by no workflow.
+func ownerName(labels map[string]string) string {
+	if labels[plan.WorkflowLabel] == "" {
+		return ""
+	}
+	return "another workflow"
+}
+
+func namespaceLabels() map[string]string {
+	return map[string]string{"app.kubernetes.io/managed-by": "kubeorch"}
+}
+
+// deploy brings the drawing into the cluster and takes away what left it.
+func (e *Executor) deploy(ctx context.Context, s *session) error {
+	if err := e.prepare(ctx, s); err != nil {
+		return err
+	}
+	t, err := e.enter(ctx, s)
+	if err != nil {
+		return err
+	}
+	if err := ensureNamespaces(ctx, s, t); err != nil {
+		return err
+	}
+	// What is there from earlier runs can be listed meanwhile: what this run
+	// makes is left alone anyway.
+	owned := e.listOwned(ctx, s, t)
+	if err := e.applyWaves(ctx, s, t); err != nil {
+		<-owned
+		return err
+	}
+	return e.prune(ctx, s, t, <-owned)
+}
+
+// prepare stores what the run applies, before it applies anything. A run that
+// another process began has that already.
+func (e *Executor) prepare(ctx context.Context, s *session) error {
+	if s.version > 0 {
+		s.logf("taken over, applying version %d again", s.version)
+		return nil
+	}
+	graph := s.workflow.Graph().Tidy()
+	v, err := e.deps.Versions.Add(ctx, models.Version{
+		ID: models.NewID(), WorkflowID: s.run.WorkflowID, Nodes: graph.Nodes, Edges: graph.Edges,
+		Description: "Automatic snapshot of a run", CreatedAt: e.now(), CreatedBy: s.run.OwnerID,
+		IsAutomatic: true, RunID: s.run.ID, RunStatus: models.RunRunning,
+	})
+	if err != nil {
+		return err
+	}
+	before, err := e.deps.Workflows.Inventory(ctx, s.run.WorkflowID)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.version = v.Number
+	s.mu.Unlock()
+	s.logf("applying version %d, %d nodes, to cluster %s", v.Number, len(graph.Nodes), s.run.Cluster)
+	for _, w := range s.plan.Warnings {
+		s.logf("warning: %s", w)
+	}
+	start := models.RunStart{At: s.run.StartedAt, Version: v.Number, ClusterRef: s.run.ClusterRef, Inventory: union(before, planned(s))}
+	// Both are to be on disk before anything is applied; at once, they share
+	// a commit.
+	var group errgroup.Group
+	group.Go(func() error { return e.deps.Workflows.StartRun(ctx, s.run.WorkflowID, start) })
+	group.Go(func() error { return e.deps.Runs.Record(ctx, s.run.ID, e.lease, s.progress()) })
+	return group.Wait()
+}
+
+func ensureNamespaces(ctx context.Context, s *session, t clusterTarget) error {
+	var problems []string
+	for _, c := range t.EnsureNamespaces(ctx, s.plan.Namespaces(), namespaceLabels()) {
+		switch c.Action {
+		case applier.Failed:
+			problems = append(problems, c.Message)
+		case applier.Created:
+			s.logf("created %s", c.Ref)
+		default:
+		}
+	}
+	if len(problems) > 0 {
+		return failure(strings.Join(problems, "; "))
+	}
+	return nil
+}
+
+// applyWaves applies one wave after the other. Nodes that depend on a failed
+// one are skipped, all others are applied.
+func (e *Executor) applyWaves(ctx context.Context, s *session, t clusterTarget) error {
+	for _, wave := range s.plan.Waves() {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err := e.applyWave(ctx, s, t, wave); err != nil {
+			return err
+		}
+		e.recordWhenDue(ctx, s)
+	}
+	return s.verdict()
+}
+
+// recordWhenDue stores how far a run has come, unless that was done a moment
+// ago.
+func (e *Executor) recordWhenDue(ctx context.Context, s *session) {
+	if !s.due() || ctx.Err() != nil {
+		return
+	}
+	e.deps.Watch(s.run.WorkflowID) // a run that takes long is looked at while it goes on
+	if err := e.deps.Runs.Record(ctx, s.run.ID, e.lease, s.progress()); err != nil {
+		e.deps.Log.WarnContext(ctx, "progress of a run could not be stored", "run", s.run.ID, "err", err)
+	}
+}
+
+// verdict names the nodes that failed, or returns nil.
+func (s *session) verdict() error {
+	failed := s.failures()
+	if len(failed) == 0 {
+		return nil
+	}
+	const shown = 5
+	text := fmt.Sprintf("%d of %d nodes failed", len(failed), len(s.plan.Steps))
+	for i, id := range failed {
+		if i == shown {
+			text += fmt.Sprintf("; and %d more", len(failed)-shown)
+			break
+		}
+		text += fmt.Sprintf("; node %q: %s", id, s.state(id).Error)
+	}
+	return failure(text)
+}

@@ -1,0 +1,138 @@
+package run
+
+import (
+	"cmp"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/kubeorch/core/models"
+	"github.com/kubeorch/core/pkg/applier"
+)
+
+const (
+	kindClaim  = "PersistentVolumeClaim"
+	kindSecret = "Secret"
+)
+
+// place is where an object is, whichever version of its kind names it.
+type place struct{ group, kind, namespace, name string }
+
+func placeOf(r applier.Ref) place { return place{r.Group, r.Kind, r.Namespace, r.Name} }
+
+func same(a, b applier.Ref) bool { return placeOf(a) == placeOf(b) }
+
+// builtinKinds are the kinds of objects that drawings are made of, those that
+// others depend on last.
+func builtinKinds() []schema.GroupVersionKind {
+	gvk := func(group, version, kind string) schema.GroupVersionKind {
+		return schema.GroupVersionKind{Group: group, Version: version, Kind: kind}
+	}
+	return []schema.GroupVersionKind{
+		gvk("networking.k8s.io", "v1", "NetworkPolicy"),
+		gvk("autoscaling", "v2", "HorizontalPodAutoscaler"),
+		gvk("networking.k8s.io", "v1", "Ingress"),
+		gvk("", "v1", "Service"),
+		gvk("batch", "v1", "CronJob"),
+		gvk("batch", "v1", "Job"),
+		gvk("apps", "v1", "DaemonSet"),
+		gvk("apps", "v1", "Deployment"),
+		gvk("apps", "v1", "StatefulSet"),
+		gvk("", "v1", "ConfigMap"),
+		gvk("", "v1", kindSecret),
+		gvk("", "v1", kindClaim),
+	}
+}
+
+// deletionGroups orders refs so that nothing loses what it depends on before
+// it goes itself. Kinds of the cluster's own come first.
+func deletionGroups(refs []applier.Ref) [][]applier.Ref {
+	order := builtinKinds()
+	rank := func(r applier.Ref) int {
+		return slices.IndexFunc(order, func(k schema.GroupVersionKind) bool { return k.Group == r.Group && k.Kind == r.Kind })
+	}
+	sorted := slices.SortedStableFunc(slices.Values(refs), func(a, b applier.Ref) int { return cmp.Compare(rank(a), rank(b)) })
+	var groups [][]applier.Ref
+	for i, r := range sorted {
+		if i == 0 || rank(r) != rank(sorted[i-1]) {
+			groups = append(groups, nil)
+		}
+		last := len(groups) - 1
+		groups[last] = append(groups[last], r)
+	}
+	return groups
+}
+
+// planned returns the objects that a run may make.
+func planned(s *session) []models.OwnedObject {
+	if s.plan == nil {
+		return nil
+	}
+	var out []models.OwnedObject
+	for _, step := range s.plan.Steps {
+		objects := step.Objects
+		if step.Values != nil {
+			objects = append(slices.Clone(objects), step.Values.Object)
+		}
+		for _, o := range objects {
+			out = append(out, models.OwnedObject{
+				Cluster: s.run.Cluster, APIVersion: o.GetAPIVersion(), Kind: o.GetKind(),
+				Namespace: o.GetNamespace(), Name: o.GetName(),
+			})
+		}
+	}
+	return out
+}
+
+// union returns the distinct objects of both, sorted.
+func union(a, b []models.OwnedObject) []models.OwnedObject {
+	all := append(slices.Clone(a), b...)
+	slices.SortFunc(all, compareObjects)
+	return slices.Compact(all)
+}
+
+func compareObjects(a, b models.OwnedObject) int {
+	return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.APIVersion, b.APIVersion), cmp.Compare(a.Kind, b.Kind),
+		cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+}
+
+func sameObjects(a, b []models.OwnedObject) bool {
+	return slices.Equal(union(a, nil), union(b, nil))
+}
+
+func inventoryOf(s *session, refs []applier.Ref) []models.OwnedObject {
+	out := make([]models.OwnedObject, 0, len(refs))
+	for _, r := range refs {
+		apiVersion, kind := r.ToAPIVersionAndKind()
+		out = append(out, models.OwnedObject{
+			Cluster: s.run.Cluster, APIVersion: apiVersion, Kind: kind, Namespace: r.Namespace, Name: r.Name,
+		})
+	}
+	return union(out, nil)
+}
+
+func refsIn(objects []models.OwnedObject) []applier.Ref {
+	refs := make([]applier.Ref, len(objects))
+	for i, o := range objects {
+		refs[i] = applier.Ref{
+			GroupVersionKind: schema.FromAPIVersionAndKind(o.APIVersion, o.Kind), Namespace: o.Namespace, Name: o.Name,
+		}
+	}
+	return refs
+}
+
+// split returns the objects in cluster, and the names of the other clusters.
+func split(inventory []models.OwnedObject, cluster string) (here []models.OwnedObject, elsewhere []string) {
+	for _, o := range inventory {
+		if o.Cluster == cluster {
+			here = append(here, o)
+		} else if !slices.Contains(elsewhere, o.Cluster) {
+			elsewhere = append(elsewhere, o.Cluster)
+		}
+	}
+	return here, elsewhere
+}
+
+func keepElsewhere(inventory []models.OwnedObject, cluster string) []models.OwnedObject {
+	return slices.DeleteFunc(slices.Clone(inventory), func(o models.OwnedObject) bool { return o.Cluster == cluster })
+}

@@ -1,0 +1,215 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/kubeorch/core/models"
+	"github.com/kubeorch/core/pkg/applier"
+	"github.com/kubeorch/core/services/plan"
+)
+
+// ending is why a run ends before its work is done; its text is for people.
+type ending string
+
+// The reasons. The last two leave the run to another process.
+const (
+	endAccess    ending = "the cluster is not open to the owner of the workflow any more"
+	endNarrowed  ending = "the cluster is open to the owner of the workflow in other namespaces now; run again"
+	endCancelled ending = "the run was cancelled"
+	endDeadline  ending = "the run took longer than it may"
+	endHandover  ending = "the server is stopping"
+	endLost      ending = "another process has taken the run over"
+)
+
+// Error returns the reason.
+func (e ending) Error() string { return string(e) }
+
+const (
+	maxLogLines  = 5000
+	maxErrorText = 500
+)
+
+// session is a run that this process works on.
+type session struct {
+	run       models.Run // as it began; does not change
+	workflow  models.Workflow
+	plan      *plan.Plan // nil for a tear-down
+	typed     models.TriggerData
+	recovered map[string]models.NodeState // what a process before this one did
+	revisions map[string]string           // namespace/name of a Secret to the revision of its values
+	cancel    context.CancelCauseFunc
+	now       func() time.Time
+	done      chan struct{} // closed when the run has ended here
+
+	mu       sync.Mutex
+	grant    *models.ClusterGrant // what the owner may do in the cluster; nil before the run has entered it
+	version  int
+	states   map[string]models.NodeState
+	logs     []string
+	recorded time.Time         // when progress was stored last
+	result   *models.RunResult // how it ended
+	touched  []applier.Ref     // objects that are in the cluster because of the drawing
+	note     string            // what whoever waits should know of a success
+	conceal  []string          // typed values, the longest first; hidden in texts of the cluster
+}
+
+func newSession(run models.Run, p *plan.Plan, typed models.TriggerData, now func() time.Time) *session {
+	s := &session{
+		run: run, plan: p, typed: typed, now: now, done: make(chan struct{}),
+		version: run.Version, states: map[string]models.NodeState{}, logs: slices.Clone(run.Logs),
+		conceal: concealed(typed), revisions: map[string]string{},
+	}
+	if p != nil {
+		s.setPlan(p)
+	}
+	return s
+}
+
+// setPlan says what the run is to do. It comes before any work.
+func (s *session) setPlan(p *plan.Plan) {
+	s.plan = p
+	for _, step := range p.Steps {
+		s.states[step.NodeID] = models.NodeState{Status: models.NodePending}
+	}
+}
+
+// concealed returns the typed values that no text may hold, the longest first
+// because one may be part of another. Very short values are left out: hiding
+// "1" or "on" would make texts unreadable and tell what it hides.
+func concealed(typed models.TriggerData) []string {
+	const shortest = 4
+	var list []string
+	for _, all := range []map[string]map[string]models.Secret{typed.Secrets, typed.EnvVars} {
+		for _, values := range all {
+			for _, v := range values {
+				if len(v.Reveal()) >= shortest {
+					list = append(list, v.Reveal())
+				}
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b string) int { return len(b) - len(a) })
+	return list
+}
+
+// clean makes text fit to be stored and shown.
+func (s *session) clean(text string) string {
+	// Not a strings.Replacer: preparing one for a megabyte takes minutes.
+	for _, value := range s.conceal {
+		text = strings.ReplaceAll(text, value, models.Secret{}.String())
+	}
+	text = strings.ToValidUTF8(text, "�")
+	if r := []rune(text); len(r) > maxErrorText {
+		text = string(r[:maxErrorText]) + "…"
+	}
+	return text
+}
+
+// logf adds a line to the run's log, unless that is full.
+func (s *session) logf(format string, args ...any) {
+	if s.logFull() { // searching the line for typed values is what costs
+		return
+	}
+	line := "[" + s.now().Format(time.TimeOnly) + "] " + s.clean(fmt.Sprintf(format, args...))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.logs) < maxLogLines {
+		s.logs = append(s.logs, line)
+	}
+}
+
+func (s *session) logFull() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.logs) >= maxLogLines
+}
+
+// set replaces the state of a node.
+func (s *session) set(nodeID string, state models.NodeState) {
+	at := s.now()
+	state.Timestamp, state.Error = &at, s.clean(state.Error)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.states[nodeID] = state
+}
+
+func (s *session) state(nodeID string) models.NodeState {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.states[nodeID]
+}
+
+// failures returns the ids of the nodes that failed, sorted.
+func (s *session) failures() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var ids []string
+	for id, state := range s.states {
+		if state.Status == models.NodeFailed {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// progress returns what is worth storing now.
+func (s *session) progress() models.RunProgress {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.recorded = s.now()
+	return models.RunProgress{Version: &s.version, NodeStates: maps.Clone(s.states), Logs: slices.Clone(s.logs)}
+}
+
+// due reports whether the last progress was stored long ago.
+func (s *session) due() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now().Sub(s.recorded) >= time.Second
+}
+
+// end settles the states of nodes that were not finished and remembers the
+// result.
+func (s *session) end(status, message string) models.RunResult {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := s.now()
+	for id, state := range s.states {
+		if state.Status == models.NodePending && state.Message == "" || state.Status == models.NodeRunning {
+			s.states[id] = models.NodeState{Status: models.NodeSkipped, Timestamp: &at, Message: message}
+		}
+	}
+	s.result = &models.RunResult{
+		Status: status, Error: message, CompletedAt: at, Duration: at.Sub(s.run.StartedAt).Milliseconds(),
+		NodeStates: maps.Clone(s.states), Logs: slices.Clone(s.logs),
+	}
+	return *s.result
+}
+
+// snapshot returns the run as it is at this moment.
+func (s *session) snapshot() models.Run {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	run := s.run
+	run.Version, run.NodeStates, run.Logs = s.version, maps.Clone(s.states), slices.Clone(s.logs)
+	run.Duration = s.now().Sub(run.StartedAt).Milliseconds()
+	if r := s.result; r != nil {
+		run.Status, run.Error, run.CompletedAt, run.Duration = r.Status, r.Error, &r.CompletedAt, r.Duration
+	}
+	run.Output = map[string]any{}
+	for id, state := range run.NodeStates {
+		if len(state.Result) > 0 {
+			run.Output[id] = state.Result
+		}
+	}
+	if run.Logs == nil {
+		run.Logs = []string{}
+	}
+	return run
+}

@@ -1,0 +1,162 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/kubeorch/core/models"
+	"github.com/kubeorch/core/pkg/applier"
+	"github.com/kubeorch/core/services/kinds"
+	"github.com/kubeorch/core/services/status"
+)
+
+// TearDown removes what an archived workflow has in its cluster, everything
+// but claims. A run that is in progress is ended first. When that takes long
+// it goes on in the background, also in another process. The warning says what
+// is left, what went wrong, or that it is not over; it is empty otherwise.
+func (e *Executor) TearDown(ctx context.Context, w models.Workflow) (warning string) {
+	ctx, cancel := context.WithTimeout(ctx, e.opts.AnswerAfter)
+	defer cancel()
+	if inventory, err := e.deps.Workflows.Inventory(ctx, w.ID); err == nil && len(inventory) == 0 && w.RunCount == 0 {
+		return ""
+	}
+	run := e.newRun(w, models.RunTearDown)
+	run.Version, run.TriggeredBy = w.VersionSeq, models.TriggeredByStatus
+	run.TriggerData = models.Trigger{UserID: w.OwnerID}
+	noteRun(ctx, run)
+	s := newSession(run, nil, models.TriggerData{}, e.now)
+	s.workflow = w
+	if err := e.beginTearDown(ctx, s); err != nil {
+		return "the objects in the cluster were not removed: " + models.MessageOf(err)
+	}
+	done, err := e.await(ctx, s, e.opts.AnswerAfter)
+	switch {
+	case err != nil || done.Status == models.RunRunning:
+		return "the objects in the cluster are still being removed"
+	case done.Status != models.RunCompleted:
+		return "the objects in the cluster were not all removed: " + done.Error
+	}
+	return s.note
+}
+
+// beginTearDown takes the workflow's lock, for which it ends the run that has
+// it.
+func (e *Executor) beginTearDown(ctx context.Context, s *session) error {
+	const pause = 100 * time.Millisecond
+	for {
+		err := e.begin(ctx, s, e.tearDown)
+		if err == nil || models.KindOf(err) != models.Conflict {
+			return err
+		}
+		running, rerr := e.deps.Runs.Running(ctx, s.run.WorkflowID)
+		if rerr == nil && running.Action == models.RunTearDown {
+			return failure("they are being removed already")
+		}
+		if rerr == nil {
+			_ = e.cancel(ctx, s.run.WorkflowID, running.ID) // it may have ended in between
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// tearDown deletes what the workflow has in its cluster, in the reverse order
+// of applying.
+func (e *Executor) tearDown(ctx context.Context, s *session) error {
+	s.logf("removing the workflow's objects from cluster %s", s.run.Cluster)
+	t, err := e.enter(ctx, s)
+	if err != nil {
+		return err
+	}
+	owned := <-e.listOwned(ctx, s, t, builtinKinds()...)
+	if owned.err != nil {
+		return asRunError(owned.err)
+	}
+	inventory, err := e.deps.Workflows.Inventory(ctx, s.run.WorkflowID)
+	if err != nil {
+		return err
+	}
+	here, elsewhere := split(inventory, s.run.Cluster)
+	claims, gone := partition(leftovers(append(owned.refs, refsIn(here)...), nil),
+		func(r applier.Ref) bool { return r.Kind == kindClaim })
+	remaining, err := remove(ctx, s, t, gone)
+	kept := present(owned.refs, claims)
+	s.keep(kept, elsewhere)
+	now := append(inventoryOf(s, append(kept, remaining...)), keepElsewhere(inventory, s.run.Cluster)...)
+	if serr := e.deps.Workflows.SetInventory(ctx, s.run.WorkflowID, now); serr != nil {
+		return errors.Join(err, serr)
+	}
+	if err != nil {
+		return err
+	}
+	return e.forgetStatuses(ctx, s)
+}
+
+// present returns those of refs that are in the cluster.
+func present(inCluster, refs []applier.Ref) []applier.Ref {
+	there := make(map[place]bool, len(inCluster))
+	for _, r := range inCluster {
+		there[placeOf(r)] = true
+	}
+	found, _ := partition(refs, func(r applier.Ref) bool { return there[placeOf(r)] })
+	return found
+}
+
+// keep words what is left for whoever archived the workflow.
+func (s *session) keep(claims []applier.Ref, clusters []string) {
+	var notes []string
+	if len(claims) > 0 {
+		names := make([]string, len(claims))
+		for i, r := range claims {
+			names[i] = r.String()
+		}
+		notes = append(notes, "kept, because they hold data: "+strings.Join(names, ", "))
+	}
+	if len(clusters) > 0 {
+		notes = append(notes, fmt.Sprintf("not removed from former clusters: %s", strings.Join(clusters, ", ")))
+	}
+	s.note = s.clean(strings.Join(notes, "; "))
+	if s.note != "" {
+		s.logf("%s", s.note)
+	}
+}
+
+// forgetStatuses shows that objects are gone, and the values of Secrets with
+// them.
+func (e *Executor) forgetStatuses(ctx context.Context, s *session) error {
+	if err := e.deps.Workflows.ClearStatuses(ctx, s.run.WorkflowID, kinds.TypeClaim); err != nil {
+		return err
+	}
+	created := false
+	for _, n := range s.workflow.Nodes {
+		if n.Type == kinds.TypeSecret {
+			e.show(ctx, s, n.ID, n.Type, status.Removed(n.Type), &created)
+		}
+	}
+	e.syncRemoved(ctx, s)
+	return nil
+}
+
+// syncRemoved tells the readers of the workflow's stream its present state.
+// Nodes without a status are told with one: a page goes on showing a node that
+// it hears nothing about as it was.
+func (e *Executor) syncRemoved(ctx context.Context, s *session) {
+	w, err := e.deps.Workflows.Get(ctx, s.run.OwnerID, s.run.WorkflowID)
+	if err == nil {
+		for i, n := range w.Nodes {
+			if n.Data[models.StatusKey] == nil {
+				w.Nodes[i].Data = models.Data{models.StatusKey: status.Removed(n.Type)}
+			}
+		}
+		err = e.deps.Events.Publish(models.WorkflowStream(w.ID), models.EventWorkflowSync, models.StatusesOf(w.Nodes))
+	}
+	if err != nil {
+		e.deps.Log.WarnContext(ctx, "the end of a tear-down could not be published", "workflow", s.run.WorkflowID, "err", err)
+	}
+}

@@ -1,0 +1,182 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubeorch/core/models"
+	"github.com/kubeorch/core/pkg/applier"
+	"github.com/kubeorch/core/services/kinds"
+	"github.com/kubeorch/core/services/plan"
+)
+
+const valueWorkers = 8
+
+// applyValues merges typed values into the Secrets of work. Its error is a
+// fault of the server; other failures are those of the nodes.
+func (e *Executor) applyValues(ctx context.Context, s *session, t clusterTarget, work []*nodeWork) error {
+	var group errgroup.Group
+	group.SetLimit(valueWorkers)
+	for _, w := range work {
+		v := w.step.Values
+		if v == nil {
+			continue
+		}
+		s.dropUnlisted(ctx, w.step.NodeID, v)
+		group.Go(func() error {
+			return protect(func() error {
+				change, state := t.ApplyValues(ctx, s.valuesRequest(w.step))
+				s.noteValues(w, change, state)
+				return nil
+			})
+		})
+	}
+	return group.Wait()
+}
+
+// valuesRequest asks for the Secret of a node. One that it had under another
+// name is known by the node's label.
+func (s *session) valuesRequest(step plan.Step) applier.ValuesRequest {
+	v := step.Values
+	return applier.ValuesRequest{
+		Object: v.Object, Keys: v.Keys, Values: s.values(step.NodeID, v), Adopt: step.Adopt,
+		Former: map[string]string{plan.NodeIDLabel: plan.NodeLabel(step.NodeID)},
+	}
+}
+
+// noteValues takes in what became of the Secret of one node.
+func (s *session) noteValues(w *nodeWork, change applier.Change, state applier.ValuesState) {
+	v := w.step.Values
+	if change.Action != applier.Skipped || !v.Env { // nothing typed for optional variables is nothing to tell
+		w.note(s, change)
+	}
+	if w.failure == "" {
+		w.failure = s.lostValues(w.step.NodeID, state)
+	}
+	if w.failure != "" {
+		return
+	}
+	s.mu.Lock()
+	s.revisions[v.Object.GetNamespace()+"/"+v.Object.GetName()] = state.Revision
+	s.mu.Unlock()
+	if len(state.Missing) > 0 {
+		s.logf("%s %s: no value typed yet for %s", w.step.Type, w.step.Name, strings.Join(state.Missing, ", "))
+	}
+	if !v.Env {
+		// The Secret is the node's own object, and has been dealt with.
+		w.waiting = !state.Exists
+		w.step.Objects = slices.DeleteFunc(slices.Clone(w.step.Objects), func(o *unstructured.Unstructured) bool {
+			return applier.RefOf(o) == applier.RefOf(v.Object)
+		})
+	}
+}
+
+// typedFor returns what was typed for a node.
+func (s *session) typedFor(nodeID string, v *kinds.Values) map[string]models.Secret {
+	if v.Env {
+		return s.typed.EnvVars[nodeID]
+	}
+	return s.typed.Secrets[nodeID]
+}
+
+// values returns what was typed for the keys that the node lists.
+func (s *session) values(nodeID string, v *kinds.Values) map[string]string {
+	values := map[string]string{}
+	for key, value := range s.typedFor(nodeID, v) {
+		if slices.Contains(v.Keys, key) {
+			values[key] = value.Reveal()
+		}
+	}
+	return values
+}
+
+// dropUnlisted logs values that the saved drawing has no place for, such as
+// those of a key that was added after the last save. It stops when ctx ends.
+func (s *session) dropUnlisted(ctx context.Context, nodeID string, v *kinds.Values) {
+	for key, value := range s.typedFor(nodeID, v) {
+		if ctx.Err() != nil || s.logFull() {
+			return
+		}
+		if !value.Empty() && !slices.Contains(v.Keys, key) {
+			s.logf("node %q: the value for %q was not used, because the saved workflow does not list that key", nodeID, key)
+		}
+	}
+}
+
+// lostValues tells when values were typed for a run that another process had
+// to finish, and are neither known any more nor in the cluster.
+func (s *session) lostValues(nodeID string, state applier.ValuesState) string {
+	if s.recovered == nil || s.recovered[nodeID].Status == models.NodeCompleted {
+		return ""
+	}
+	for _, typed := range s.run.TriggerData.Typed {
+		if typed.NodeID != nodeID {
+			continue
+		}
+		missing := slices.DeleteFunc(slices.Clone(typed.Keys), func(k string) bool { return !slices.Contains(state.Missing, k) })
+		if len(missing) > 0 {
+			return fmt.Sprintf("the server restarted before the values of %s reached the cluster; type them again and run once more",
+				strings.Join(missing, ", "))
+		}
+	}
+	return ""
+}
+
+// followValues marks the pod template of o with the revisions of the Secrets
+// whose values its containers have as environment: that is read once, at the
+// start of a pod, so a new value needs new pods.
+func followValues(o *unstructured.Unstructured, revisions map[string]string) {
+	path := []string{"spec", "template"}
+	if o.GetKind() == "CronJob" {
+		path = []string{"spec", "jobTemplate", "spec", "template"}
+	}
+	template, found, err := unstructured.NestedFieldNoCopy(o.Object, path...)
+	if err != nil || !found {
+		return
+	}
+	var marks []string
+	for _, name := range environmentSecrets(template) {
+		if r := revisions[o.GetNamespace()+"/"+name]; r != "" {
+			marks = append(marks, name+"="+r)
+		}
+	}
+	if len(marks) == 0 {
+		return
+	}
+	// The path is known to lead to an object, so this cannot fail.
+	_ = unstructured.SetNestedField(o.Object, strings.Join(marks, ","),
+		append(path, "metadata", "annotations", applier.RevisionAnnotation)...)
+}
+
+// environmentSecrets returns the names of the Secrets that v, a part of a pod
+// template, takes variables from, sorted.
+func environmentSecrets(v any) []string {
+	var names []string
+	var walk func(v any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case []any:
+			for _, e := range v {
+				walk(e)
+			}
+		case map[string]any:
+			for key, e := range v {
+				if ref, ok := e.(map[string]any); ok && (key == "secretRef" || key == "secretKeyRef") {
+					if name, _ := ref["name"].(string); name != "" {
+						names = append(names, name)
+					}
+					continue
+				}
+				walk(e)
+			}
+		}
+	}
+	walk(v)
+	slices.Sort(names)
+	return slices.Compact(names)
+}

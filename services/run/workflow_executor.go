@@ -1,0 +1,266 @@
+package run
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/kubeorch/core/models"
+	"github.com/kubeorch/core/pkg/applier"
+	"github.com/kubeorch/core/pkg/kubernetes"
+	"github.com/kubeorch/core/services/kinds"
+)
+
+// executedWorkflows are the documents that runs read and count in.
+type executedWorkflows interface {
+	Get(ctx context.Context, owner, id string) (models.Workflow, error)
+	Head(ctx context.Context, owner, id string) (models.WorkflowHead, error)
+	StartRun(ctx context.Context, id string, start models.RunStart) error
+	CountResult(ctx context.Context, id string, succeeded bool) error
+	SetNodeStatus(ctx context.Context, workflowID, nodeID string, status map[string]any, secretCreated *bool) error
+}
+
+// inventories know which objects workflows have in clusters.
+type inventories interface {
+	Inventory(ctx context.Context, workflowID string) ([]models.OwnedObject, error)
+	SetInventory(ctx context.Context, workflowID string, objects []models.OwnedObject) error
+	ClearStatuses(ctx context.Context, workflowID string, exceptTypes ...string) error
+}
+
+// reader finds runs.
+type reader interface {
+	Get(ctx context.Context, workflowID, id string) (models.Run, error)
+	List(ctx context.Context, workflowID string, limit int) ([]models.Run, error)
+	Running(ctx context.Context, workflowID string) (models.Run, error)
+	RequestCancel(ctx context.Context, workflowID, id string) error
+}
+
+// holder changes a run as long as this process holds its lease.
+type holder interface {
+	Begin(ctx context.Context, run models.Run) error
+	Renew(ctx context.Context, id, lease string, until time.Time) (cancel bool, err error)
+	Release(ctx context.Context, id, lease string) error
+	Record(ctx context.Context, id, lease string, p models.RunProgress) error
+	Finish(ctx context.Context, id, lease string, res models.RunResult) error
+}
+
+// versions keep what each run applies.
+type versions interface {
+	Add(ctx context.Context, v models.Version) (models.Version, error)
+	Get(ctx context.Context, workflowID string, number int) (models.Version, error)
+	SetRunStatus(ctx context.Context, workflowID string, number int, status string) error
+}
+
+// events tells the readers of a stream.
+type events interface {
+	Publish(key, event string, data any) error
+}
+
+// clusterConnections connects to clusters.
+type clusterConnections interface {
+	ConnectionTo(ctx context.Context, g models.ClusterGrant) (*kubernetes.Connection, error)
+}
+
+// placeChecker tells which objects may not be where they would be.
+type placeChecker interface {
+	Refusals(ctx context.Context, objects []*unstructured.Unstructured) []error
+}
+
+// clusterTarget is a cluster seen as the place of one workflow's objects; see
+// applier.Applier.
+type clusterTarget interface {
+	placeChecker
+	targetWriter
+	ListOwned(
+		ctx context.Context, gvks []schema.GroupVersionKind, o applier.ListOptions,
+	) ([]metav1.PartialObjectMetadata, error)
+}
+
+// targetWriter changes objects in a cluster.
+type targetWriter interface {
+	EnsureNamespaces(ctx context.Context, names []string, labels map[string]string) []applier.Change
+	Apply(ctx context.Context, reqs []applier.Request, done func(int, applier.Change)) []applier.Change
+	ApplyValues(ctx context.Context, req applier.ValuesRequest) (applier.Change, applier.ValuesState)
+	Delete(ctx context.Context, refs []applier.Ref, o applier.DeleteOptions) []applier.Change
+}
+
+// workflows is all that runs need of workflow documents.
+type workflows interface {
+	executedWorkflows
+	inventories
+}
+
+// store is all that a process needs to work on runs.
+type store interface {
+	reader
+	holder
+}
+
+// Deps is what a Executor works with.
+type Deps struct {
+	Workflows workflows
+	Runs      store
+	Versions  versions
+	Kinds     *kinds.Registry
+	Access    access
+	Clusters  clusterConnections
+	Events    events
+	// Watch has the objects of a workflow looked at again, because a run may
+	// have changed them. It does not block.
+	Watch func(workflowID string)
+	Audit trail // nil: how runs end is not recorded
+	Log   *slog.Logger
+}
+
+// Options tune a Executor.
+type Options struct {
+	AnswerAfter time.Duration // the longest that Run and TearDown keep their caller waiting
+	Deadline    time.Duration // of a whole run
+	Lease       time.Duration // how long a run stays with a process that does not move any more
+	Grace       time.Duration // what running runs get to finish when the process stops
+}
+
+// DefaultOptions returns the options of a server.
+func DefaultOptions() Options {
+	return Options{
+		AnswerAfter: 20 * time.Second, Deadline: 10 * time.Minute, Lease: 15 * time.Second, Grace: 4 * time.Second,
+	}
+}
+
+// Executor runs workflows. A run does not depend on whoever started
+// it: it goes on when they leave, and another process takes it over when this
+// one dies. It is safe for concurrent use.
+type Executor struct {
+	deps   Deps
+	opts   Options
+	lease  string // this process, as runs' leases name it
+	now    func() time.Time
+	target func(ctx context.Context, g models.ClusterGrant, workflowID string) (clusterTarget, error)
+
+	believed time.Duration // accessPause
+
+	mu       sync.Mutex
+	stopping bool
+	active   map[string]*session // by run id
+	working  sync.WaitGroup
+}
+
+// NewExecutor returns an executor. Stop ends it.
+func NewExecutor(deps Deps, opts Options) *Executor {
+	e := &Executor{
+		deps: deps, opts: opts, lease: models.NewID(), now: models.Now, active: map[string]*session{}, believed: accessPause,
+	}
+	e.target = e.connect
+	return e
+}
+
+// connect opens a cluster as far as g permits. It does no I/O in the cluster.
+func (e *Executor) connect(ctx context.Context, g models.ClusterGrant, workflowID string) (clusterTarget, error) {
+	conn, err := e.deps.Clusters.ConnectionTo(ctx, g)
+	if err != nil {
+		return nil, err
+	}
+	opts := applier.DefaultOptions(ownerLabels(workflowID))
+	opts.OwnerName = ownerName
+	opts.Namespaces = g.Namespaces
+	// Among people who share a cluster nobody takes what another one runs.
+	opts.KeepOwners = !g.Owned()
+	opts.OnPanic = func(cause error) {
+		e.deps.Log.ErrorContext(ctx, "panic while a cluster was worked on", "workflow", workflowID, "err", cause)
+	}
+	return applier.New(conn, opts), nil
+}
+
+// List returns the newest runs of one of owner's workflows.
+func (e *Executor) List(ctx context.Context, owner, id string, limit int) ([]models.Run, error) {
+	if _, err := e.deps.Workflows.Head(ctx, owner, id); err != nil {
+		return nil, err
+	}
+	return e.deps.Runs.List(ctx, id, limit)
+}
+
+// Get returns a run of one of owner's workflows; while this process works on
+// it, as it is at this moment.
+func (e *Executor) Get(ctx context.Context, owner, id, runID string) (models.Run, error) {
+	if _, err := e.deps.Workflows.Head(ctx, owner, id); err != nil {
+		return models.Run{}, err
+	}
+	if s := e.session(runID); s != nil && s.run.WorkflowID == id {
+		return s.snapshot(), nil
+	}
+	return e.deps.Runs.Get(ctx, id, runID)
+}
+
+// Running reports whether a run of the workflow is in progress in any process.
+func (e *Executor) Running(ctx context.Context, workflowID string) (bool, error) {
+	_, err := e.deps.Runs.Running(ctx, workflowID)
+	if err != nil && models.KindOf(err) == models.NotFound {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Cancel ends a run. What it applied so far stays. The run may take a moment
+// to end; a run that has ended is a Conflict.
+func (e *Executor) Cancel(ctx context.Context, owner, id, runID string) error {
+	if _, err := e.deps.Workflows.Head(ctx, owner, id); err != nil {
+		return err
+	}
+	return e.cancel(ctx, id, runID)
+}
+
+func (e *Executor) cancel(ctx context.Context, id, runID string) error {
+	if err := e.deps.Runs.RequestCancel(ctx, id, runID); err != nil {
+		return err
+	}
+	if s := e.session(runID); s != nil {
+		s.cancel(endCancelled)
+	}
+	return nil
+}
+
+func (e *Executor) session(runID string) *session {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.active[runID]
+}
+
+// Refuse makes new runs fail as Unavailable. Those in progress go on.
+func (e *Executor) Refuse() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.stopping = true
+}
+
+// Stop refuses new runs, gives those in progress a moment to finish, and hands
+// the rest over to whichever process looks for them next. When it returns nil,
+// nothing of the executor works any more.
+func (e *Executor) Stop(ctx context.Context) error {
+	e.Refuse()
+	idle := make(chan struct{})
+	go func() { e.working.Wait(); close(idle) }()
+	grace := time.NewTimer(e.opts.Grace)
+	defer grace.Stop()
+	select {
+	case <-idle:
+		return nil
+	case <-grace.C:
+	case <-ctx.Done():
+	}
+	e.mu.Lock()
+	for _, s := range e.active {
+		s.cancel(endHandover)
+	}
+	e.mu.Unlock()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

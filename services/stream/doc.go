@@ -1,0 +1,2 @@
+// Package stream is the event bus behind server-sent events.
+package stream

@@ -1,0 +1,196 @@
+package stream
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/kubeorch/core/models"
+)
+
+const (
+	// replayEvents and replayBytes bound what a stream remembers. A reader
+	// that is further behind gets a snapshot instead.
+	replayEvents = 512
+	replayBytes  = 1 << 20
+
+	// replayKeep is how long the events of a stream without readers stay, so
+	// that a browser that lost its connection can go on where it was.
+	replayKeep = 2 * time.Minute
+
+	// wakeGap is the least time between two wake-ups of a stream's readers.
+	// The first event after a quiet time goes out at once; those of a burst
+	// share one write a reader, which is what a write costs most for.
+	wakeGap = 100 * time.Millisecond
+
+	// closeWait is how long Close waits for readers to take their leave.
+	closeWait = 3 * time.Second
+)
+
+// Broadcaster hands events to the readers of streams. A stream is named by
+// a key such as "workflow:<id>" and exists while somebody reads it and a
+// little longer. All methods may be called from many goroutines.
+type Broadcaster struct {
+	epoch  string // differs in every process, so that ids of another one are recognised
+	closed chan struct{}
+
+	mu      sync.RWMutex
+	streams map[string]*eventStream
+	serial  uint64 // streams opened so far
+	readers sync.WaitGroup
+
+	subscribers, published, lagged, resyncs atomic.Int64
+}
+
+// Stats are the broadcaster's figures.
+type Stats struct {
+	Streams     int   // known now, with or without readers
+	Subscribers int64 // reading now
+	Published   int64 // events since the start
+	Lagged      int64 // times a reader fell out of the replay buffer
+	Resyncs     int64 // snapshots asked for: by Lagged and by unknown event ids
+}
+
+// NewBroadcaster returns a broadcaster without streams. It runs nothing
+// until somebody subscribes; Close ends it.
+func NewBroadcaster() *Broadcaster {
+	return &Broadcaster{
+		epoch:   strings.ToLower(rand.Text()[:10]),
+		closed:  make(chan struct{}),
+		streams: make(map[string]*eventStream),
+	}
+}
+
+// Publish hands an event to every reader of the stream key, in the order of
+// the calls. It never blocks on a reader. data is encoded once and may be
+// changed after the call; an error means that it cannot be encoded. An event
+// for a stream that nobody knows is forgotten.
+func (b *Broadcaster) Publish(key, event string, data any) error {
+	b.published.Add(1)
+	s := b.find(key)
+	if s == nil {
+		return nil
+	}
+	kind, _, _ := strings.Cut(key, ":")
+	now := time.Now()
+	payload, err := json.Marshal(models.StreamEvent{
+		Type: kind, StreamKey: key, EventType: event, Timestamp: now.UTC(), Data: data,
+	})
+	if err != nil {
+		return &models.Error{Op: "stream.Broadcaster.Publish", Err: err}
+	}
+	s.publish(event, payload, now)
+	return nil
+}
+
+// Subscribe starts reading the stream key behind the event lastID, or with the
+// next event when lastID is empty. Events published after it returns are not
+// missed, so take a snapshot after it. When lastID is not remembered the first
+// Take asks for a snapshot. The caller must Close the subscription.
+func (b *Broadcaster) Subscribe(key, lastID string) (*Subscription, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.isClosed() {
+		return nil, &models.Error{Op: "stream.Broadcaster.Subscribe", Kind: models.Unavailable, Msg: "the server is stopping"}
+	}
+	s := b.streams[key]
+	if s == nil {
+		b.serial++
+		s = &eventStream{key: key, epoch: b.epoch + strconv.FormatUint(b.serial, 36)}
+		b.streams[key] = s
+	}
+	b.subscribers.Add(1)
+	b.readers.Add(1)
+	return s.join(b, lastID), nil
+}
+
+// Close ends every stream: their subscriptions report Closed, and later calls
+// of Subscribe fail. It waits until all subscriptions are closed, though not
+// for longer than a few seconds. Further calls do nothing.
+func (b *Broadcaster) Close() {
+	if !b.shut() {
+		return
+	}
+	left := make(chan struct{})
+	go func() {
+		defer close(left)
+		b.readers.Wait()
+	}()
+	select {
+	case <-left:
+	case <-time.After(closeWait):
+	}
+}
+
+// shut reports whether it ended the streams, or they had ended before.
+func (b *Broadcaster) shut() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.isClosed() {
+		return false
+	}
+	close(b.closed)
+	for _, s := range b.streams {
+		s.stop()
+	}
+	clear(b.streams)
+	return true
+}
+
+// Stats returns the figures of this moment.
+func (b *Broadcaster) Stats() Stats {
+	b.mu.RLock()
+	n := len(b.streams)
+	b.mu.RUnlock()
+	return Stats{
+		Streams: n, Subscribers: b.subscribers.Load(), Published: b.published.Load(),
+		Lagged: b.lagged.Load(), Resyncs: b.resyncs.Load(),
+	}
+}
+
+func (b *Broadcaster) find(key string) *eventStream {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.streams[key]
+}
+
+// isClosed needs b.mu.
+func (b *Broadcaster) isClosed() bool {
+	select {
+	case <-b.closed:
+		return true
+	default:
+		return false
+	}
+}
+
+// leave takes sub off its stream and sees to it that a stream without readers
+// is forgotten: at once when it has nothing to replay, else after a while.
+func (b *Broadcaster) leave(sub *Subscription) {
+	defer b.readers.Done()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := sub.stream
+	readers, remembers := s.remove(sub)
+	b.subscribers.Add(-1)
+	switch {
+	case readers > 0 || b.isClosed():
+	case remembers:
+		s.forgetLater(func() { b.forget(s) })
+	default:
+		delete(b.streams, s.key)
+	}
+}
+
+func (b *Broadcaster) forget(s *eventStream) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.streams[s.key] == s && s.readers() == 0 {
+		s.stop()
+		delete(b.streams, s.key)
+	}
+}

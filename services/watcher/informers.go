@@ -1,0 +1,114 @@
+package watcher
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/kubeorch/core/pkg/watch"
+	"github.com/kubeorch/core/services/plan"
+	"github.com/kubeorch/core/services/status"
+)
+
+// objectInformer watches the objects of one kind.
+type objectInformer struct {
+	*watch.Informer[*status.Object]
+	cancel context.CancelFunc
+}
+
+// podInformer watches pods.
+type podInformer struct {
+	*watch.Informer[*status.Pod]
+	cancel context.CancelFunc
+}
+
+func (r nodeRef) group() string { return r.workflow + "/" + r.node }
+
+func refOf(group string) nodeRef {
+	workflow, node, _ := strings.Cut(group, "/")
+	return nodeRef{workflow, node}
+}
+
+// updateInformers starts and ends watches so that they are those that the
+// tracked nodes need. It needs w.mu.
+func (w *resourceWatcher) updateInformers() {
+	needed := make(map[schema.GroupVersionResource]*trackedNode)
+	needPods := false
+	for _, t := range w.tracked {
+		for _, n := range t.nodes {
+			for _, resource := range n.resources {
+				needed[resource] = n
+			}
+			needPods = needPods || n.source.Pods != status.NoPods
+		}
+	}
+	for resource, i := range w.kinds {
+		if needed[resource] == nil {
+			i.cancel()
+			delete(w.kinds, resource)
+		}
+	}
+	for resource, n := range needed {
+		if w.kinds[resource] == nil {
+			w.kinds[resource] = w.watchKind(resource, n)
+		}
+	}
+	switch {
+	case needPods && w.pods == nil:
+		w.pods = w.watchPods()
+	case !needPods && w.pods != nil:
+		w.pods.cancel()
+		w.pods = nil
+	}
+}
+
+// watchKind starts to watch the objects that nodes like n have.
+func (w *resourceWatcher) watchKind(resource schema.GroupVersionResource, n *trackedNode) *objectInformer {
+	extract, _ := status.Extractor(n.kind)
+	i := watch.New(w.cluster, watch.Query{Resource: resource, Selector: plan.ObjectSelector, Metadata: n.source.Metadata},
+		watch.Options[*status.Object]{
+			Extract: func(o metav1.Object) (string, *status.Object) { return plan.Group(o), extract(o) },
+			Changed: func(group string) { w.touch(refOf(group)) },
+			Synced:  func() { w.touchAll(func(n *trackedNode) bool { return slices.Contains(n.resources, resource) }) },
+			Failed:  w.cannotWatch(resource),
+		})
+	return &objectInformer{i, w.run(i.Run)}
+}
+
+func (w *resourceWatcher) watchPods() *podInformer {
+	ofPods := func(n *trackedNode) bool { return n.source.Pods != status.NoPods }
+	failed := w.cannotWatch(status.PodResource())
+	i := watch.New(w.cluster, watch.Query{Resource: status.PodResource(), Selector: plan.PodSelector},
+		watch.Options[*status.Pod]{
+			Extract: func(o metav1.Object) (string, *status.Pod) {
+				u, _ := o.(*unstructured.Unstructured)
+				return plan.Group(o), status.ExtractPod(u)
+			},
+			Changed: func(group string) { w.touchPods(refOf(group)) },
+			Synced:  func() { w.touchAll(ofPods) },
+			// Statuses go without reasons where pods may not be read.
+			Failed: func(err error) { failed(err); w.touchAll(ofPods) },
+		})
+	return &podInformer{i, w.run(i.Run)}
+}
+
+// run runs an informer until the returned function is called.
+func (w *resourceWatcher) run(f func(context.Context) error) context.CancelFunc {
+	ctx, cancel := context.WithCancel(w.ctx)
+	w.running.Go(func() {
+		if err := f(ctx); err != nil {
+			w.log.Error("a watch ended", "err", err)
+		}
+	})
+	return cancel
+}
+
+func (w *resourceWatcher) cannotWatch(resource schema.GroupVersionResource) func(error) {
+	return func(err error) {
+		w.log.Warn("a kind cannot be watched; its statuses stay as they are", "kind", resource.GroupResource().String(), "err", err)
+	}
+}

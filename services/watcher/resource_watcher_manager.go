@@ -1,0 +1,239 @@
+package watcher
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/kubeorch/core/models"
+	"github.com/kubeorch/core/pkg/kubernetes"
+	"github.com/kubeorch/core/pkg/watch"
+)
+
+const (
+	// watchKeep is how long a workflow stays watched after its last run or
+	// reader.
+	watchKeep = 10 * time.Minute
+
+	// watchAttempt bounds one attempt to find out what to watch.
+	watchAttempt = 30 * time.Second
+
+	watchRetry     = 2 * time.Second // doubled with each failure in a row
+	watchRetryMax  = time.Minute
+	managerWorkers = 4
+)
+
+// watchedWorkflows are the documents whose objects are watched.
+type watchedWorkflows interface {
+	nodeStatuses
+	Inventory(ctx context.Context, workflowID string) ([]models.OwnedObject, error)
+}
+
+// Deps is what a Manager works with.
+type Deps struct {
+	Workflows watchedWorkflows
+	Events    statusEvents
+	// Connect returns the connection to the cluster of a workflow, the same one
+	// as long as nothing about it changes. Its error tells LostAccess when the
+	// workflow's owner may not look into it.
+	Connect Connect
+	Log     *slog.Logger
+}
+
+// Connect finds the connection that a workflow is watched through.
+type Connect func(ctx context.Context, w models.Workflow) (watchedCluster, error)
+
+// WatchThrough adapts a function that returns a concrete connection.
+func WatchThrough[C watchedCluster](f func(ctx context.Context, w models.Workflow) (C, error)) Connect {
+	return func(ctx context.Context, w models.Workflow) (watchedCluster, error) {
+		return f(ctx, w)
+	}
+}
+
+// Manager decides which workflows are watched: those that
+// somebody looks at and those that ran lately. Its methods never wait for a
+// cluster or the database, except Stop, and may be called from many
+// goroutines.
+type Manager struct {
+	deps  Deps
+	queue *watch.Queue[string] // ids of workflows to decide about
+	keep  time.Duration        // watchKeep
+
+	ctx     context.Context //nolint:containedctx // ends with Stop; watching is not part of any request
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+
+	mu       sync.Mutex
+	interest map[string]*interest
+	watchers map[watchedCluster]*sharedWatcher
+}
+
+// interest is why and how a workflow is watched.
+type interest struct {
+	holds    int            // readers now
+	last     time.Time      // when the last of them left, or the last run ended
+	stale    bool           // the workflow has to be read again
+	failures int            // in a row
+	by       *sharedWatcher // nil while it is not watched
+}
+
+// sharedWatcher is a watcher and the number of workflows it tracks.
+type sharedWatcher struct {
+	*resourceWatcher
+	cluster watchedCluster
+	users   int
+}
+
+// NewManager returns a manager that watches nothing. Start must
+// be called before anything is.
+func NewManager(deps Deps) *Manager {
+	return &Manager{
+		deps:     deps,
+		queue:    watch.NewQueue[string](),
+		keep:     watchKeep,
+		interest: make(map[string]*interest),
+		watchers: make(map[watchedCluster]*sharedWatcher),
+	}
+}
+
+// Start begins to watch what Hold and Watch ask for, until Stop. The values of
+// ctx are kept, its end is not waited for.
+func (m *Manager) Start(ctx context.Context) {
+	// Somebody looks at a screen: a cluster that was away is tried at once.
+	m.ctx, m.cancel = context.WithCancel(kubernetes.ProbeEarly(context.WithoutCancel(ctx)))
+	for range managerWorkers {
+		m.running.Go(func() { m.queue.Work(m.decide) })
+	}
+}
+
+// Stop ends all watches and waits until they have ended, or ctx has.
+func (m *Manager) Stop(ctx context.Context) error {
+	m.queue.Stop()
+	if m.cancel == nil { // never started
+		return nil
+	}
+	m.cancel()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		m.running.Wait()
+		m.mu.Lock()
+		all := m.watchers
+		m.watchers, m.interest = nil, nil
+		m.mu.Unlock()
+		for _, w := range all {
+			w.stop()
+		}
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Hold has the objects of a workflow watched until release is called, if it
+// has been deployed. Present states that differ from the stored ones are
+// stored and published. Calling release again does nothing.
+func (m *Manager) Hold(workflowID string) (release func()) {
+	m.mark(workflowID, +1)
+	return sync.OnceFunc(func() { m.mark(workflowID, -1) })
+}
+
+// Watch has the objects of a workflow watched for some minutes, and what is
+// stored of it read again. It is meant for whoever changed the objects.
+func (m *Manager) Watch(workflowID string) { m.mark(workflowID, 0) }
+
+// AccessChanged has it looked at again who may look into which cluster. Whoever
+// may not any more is told so by the statuses of their workflows.
+func (m *Manager) AccessChanged() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.lookAgain()
+}
+
+// lookAgain has all that is watched read again. It needs m.mu.
+func (m *Manager) lookAgain() {
+	for id, in := range m.interest {
+		in.stale = true
+		m.queue.Add(id, 0)
+	}
+}
+
+func (m *Manager) mark(id string, holds int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.interest == nil { // stopped
+		return
+	}
+	in := m.interest[id]
+	if in == nil {
+		in = &interest{}
+		m.interest[id] = in
+	}
+	in.holds += holds
+	in.last = time.Now()
+	if holds >= 0 {
+		in.stale, in.failures = true, 0
+	}
+	m.queue.Add(id, 0)
+}
+
+// decide starts, renews or ends the watch of a workflow.
+func (m *Manager) decide(id string) {
+	m.mu.Lock()
+	in := m.interest[id]
+	if in == nil {
+		m.mu.Unlock()
+		return
+	}
+	held, idle := in.holds > 0, m.keep-time.Since(in.last)
+	if !held && idle <= 0 {
+		delete(m.interest, id)
+		m.mu.Unlock()
+		m.detach(id, in)
+		return
+	}
+	stale := in.stale
+	in.stale = false
+	m.mu.Unlock()
+	if !held {
+		m.queue.Add(id, idle)
+	}
+	if !stale {
+		return
+	}
+	if err := m.try(id, in); err != nil && m.ctx.Err() == nil {
+		m.retry(id, in, err)
+	}
+}
+
+// try attaches a workflow. A panic is a failure like others: one drawing must
+// not end the watching of all.
+func (m *Manager) try(id string, in *interest) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	ctx, cancel := context.WithTimeout(m.ctx, watchAttempt)
+	defer cancel()
+	return m.attach(ctx, id, in)
+}
+
+func (m *Manager) retry(id string, in *interest, err error) {
+	m.mu.Lock()
+	in.stale = true
+	in.failures++
+	failures := in.failures
+	m.mu.Unlock()
+	pause := min(watchRetry<<min(failures-1, 5), watchRetryMax)
+	if failures == 1 {
+		m.deps.Log.Warn("a workflow cannot be watched", "workflow", id, "err", err)
+	}
+	m.queue.Add(id, pause)
+}

@@ -1,0 +1,2 @@
+// Package workflow holds the stored graphs and their versions.
+package workflow

@@ -1,0 +1,247 @@
+package workflow
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/kubeorch/core/models"
+)
+
+type reader interface {
+	Get(ctx context.Context, owner, id string) (models.Workflow, error)
+	Head(ctx context.Context, owner, id string) (models.WorkflowHead, error)
+	List(ctx context.Context, owner string) ([]models.WorkflowSummary, error)
+}
+
+type writer interface {
+	Insert(ctx context.Context, w models.Workflow) error
+	Update(ctx context.Context, owner, id string, p models.WorkflowPatch, at time.Time) (models.Workflow, error)
+	Delete(ctx context.Context, owner, id string, at time.Time) error
+}
+
+// store keeps workflow documents.
+type store interface {
+	reader
+	writer
+}
+
+// runs is what becomes of workflows in clusters.
+type runs interface {
+	// Running reports whether a run of the workflow is in progress.
+	Running(ctx context.Context, workflowID string) (bool, error)
+	// TearDown removes what w has in its cluster. The warning says what a
+	// person should know of it, and is empty when all went well.
+	TearDown(ctx context.Context, w models.Workflow) (warning string)
+}
+
+// documentCacheSize is in bytes: enough for some 500 large drawings.
+const documentCacheSize = 16 << 20
+
+// Service creates, reads and changes workflow documents. Every method is
+// limited to the given owner; what belongs to somebody else is NotFound.
+type Service struct {
+	store store
+	runs  runs
+	cache *documentCache
+	now   func() time.Time
+}
+
+// NewService returns the service over store. Archiving and deleting consult
+// runs.
+func NewService(store store, runs runs) *Service {
+	return &Service{store: store, runs: runs, cache: newDocumentCache(documentCacheSize), now: models.Now}
+}
+
+// Create stores an empty draft.
+func (s *Service) Create(ctx context.Context, owner string, in models.WorkflowInput) (models.Workflow, error) {
+	const op = "workflow.Service.Create"
+	w := s.draft(owner, in.Name)
+	w.Description, w.ClusterID = in.Description, strings.TrimSpace(in.ClusterID)
+	var p models.Problems
+	checkTexts(&p, &w.Name, &w.Description)
+	if w.ClusterID == "" {
+		p.Addf("cluster_id", "is required")
+	}
+	if err := p.Err(op); err != nil {
+		return models.Workflow{}, err
+	}
+	models.NoteForAudit(ctx, "workflow", w.ID)
+	return w, s.store.Insert(ctx, w)
+}
+
+func (s *Service) draft(owner, name string) models.Workflow {
+	now := s.now()
+	return models.Workflow{
+		ID: models.NewID(), OwnerID: owner, Name: strings.TrimSpace(name), Status: models.WorkflowDraft,
+		Tags: []string{}, Nodes: []models.Node{}, Edges: []models.Edge{},
+		CurrentVersion: 1, Revision: 1, Seq: 1, CreatedAt: now, UpdatedAt: now,
+	}
+}
+
+// Clone stores a draft with the graph of another workflow, without any trace
+// of its runs.
+func (s *Service) Clone(ctx context.Context, owner, id, name string) (models.Workflow, error) {
+	var p models.Problems
+	checkTexts(&p, &name, nil)
+	if err := p.Err("workflow.Service.Clone"); err != nil {
+		return models.Workflow{}, err
+	}
+	from, err := s.store.Get(ctx, owner, id)
+	if err != nil {
+		return models.Workflow{}, err
+	}
+	w, graph := s.draft(owner, name), from.Graph().Tidy()
+	w.Nodes, w.Edges, w.ClusterID, w.Tags = graph.Nodes, graph.Edges, from.ClusterID, from.Tags
+	w.Description = strings.TrimSpace(fmt.Sprintf("%s (cloned from %s)", from.Description, from.Name))
+	models.NoteForAudit(ctx, "workflow", w.ID)
+	return w, s.store.Insert(ctx, w)
+}
+
+// List returns all of owner's workflows, the last edited first.
+func (s *Service) List(ctx context.Context, owner string) ([]models.WorkflowSummary, error) {
+	return s.store.List(ctx, owner)
+}
+
+// Get returns a workflow with its graph.
+func (s *Service) Get(ctx context.Context, owner, id string) (models.Workflow, error) {
+	return s.store.Get(ctx, owner, id)
+}
+
+// Document returns a workflow as JSON. As long as nothing changed, it costs
+// one small read.
+func (s *Service) Document(ctx context.Context, owner, id string) (models.WorkflowDocument, error) {
+	head, err := s.store.Head(ctx, owner, id)
+	if err != nil {
+		return models.WorkflowDocument{}, err
+	}
+	if doc, ok := s.cache.get(id, head.Seq); ok {
+		return doc, nil
+	}
+	w, err := s.store.Get(ctx, owner, id)
+	if err != nil {
+		return models.WorkflowDocument{}, err
+	}
+	body, err := json.Marshal(w)
+	if err != nil {
+		return models.WorkflowDocument{}, &models.Error{Op: "workflow.Service.Document", Err: err}
+	}
+	doc := models.WorkflowDocument{Body: body, Revision: w.Revision}
+	s.cache.put(id, w.Seq, doc)
+	return doc, nil
+}
+
+// Update changes what p mentions. Without p.IfRevision the last write wins,
+// yet never over what the server owns. Archiving takes the workflow's objects
+// out of the cluster; the warning then says what a person should know of it.
+// Nothing else touches the cluster.
+func (s *Service) Update(
+	ctx context.Context, owner, id string, p models.WorkflowPatch,
+) (w models.Workflow, warning string, err error) {
+	if err := tidyPatch(&p).Err("workflow.Service.Update"); err != nil {
+		return models.Workflow{}, "", err
+	}
+	w, err = s.store.Update(ctx, owner, id, p, s.now())
+	if models.KindOf(err) == models.Conflict && err != nil {
+		return models.Workflow{}, "", s.explain(ctx, owner, id, p, err)
+	}
+	if err == nil && p.Status != nil && w.Status == models.WorkflowArchived {
+		warning = s.runs.TearDown(ctx, w)
+	}
+	return w, warning, err
+}
+
+// tidyPatch brings p into the form that is stored and returns what is wrong
+// with it.
+func tidyPatch(p *models.WorkflowPatch) (problems models.Problems) {
+	if p.Empty() {
+		return models.Problems{{Message: "there is nothing to change"}}
+	}
+	checkTexts(&problems, p.Name, p.Description)
+	if p.Status != nil {
+		switch *p.Status {
+		case models.WorkflowDraft, models.WorkflowPublished, models.WorkflowArchived:
+		default:
+			problems.Addf("status", "must be draft, published or archived")
+		}
+	}
+	var g models.Graph
+	if p.Nodes != nil {
+		g.Nodes = *p.Nodes
+	}
+	if p.Edges != nil {
+		g.Edges = *p.Edges
+	}
+	problems = append(problems, g.Storable()...)
+	g = g.Tidy()
+	if p.Nodes != nil {
+		p.Nodes = &g.Nodes
+	}
+	if p.Edges != nil {
+		p.Edges = &g.Edges
+	}
+	return problems
+}
+
+const (
+	maxName        = 200
+	maxDescription = 10_000
+)
+
+// checkTexts trims name; a nil pointer is a text that is not mentioned.
+func checkTexts(p *models.Problems, name, description *string) {
+	if name != nil {
+		*name = strings.TrimSpace(*name)
+		if *name == "" {
+			p.Addf("name", "is required")
+		}
+		if len(*name) > maxName {
+			p.Addf("name", "is longer than %d bytes", maxName)
+		}
+	}
+	if description != nil && len(*description) > maxDescription {
+		p.Addf("description", "is longer than %d bytes", maxDescription)
+	}
+}
+
+// explain adds to a conflict what is stored now.
+func (s *Service) explain(ctx context.Context, owner, id string, p models.WorkflowPatch, conflict error) error {
+	w, err := s.store.Get(ctx, owner, id)
+	if err != nil {
+		return err
+	}
+	now := models.WorkflowConflict{ETag: models.ETag(w.Revision), UpdatedAt: w.UpdatedAt}
+	msg := "the workflow was changed since you read it, at " + w.UpdatedAt.Format(time.RFC3339)
+	if p.Nodes != nil {
+		now.Nodes = models.DiffNodes(*p.Nodes, w.Nodes)
+		msg += "; nodes that differ from yours: " + strings.Join(now.Nodes, ", ")
+		if len(now.Nodes) == 0 {
+			msg = strings.TrimSuffix(msg, ": ") + ": none"
+		}
+	}
+	return &models.Error{
+		Op: "workflow.Service.Update", Kind: models.Conflict, Err: conflict,
+		Msg: msg + ". Read it again and repeat your change", Extra: now,
+	}
+}
+
+// Delete hides a workflow for good. It does not touch the cluster, and is a
+// Conflict while a run is in progress.
+func (s *Service) Delete(ctx context.Context, owner, id string) error {
+	if _, err := s.store.Head(ctx, owner, id); err != nil {
+		return err
+	}
+	running, err := s.runs.Running(ctx, id)
+	if err != nil {
+		return err
+	}
+	if running {
+		return &models.Error{
+			Op: "workflow.Service.Delete", Kind: models.Conflict,
+			Msg: "a run of this workflow is in progress; cancel it or wait for its end",
+		}
+	}
+	return s.store.Delete(ctx, owner, id, s.now())
+}
