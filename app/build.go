@@ -47,7 +47,7 @@ func (s *Server) Build(context.Context) error {
 		Audit:    handlers.NewAudit(trail),
 	}
 	known.addTo(&h, events, s.log)
-	drawn.addTo(&h, events, known.diary, s.log)
+	drawn.addTo(&h, events, s.log)
 	sessions := s.buildPeople(&h, known.leaving)
 	s.parts.sessions = worker{run: sessions.Run}
 	s.engine, err = routes.SetupRouter(routes.Deps{

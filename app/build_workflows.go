@@ -8,7 +8,6 @@ import (
 	"github.com/kubeorch/core/repositories"
 	"github.com/kubeorch/core/routes"
 	"github.com/kubeorch/core/services/audit"
-	"github.com/kubeorch/core/services/cluster"
 	"github.com/kubeorch/core/services/run"
 	"github.com/kubeorch/core/services/stream"
 	"github.com/kubeorch/core/services/watcher"
@@ -37,7 +36,8 @@ func (s *Server) buildWorkflows(
 		})
 		executor = run.NewExecutor(run.Deps{
 			Workflows: documents, Runs: runs, Versions: versions, Kinds: s.kinds, Audit: trail,
-			Access: known.access, Clusters: known.clusters, Events: events, Watch: watchers.Watch, Log: s.log,
+			Access: known.access, Clusters: known.clusters, Events: events, Watch: watchers.Watch,
+			ClusterLog: known.diary, Log: s.log,
 		}, run.DefaultOptions())
 	)
 	known.access.OnChange(executor.AccessChanged)
@@ -51,11 +51,10 @@ func (s *Server) buildWorkflows(
 	}
 }
 
-// addTo adds to h what people do with workflows. What they run is written into
-// diary.
-func (d drawnWorkflows) addTo(h *routes.Handlers, events *stream.Broadcaster, diary *cluster.Log, log *slog.Logger) {
+// addTo adds to h what people do with workflows.
+func (d drawnWorkflows) addTo(h *routes.Handlers, events *stream.Broadcaster, log *slog.Logger) {
 	h.Workflow = handlers.NewWorkflow(d.workflows)
 	h.Version = handlers.NewWorkflowVersion(d.versions)
-	h.Run = handlers.NewRun(run.NewLoggedExecutor(d.executor, diary))
+	h.Run = handlers.NewRun(d.executor)
 	h.Status = handlers.NewStatusStream(d.workflows, handlers.AsSubscribe(events.Subscribe), d.watchers, log)
 }
