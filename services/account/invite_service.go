@@ -62,7 +62,7 @@ type Invites struct {
 
 // NewInvites returns a service over what is stored.
 func NewInvites(d InviteDeps) *Invites {
-	growth := limit.Growth{Free: 5, First: time.Second, Most: 15 * time.Minute, Forget: time.Hour}
+	growth := limit.Backoff{Free: 5, Initial: time.Second, Max: 15 * time.Minute, ResetAfter: time.Hour}
 	return &Invites{d, limit.NewDelays[limit.Key](growth, attemptKeys, d.Now), make(chan struct{}, 1)}
 }
 

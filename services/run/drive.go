@@ -48,7 +48,7 @@ func (e *Executor) drive(ctx context.Context, s *session, work work) {
 		e.keepLease(ctx, s, quit)
 	}()
 	// People wait for a run: a cluster that was out of reach is tried at once.
-	err := recovered(func() error { return work(kubernetes.Insist(ctx), s) })
+	err := recovered(func() error { return work(kubernetes.ProbeEarly(ctx), s) })
 	close(quit)
 	<-renewing
 	e.settle(ctx, s, err)

@@ -100,7 +100,7 @@ func NewManager(deps Deps) *Manager {
 // of ctx and ignores its end.
 func (m *Manager) Start(ctx context.Context) {
 	// People look at the statuses: a cluster that was out of reach is tried at once.
-	m.ctx, m.cancel = context.WithCancel(kubernetes.Insist(context.WithoutCancel(ctx)))
+	m.ctx, m.cancel = context.WithCancel(kubernetes.ProbeEarly(context.WithoutCancel(ctx)))
 	for range managerWorkers {
 		m.running.Go(func() { m.queue.Work(m.decide) })
 	}
