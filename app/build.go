@@ -29,15 +29,15 @@ func (s *Server) Build(context.Context) error {
 		documents = repositories.NewWorkflows(db)
 		trail     = audit.NewTrail(repositories.NewAudit(db), repositories.NewUsers(db), s.log, time.Now)
 		events    = stream.NewBroadcaster()
-		known     = s.buildClusters(events, documents)
-		drawn     = s.buildWorkflows(documents, known, events, trail)
+		clusters  = s.buildClusters(events, documents)
+		drawn     = s.buildWorkflows(documents, clusters, events, trail)
 	)
 	s.parts = &parts{
-		connector: known.connector, events: events, watchers: drawn.watchers, executor: drawn.executor, figures: known.figures,
+		connector: clusters.connector, events: events, watchers: drawn.watchers, executor: drawn.executor, clusterMetrics: clusters.metrics,
 		recovery: worker{run: drawn.recovery.Run},
-		monitor:  worker{run: known.monitor.Run},
+		monitor:  worker{run: clusters.monitor.Run},
 	}
-	if err := s.registerMetrics(events, known.connector, known.monitor); err != nil {
+	if err := s.registerMetrics(events, clusters.connector, clusters.monitor); err != nil {
 		return err
 	}
 	h := routes.Handlers{
@@ -46,9 +46,9 @@ func (s *Server) Build(context.Context) error {
 		Template: handlers.NewTemplate(s.templates),
 		Audit:    handlers.NewAudit(trail),
 	}
-	known.addTo(&h, events, s.log)
-	drawn.addTo(&h, events, known.diary, s.log)
-	sessions := s.buildPeople(&h, known.leaving)
+	clusters.addTo(&h, events, s.log)
+	drawn.addTo(&h, events, clusters.log, s.log)
+	sessions := s.buildPeople(&h, clusters.removal)
 	s.parts.sessions = worker{run: sessions.Run}
 	s.engine, err = routes.SetupRouter(routes.Deps{
 		Log: s.log, Accounts: sessions, Audit: trail, Metrics: s.metrics, Handlers: h,

@@ -12,20 +12,20 @@ import (
 	"github.com/kubeorch/core/services/stream"
 )
 
-// knownClusters is what there is about clusters and who may use them.
-type knownClusters struct {
+// clusterParts are the services about clusters and who may use them.
+type clusterParts struct {
 	access    *cluster.Access
 	connector *kubernetes.Connector
 	clusters  *cluster.Service
 	shares    *cluster.Shares
 	monitor   *cluster.HealthMonitor
-	diary     *cluster.Log
-	entries   *cluster.LogReader
-	figures   *metrics.Service
-	leaving   cluster.Leaving
+	log       *cluster.Log
+	logReader *cluster.LogReader
+	metrics   *metrics.Service
+	removal   cluster.AccountRemoval
 }
 
-func (s *Server) buildClusters(events *stream.Broadcaster, workflows *repositories.Workflows) knownClusters {
+func (s *Server) buildClusters(broadcaster *stream.Broadcaster, workflows *repositories.Workflows) clusterParts {
 	var (
 		db       = s.db.Database()
 		stored   = repositories.NewClusters(db)
@@ -36,34 +36,39 @@ func (s *Server) buildClusters(events *stream.Broadcaster, workflows *repositori
 
 		access    = cluster.NewAccess(stored, shares)
 		connector = kubernetes.NewConnector(kubernetes.Options{Dial: s.guard().DialContext, AllowHTTP: s.cfg.ClusterHTTP})
-		users     = cluster.Users{Access: access, Shares: shares, Defaults: defaults, People: people}
-		clusters  = cluster.NewService(stored, users, s.box, connector, s.log)
-		news      = cluster.NewEvents(events, cluster.SharersOf(shares), s.log)
-		diary     = cluster.NewLog(logs, s.log)
+		events    = cluster.NewEvents(broadcaster, cluster.SharersOf(shares), s.log)
+		log       = cluster.NewLog(logs, s.log)
 	)
-	clusters.Tell(cluster.AllNews{news, diary})
-	return knownClusters{
+	deps := cluster.Deps{
+		Store: stored, Access: access, Shares: shares, Defaults: defaults, People: people,
+		Box: s.box, Connect: connector, Entries: log, Log: s.log,
+	}
+	deps.Listeners = append(deps.Listeners, events, log)
+	clusters := cluster.NewService(deps)
+	return clusterParts{
 		access: access, connector: connector, clusters: clusters,
-		shares: cluster.NewShares(access, shares, defaults, people, news),
-		diary:  diary, entries: cluster.NewLogReader(logs, access),
+		shares: cluster.NewShares(cluster.ShareDeps{
+			Access: access, Store: shares, Defaults: defaults, Users: people, Events: events, Entries: log,
+		}),
+		log: log, logReader: cluster.NewLogReader(logs, access),
 		monitor: cluster.NewHealthMonitor(cluster.MonitorDeps{
-			Clusters: stored, Checker: clusters, Observer: news, Reach: connector.Reach, Log: s.log,
+			Clusters: stored, Checker: clusters, Observer: events, Reach: connector.Reach, Log: s.log,
 		}, cluster.DefaultMonitorOptions()),
-		figures: metrics.NewService(metrics.Deps{
+		metrics: metrics.NewService(metrics.Deps{
 			Clusters: clusters, Connect: metrics.MeasureThrough(clusters.ConnectionByID), Workflows: workflows, Log: s.log,
 		}),
-		leaving: cluster.Leaving{
-			Access: access, Clusters: stored, Shares: shares, Defaults: defaults, Logs: logs, News: news, Forget: connector.Forget,
+		removal: cluster.AccountRemoval{
+			Access: access, Clusters: stored, Shares: shares, Defaults: defaults, Logs: logs, Events: events, Forget: connector.Forget,
 		},
 	}
 }
 
-// addTo adds to h what people do with clusters and learn of them.
-func (k knownClusters) addTo(h *routes.Handlers, events *stream.Broadcaster, log *slog.Logger) {
-	h.Cluster = handlers.NewCluster(cluster.NewLoggedService(k.clusters, k.diary))
-	h.ClusterShare = handlers.NewClusterShare(cluster.NewLoggedShares(k.shares, k.diary))
-	h.ClusterLog = handlers.NewClusterLog(k.entries)
-	h.ClusterStream = handlers.NewClusterStream(k.clusters, handlers.AsSubscribe(events.Subscribe), log)
-	h.ClusterMetrics = handlers.NewClusterMetrics(k.figures)
-	h.Metrics = handlers.NewMetrics(k.figures)
+// addTo adds the handlers of clusters to h.
+func (p clusterParts) addTo(h *routes.Handlers, broadcaster *stream.Broadcaster, log *slog.Logger) {
+	h.Cluster = handlers.NewCluster(p.clusters)
+	h.ClusterShare = handlers.NewClusterShare(p.shares)
+	h.ClusterLog = handlers.NewClusterLog(p.logReader)
+	h.ClusterStream = handlers.NewClusterStream(p.clusters, handlers.AsSubscribe(broadcaster.Subscribe), log)
+	h.ClusterMetrics = handlers.NewClusterMetrics(p.metrics)
+	h.Metrics = handlers.NewMetrics(p.metrics)
 }

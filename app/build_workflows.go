@@ -26,22 +26,22 @@ type drawnWorkflows struct {
 }
 
 func (s *Server) buildWorkflows(
-	documents *repositories.Workflows, known knownClusters, events *stream.Broadcaster, trail *audit.Trail,
+	documents *repositories.Workflows, clusters clusterParts, events *stream.Broadcaster, trail *audit.Trail,
 ) drawnWorkflows {
 	var (
 		versions = repositories.NewVersions(s.db.Database())
 		runs     = repositories.NewRuns(s.db.Database())
 
 		watchers = watcher.NewManager(watcher.Deps{
-			Workflows: documents, Events: events, Connect: watcher.WatchThrough(known.clusters.ConnectionFor), Log: s.log,
+			Workflows: documents, Events: events, Connect: watcher.WatchThrough(clusters.clusters.ConnectionFor), Log: s.log,
 		})
 		executor = run.NewExecutor(run.Deps{
 			Workflows: documents, Runs: runs, Versions: versions, Kinds: s.kinds, Audit: trail,
-			Access: known.access, Clusters: known.clusters, Events: events, Watch: watchers.Watch, Log: s.log,
+			Access: clusters.access, Clusters: clusters.clusters, Events: events, Watch: watchers.Watch, Log: s.log,
 		}, run.DefaultOptions())
 	)
-	known.access.OnChange(executor.AccessChanged)
-	known.access.OnChange(func(context.Context, string) { watchers.AccessChanged() })
+	clusters.access.OnChange(executor.AccessChanged)
+	clusters.access.OnChange(func(context.Context, string) { watchers.AccessChanged() })
 	return drawnWorkflows{
 		workflows: workflow.NewService(documents, executor),
 		versions:  workflow.NewVersions(documents, versions),
@@ -51,11 +51,10 @@ func (s *Server) buildWorkflows(
 	}
 }
 
-// addTo adds to h what people do with workflows. What they run is written into
-// diary.
-func (d drawnWorkflows) addTo(h *routes.Handlers, events *stream.Broadcaster, diary *cluster.Log, log *slog.Logger) {
+// addTo adds the handlers of workflows to h. Runs are written into clusterLog.
+func (d drawnWorkflows) addTo(h *routes.Handlers, events *stream.Broadcaster, clusterLog *cluster.Log, log *slog.Logger) {
 	h.Workflow = handlers.NewWorkflow(d.workflows)
 	h.Version = handlers.NewWorkflowVersion(d.versions)
-	h.Run = handlers.NewRun(run.NewLoggedExecutor(d.executor, diary))
+	h.Run = handlers.NewRun(run.NewLoggedExecutor(d.executor, clusterLog))
 	h.Status = handlers.NewStatusStream(d.workflows, handlers.AsSubscribe(events.Subscribe), d.watchers, log)
 }

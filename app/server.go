@@ -46,15 +46,15 @@ type Server struct {
 
 // parts are those of the services that have something to start or to stop.
 type parts struct {
-	connector *kubernetes.Connector
-	peers     []*oauth.Provider
-	events    *stream.Broadcaster
-	watchers  *watcher.Manager
-	executor  *run.Executor
-	figures   *metrics.Service
-	recovery  worker
-	monitor   worker
-	sessions  worker
+	connector      *kubernetes.Connector
+	peers          []*oauth.Provider
+	events         *stream.Broadcaster
+	watchers       *watcher.Manager
+	executor       *run.Executor
+	clusterMetrics *metrics.Service
+	recovery       worker
+	monitor        worker
+	sessions       worker
 }
 
 // New returns a server that has not been started. Its configuration has been

@@ -32,7 +32,7 @@ func (s *Server) CloseDatabase(ctx context.Context) error {
 func (s *Server) StartWorkers(ctx context.Context) error {
 	s.parts.watchers.Start(ctx)
 	s.parts.monitor.start(ctx)
-	s.parts.figures.Start(ctx)
+	s.parts.clusterMetrics.Start(ctx)
 	s.parts.recovery.start(ctx)
 	s.parts.sessions.start(ctx)
 	return nil
@@ -70,7 +70,7 @@ func (s *Server) StopWorkers(ctx context.Context) error {
 		return nil
 	}
 	p := s.parts
-	return errors.Join(p.monitor.stop(ctx), p.figures.Stop(ctx), p.recovery.stop(ctx), p.sessions.stop(ctx), p.executor.Stop(ctx))
+	return errors.Join(p.monitor.stop(ctx), p.clusterMetrics.Stop(ctx), p.recovery.stop(ctx), p.sessions.stop(ctx), p.executor.Stop(ctx))
 }
 
 // Disconnect closes the connections to clusters and to login providers.
