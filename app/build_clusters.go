@@ -12,11 +12,11 @@ import (
 	"github.com/kubeorch/core/services/stream"
 )
 
-// clusterParts are the services about clusters and who may use them.
-type clusterParts struct {
+// clusterServices are those of clusters and of who may use them.
+type clusterServices struct {
 	access    *cluster.Access
 	connector *kubernetes.Connector
-	clusters  *cluster.Service
+	service   *cluster.Service
 	shares    *cluster.Shares
 	monitor   *cluster.HealthMonitor
 	log       *cluster.Log
@@ -25,7 +25,7 @@ type clusterParts struct {
 	removal   cluster.AccountRemoval
 }
 
-func (s *Server) buildClusters(broadcaster *stream.Broadcaster, workflows *repositories.Workflows) clusterParts {
+func (s *Server) buildClusters(broadcaster *stream.Broadcaster, workflows *repositories.Workflows) clusterServices {
 	var (
 		db       = s.db.Database()
 		stored   = repositories.NewClusters(db)
@@ -39,14 +39,12 @@ func (s *Server) buildClusters(broadcaster *stream.Broadcaster, workflows *repos
 		events    = cluster.NewEvents(broadcaster, cluster.SharersOf(shares), s.log)
 		log       = cluster.NewLog(logs, s.log)
 	)
-	deps := cluster.Deps{
+	clusters := cluster.NewService(cluster.Deps{
 		Store: stored, Access: access, Shares: shares, Defaults: defaults, People: people,
-		Box: s.box, Connect: connector, Entries: log, Log: s.log,
-	}
-	deps.Listeners = append(deps.Listeners, events, log)
-	clusters := cluster.NewService(deps)
-	return clusterParts{
-		access: access, connector: connector, clusters: clusters,
+		Box: s.box, Connect: connector, Listeners: cluster.Listeners{events, log}, Entries: log, Log: s.log,
+	})
+	return clusterServices{
+		access: access, connector: connector, service: clusters,
 		shares: cluster.NewShares(cluster.ShareDeps{
 			Access: access, Store: shares, Defaults: defaults, Users: people, Events: events, Entries: log,
 		}),
@@ -64,11 +62,11 @@ func (s *Server) buildClusters(broadcaster *stream.Broadcaster, workflows *repos
 }
 
 // addTo adds the handlers of clusters to h.
-func (p clusterParts) addTo(h *routes.Handlers, broadcaster *stream.Broadcaster, log *slog.Logger) {
-	h.Cluster = handlers.NewCluster(p.clusters)
-	h.ClusterShare = handlers.NewClusterShare(p.shares)
-	h.ClusterLog = handlers.NewClusterLog(p.logReader)
-	h.ClusterStream = handlers.NewClusterStream(p.clusters, handlers.AsSubscribe(broadcaster.Subscribe), log)
-	h.ClusterMetrics = handlers.NewClusterMetrics(p.metrics)
-	h.Metrics = handlers.NewMetrics(p.metrics)
+func (c clusterServices) addTo(h *routes.Handlers, broadcaster *stream.Broadcaster, log *slog.Logger) {
+	h.Cluster = handlers.NewCluster(c.service)
+	h.ClusterShare = handlers.NewClusterShare(c.shares)
+	h.ClusterLog = handlers.NewClusterLog(c.logReader)
+	h.ClusterStream = handlers.NewClusterStream(c.service, handlers.AsSubscribe(broadcaster.Subscribe), log)
+	h.ClusterMetrics = handlers.NewClusterMetrics(c.metrics)
+	h.Metrics = handlers.NewMetrics(c.metrics)
 }

@@ -77,24 +77,24 @@ func (s *AdminUsers) tryChange(ctx context.Context, id string, c models.AccountC
 func (s *AdminUsers) leave(ctx context.Context, u models.User, c models.AccountChange) (models.User, error) {
 	const op = "account.AdminUsers.leave"
 	mark := models.NewID()
-	if err := s.store.Unmark(ctx, mark, s.now().Add(-markLasts)); err != nil {
+	if err := s.store.ClearStepDown(ctx, mark, s.now().Add(-markLasts)); err != nil {
 		return u, err
 	}
-	marked, err := s.store.MarkLeaving(ctx, u.ID, mark, s.now())
+	marked, err := s.store.MarkStepDown(ctx, u.ID, mark, s.now())
 	if err != nil {
 		return u, err
 	}
 	if !marked {
 		return u, conflict(op, "the account is being changed by somebody else; try again", errRival)
 	}
-	stay, leave, err := s.store.Staying(ctx)
+	stay, leave, err := s.store.CountAdmins(ctx)
 	if err == nil && stay > 0 {
-		gone, err := s.store.Leave(ctx, u.ID, mark, c)
+		gone, err := s.store.StepDown(ctx, u.ID, mark, c)
 		return gone, rivalry(op, err)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), markLasts)
 	defer cancel()
-	err = errors.Join(err, s.store.Unmark(ctx, mark, s.now().Add(-markLasts)))
+	err = errors.Join(err, s.store.ClearStepDown(ctx, mark, s.now().Add(-markLasts)))
 	switch {
 	case err != nil:
 		return u, err

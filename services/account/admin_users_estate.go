@@ -33,7 +33,7 @@ type estateClusters interface {
 
 // estateRuns knows what is being done for an account.
 type estateRuns interface {
-	RunningOf(ctx context.Context, owner string) (int64, error)
+	CountRunning(ctx context.Context, owner string) (int64, error)
 }
 
 // Estate is what goes with an account.

@@ -90,7 +90,7 @@ func (s *Sessions) over(ctx context.Context, ids []models.Identity) (map[credent
 		u, exists := users[id.UserID]
 		good := exists && !u.Disabled && goodTokens[id.TokenID]
 		if id.SessionID != "" {
-			good = exists && sessions[id.SessionID].Good(u, s.tokens.now())
+			good = exists && sessions[id.SessionID].ValidFor(u, s.tokens.now())
 		}
 		if !good {
 			over[credentialOf(id)] = true

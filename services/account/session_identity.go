@@ -74,7 +74,7 @@ func (s *Sessions) look(ctx context.Context, userID, sessionID string) (models.S
 	if err != nil {
 		return of, u, unauthenticated(err)
 	}
-	if !of.Good(u, s.tokens.now()) {
+	if !of.ValidFor(u, s.tokens.now()) {
 		return of, u, invalidSession(errors.New("the session was ended"))
 	}
 	return of, u, nil
@@ -88,7 +88,7 @@ func (s *Sessions) noteUse(ctx context.Context, of models.StoredSession) {
 	if of.LastUsedAt.After(since) {
 		return
 	}
-	if err := s.store.Used(ctx, of.ID, now, since); err != nil {
+	if err := s.store.Touch(ctx, of.ID, now, since); err != nil {
 		s.log.WarnContext(ctx, "the use of a session could not be noted", "err", err)
 	}
 }

@@ -68,7 +68,7 @@ func (s *Service) CheckSingleCluster(ctx context.Context, c models.Cluster, desc
 // CheckHealth tests a cluster in the background. The outcome is stored if it
 // differs from what is stored already; otherwise the caller stores the time of
 // the check. A failed test is no error. When ctx ends first, nothing is stored.
-func (s *Service) CheckHealth(ctx context.Context, id string, p models.ProbeWish) (models.ClusterCheck, error) {
+func (s *Service) CheckHealth(ctx context.Context, id string, p models.ProbeOptions) (models.ClusterCheck, error) {
 	c, err := s.deps.Store.ByID(ctx, id)
 	if models.KindOf(err) == models.NotFound {
 		return models.ClusterCheck{Skipped: true}, nil
@@ -77,11 +77,11 @@ func (s *Service) CheckHealth(ctx context.Context, id string, p models.ProbeWish
 		return models.ClusterCheck{}, err
 	}
 	old := s.now().Sub(c.Metadata.LastUpdated) > metadataAge
-	describing := old && p.Quick == 0 && c.Status == models.ClusterConnected
-	if c.LastCheck != nil && s.now().Sub(*c.LastCheck) < p.Fresh && !describing {
+	describing := old && p.QuickTimeout == 0 && c.Status == models.ClusterConnected
+	if c.LastCheck != nil && s.now().Sub(*c.LastCheck) < p.SkipWithin && !describing {
 		return models.ClusterCheck{Cluster: c, Skipped: true}, nil
 	}
-	o := checkOptions{background: true, quick: p.Quick, describe: old && p.Quick == 0}
+	o := checkOptions{background: true, quick: p.QuickTimeout, describe: old && p.QuickTimeout == 0}
 	f := s.checks.do(ctx, c, o.describe, func() checkResult { return s.check(ctx, c, o) })
 	if errors.Is(f.err, errSlowCluster) {
 		return models.ClusterCheck{Cluster: c, More: true, Stored: true}, nil

@@ -23,7 +23,7 @@ func TestMonitorTellsOpenPages(t *testing.T) {
 	r, server, events := newClusterRig(t), newStub(t), stream.NewBroadcaster()
 	t.Cleanup(events.Close)
 	states := NewEvents(events, nil, slog.New(slog.DiscardHandler))
-	r.deps.Listeners = []listener{states}
+	r.deps.Listeners = Listeners{states}
 	r.put(t, "prod", server.URL)
 	sub, err := events.Subscribe(models.ClustersStream(ann), "")
 	require.NoError(t, err)

@@ -59,6 +59,9 @@ type listener interface {
 	Removed(ctx context.Context, c models.Cluster)
 }
 
+// Listeners are called in their order.
+type Listeners []listener
+
 // entryLog stores entries of the logs of clusters.
 type entryLog interface {
 	Add(ctx context.Context, e models.ClusterLogEntry)
@@ -73,7 +76,7 @@ type Deps struct {
 	People    people
 	Box       sealer // for credentials
 	Connect   connector
-	Listeners []listener // are called in their order
+	Listeners Listeners
 	Entries   entryLog
 	Log       *slog.Logger
 }

@@ -138,7 +138,7 @@ func TestServiceLogsWhatPeopleDo(t *testing.T) {
 	require.NoError(t, err)
 	_, err = r.Update(t.Context(), bob, "a", models.ClusterPatch{Description: &text})
 	require.Error(t, err)
-	_, err = r.CheckHealth(t.Context(), c.ID, models.ProbeWish{})
+	_, err = r.CheckHealth(t.Context(), c.ID, models.ProbeOptions{})
 	require.NoError(t, err)
 
 	list, err := r.logs.List(t.Context(), c.ID, 10)

@@ -1,72 +1,54 @@
 package workflow
 
 import (
-	"container/list"
 	"sync"
+
+	"k8s.io/utils/lru"
 
 	"github.com/kubeorch/core/models"
 )
 
-// documentCache holds encoded workflows up to a number of bytes and forgets
-// the least recently used first. It is safe for concurrent use.
+// documentCache holds encoded workflows up to a number of bytes, and drops the
+// least recently used ones. It is safe for concurrent use.
 type documentCache struct {
-	mu    sync.Mutex
-	limit int
-	size  int
-	byID  map[string]*list.Element
-	order *list.List // of cachedDocument, most recently used in front
+	limit     int
+	documents *lru.Cache // of cachedDocument, by the workflow's id
+
+	mu   sync.Mutex // held by put
+	size int        // bytes of all documents
 }
 
 type cachedDocument struct {
-	id  string
 	seq int64
 	models.WorkflowDocument
 }
 
 func newDocumentCache(limit int) *documentCache {
-	return &documentCache{limit: limit, byID: map[string]*list.Element{}, order: list.New()}
+	c := &documentCache{limit: limit}
+	c.documents = lru.NewWithEvictionFunc(0, func(_ lru.Key, dropped any) {
+		c.size -= len(dropped.(cachedDocument).Body)
+	})
+	return c
 }
 
 // get returns the document of id as it was at seq.
 func (c *documentCache) get(id string, seq int64) (models.WorkflowDocument, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	e, ok := c.byID[id]
-	if !ok {
-		return models.WorkflowDocument{}, false
-	}
-	d := e.Value.(cachedDocument)
-	if d.seq != seq {
-		return models.WorkflowDocument{}, false
-	}
-	c.order.MoveToFront(e)
-	return d.WorkflowDocument, true
+	value, _ := c.documents.Get(id)
+	d, ok := value.(cachedDocument)
+	return d.WorkflowDocument, ok && d.seq == seq
 }
 
-// put keeps doc, unless a newer one is there or doc alone would fill a good
-// part of the cache.
+// put stores doc, unless it would fill a quarter of the cache.
 func (c *documentCache) put(id string, seq int64, doc models.WorkflowDocument) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if e, ok := c.byID[id]; ok {
-		if e.Value.(cachedDocument).seq > seq {
-			return
-		}
-		c.remove(e)
-	}
+	c.documents.Remove(id)
 	if len(doc.Body) > c.limit/4 {
 		return
 	}
-	c.byID[id] = c.order.PushFront(cachedDocument{id, seq, doc})
+	c.documents.Add(id, cachedDocument{seq, doc})
 	c.size += len(doc.Body)
 	for c.size > c.limit {
-		c.remove(c.order.Back())
+		c.documents.RemoveOldest()
 	}
-}
-
-// remove forgets e. c.mu must be held.
-func (c *documentCache) remove(e *list.Element) {
-	d := c.order.Remove(e).(cachedDocument)
-	delete(c.byID, d.id)
-	c.size -= len(d.Body)
 }

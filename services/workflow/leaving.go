@@ -4,20 +4,20 @@ import "context"
 
 // leavingWorkflows are the workflows of somebody who leaves.
 type leavingWorkflows interface {
-	IDsOf(ctx context.Context, owner string) ([]string, error)
+	IDsByOwner(ctx context.Context, owner string) ([]string, error)
 	Erase(ctx context.Context, id string) error
 	TransferAll(ctx context.Context, from, to string) error
 }
 
 // leavingRuns are the runs of those workflows.
 type leavingRuns interface {
-	EraseOf(ctx context.Context, workflowID string) error
+	DeleteByWorkflow(ctx context.Context, workflowID string) error
 	TransferAll(ctx context.Context, from, to string) error
 }
 
 // leavingVersions are their versions.
 type leavingVersions interface {
-	EraseOf(ctx context.Context, workflowID string) error
+	DeleteByWorkflow(ctx context.Context, workflowID string) error
 }
 
 // Leaving settles the workflows of accounts that go away, with their
@@ -31,15 +31,15 @@ type Leaving struct {
 // Delete removes the workflows of a user, each after what belongs to it, so
 // that nothing is left behind that could not be found again.
 func (l Leaving) Delete(ctx context.Context, userID string) error {
-	ids, err := l.Workflows.IDsOf(ctx, userID)
+	ids, err := l.Workflows.IDsByOwner(ctx, userID)
 	if err != nil {
 		return err
 	}
 	for _, id := range ids {
-		if err := l.Runs.EraseOf(ctx, id); err != nil {
+		if err := l.Runs.DeleteByWorkflow(ctx, id); err != nil {
 			return err
 		}
-		if err := l.Versions.EraseOf(ctx, id); err != nil {
+		if err := l.Versions.DeleteByWorkflow(ctx, id); err != nil {
 			return err
 		}
 		if err := l.Workflows.Erase(ctx, id); err != nil {

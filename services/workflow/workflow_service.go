@@ -174,7 +174,7 @@ func tidyPatch(p *models.WorkflowPatch) (problems models.Problems) {
 	if p.Edges != nil {
 		g.Edges = *p.Edges
 	}
-	problems = append(problems, g.Storable()...)
+	problems = append(problems, g.CheckStorable()...)
 	g = g.Tidy()
 	if p.Nodes != nil {
 		p.Nodes = &g.Nodes
