@@ -49,7 +49,7 @@ func (s *Server) Build(context.Context) error {
 	}
 	clusters.addTo(&h, events, s.log)
 	workflows.addTo(&h, events, s.log)
-	sessions := s.buildPeople(&h, clusters.leaving)
+	sessions := s.buildPeople(&h, clusters.removal)
 	s.background.sessions = worker{run: sessions.Run}
 	s.engine, err = routes.SetupRouter(routes.Deps{
 		Log: s.log, Accounts: sessions, Audit: trail, Metrics: s.metrics, Handlers: h,

@@ -10,7 +10,7 @@ import (
 // buildAdmin returns what administrators do with accounts. Whatever is stored
 // by account has to be among what goes with one.
 func (s *Server) buildAdmin(
-	sessions *account.Sessions, tokens *account.APITokens, clusters cluster.Leaving,
+	sessions *account.Sessions, tokens *account.APITokens, clusters cluster.AccountRemoval,
 ) *account.AdminUsers {
 	var (
 		db        = s.db.Database()

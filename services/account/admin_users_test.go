@@ -20,7 +20,7 @@ import (
 func (h *house) office(sessions *Sessions) *AdminUsers {
 	clusters, workflows, runs := repositories.NewClusters(h.db), repositories.NewWorkflows(h.db), repositories.NewRuns(h.db)
 	shares := repositories.NewClusterShares(h.db)
-	leaving := cluster.Leaving{
+	leaving := cluster.AccountRemoval{
 		Access: cluster.NewAccess(clusters, shares), Clusters: clusters, Shares: shares,
 		Defaults: repositories.NewClusterDefaults(h.db), Forget: func(string) {},
 	}

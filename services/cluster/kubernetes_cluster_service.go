@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	testTime = 10 * time.Second // as long as a form waits
-	factsAge = 10 * time.Minute // after which metadata is read again
+	testTime    = 10 * time.Second // as long as a form waits
+	metadataAge = 10 * time.Minute // after which metadata is read again
 )
 
 // reader finds clusters for background work.
@@ -50,56 +50,91 @@ type connector interface {
 	Forget(id string)
 }
 
-// Service registers clusters, checks them, and connects to
-// them for everybody else. It is safe for concurrent use.
+// listener learns what happens to clusters. Its methods must not block for long.
+type listener interface {
+	// Changed is called after a check found a cluster in another state than
+	// before, by one of the servers that share a database.
+	Changed(ctx context.Context, c models.Cluster)
+	// Removed is called after a cluster was removed.
+	Removed(ctx context.Context, c models.Cluster)
+}
+
+// Listeners are called in their order.
+type Listeners []listener
+
+// entryLog stores entries of the logs of clusters.
+type entryLog interface {
+	Add(ctx context.Context, e models.ClusterLogEntry)
+}
+
+// Deps is what a Service works with.
+type Deps struct {
+	Store     store
+	Access    *Access
+	Shares    clusterData
+	Defaults  defaults
+	People    people
+	Box       sealer // for credentials
+	Connect   connector
+	Listeners Listeners
+	Entries   entryLog
+	Log       *slog.Logger
+}
+
+// Service registers clusters, checks them, and connects to them for the other
+// services. What people change is written into the log of the cluster. It is
+// safe for concurrent use.
 type Service struct {
-	store   store
-	users   Users
-	box     sealer
-	connect connector
-	log     *slog.Logger
-	now     func() time.Time
-	news    news
-	flights flights
+	deps   Deps
+	now    func() time.Time
+	checks sharedChecks
 
 	testTime time.Duration // testTime
 }
 
-// NewService returns a service over store, for the users that
-// have access. Credentials are sealed by box; connections come from connect.
-func NewService(
-	store store, users Users, box sealer, connect connector, log *slog.Logger,
-) *Service {
-	return &Service{
-		store: store, users: users, box: box, connect: connect, log: log, now: time.Now, news: nobody{},
-		testTime: testTime,
-	}
+// NewService returns a service that works with deps.
+func NewService(deps Deps) *Service {
+	return &Service{deps: deps, now: time.Now, testTime: testTime}
 }
 
 // Add registers a cluster and tests it for up to 10 s. It is stored whether or
 // not the test passes; its Status and LastError tell. Input that is wrong in
 // form is Invalid and stores nothing; a name in use is a Conflict. The test
-// goes on when the caller is gone, so that the status is never left open. It
-// becomes the owner's default if they have none.
+// goes on when ctx ends, so that the status is settled. The cluster becomes the
+// owner's default if they have none. With SingleNode, the taints of the control
+// plane are removed, and Notice says what came of it.
 func (s *Service) Add(ctx context.Context, owner string, in models.ClusterInput) (models.Cluster, error) {
-	c, err := s.fresh(owner, in)
+	c, err := s.newCluster(owner, in)
 	if err != nil {
 		return models.Cluster{}, err
 	}
 	models.NoteForAudit(ctx, "cluster", c.Name)
-	if c, err = s.store.Insert(ctx, c); err != nil {
+	if c, err = s.deps.Store.Insert(ctx, c); err != nil {
 		return models.Cluster{}, err
 	}
-	if _, err := s.users.Defaults.SetIfNone(ctx, owner, c.ID); err != nil {
+	if _, err := s.deps.Defaults.SetIfNone(ctx, owner, c.ID); err != nil {
 		return models.Cluster{}, err
 	}
 	if c, err = s.CheckSingleCluster(ctx, c, true); err != nil {
 		return models.Cluster{}, err
 	}
-	return s.ownView(ctx, c)
+	s.deps.Entries.Add(ctx, models.ClusterLogEntry{
+		ClusterID: c.ID, Action: models.ClusterLogAdded, Success: true, Message: "the cluster was added",
+		Details: map[string]string{"status": c.Status}, Timestamp: c.CreatedAt, // the check came later
+	})
+	view, err := s.ownView(ctx, c)
+	switch {
+	case err != nil || !in.SingleNode:
+	case c.Status == models.ClusterConnected:
+		view.Notice = s.singleNode(ctx, c, true)
+	default:
+		view.Notice = "the control plane is left as it is, since the cluster is not connected; save again once it is"
+	}
+	return view, err
 }
 
-func (s *Service) fresh(owner string, in models.ClusterInput) (models.Cluster, error) {
+// newCluster returns a cluster with sealed credentials, or what is wrong with in.
+func (s *Service) newCluster(owner string, in models.ClusterInput) (models.Cluster, error) {
 	cred := in.Credentials
 	now := models.StoredTime(s.now())
 	c := models.Cluster{
@@ -114,7 +149,7 @@ func (s *Service) fresh(owner string, in models.ClusterInput) (models.Cluster, e
 	if c.Server == "" {
 		p.Addf("server", "is required")
 	}
-	server, err := s.connect.Endpoint(configOf(c, cred))
+	server, err := s.deps.Connect.Endpoint(configOf(c, cred))
 	p = append(p, configProblems(err, c.Server != "")...)
 	if err := p.Err("cluster.Service.Add"); err != nil {
 		return c, err
@@ -128,14 +163,14 @@ func (s *Service) seal(c models.Cluster, cred models.ClusterCredentials) (models
 	if err != nil {
 		return c, err
 	}
-	c.Sealed, err = s.box.Seal(plain, models.SealedClusterCredentials.Place(c.ID))
+	c.Sealed, err = s.deps.Box.Seal(plain, models.SealedClusterCredentials.Place(c.ID))
 	return c, err
 }
 
 // credentials opens what is stored for c. Its failure is about this record
 // alone: Unavailable, with a text that says what to do.
 func (s *Service) credentials(c models.Cluster) (cred models.ClusterCredentials, err error) {
-	plain, err := s.box.Open(c.Sealed, models.SealedClusterCredentials.Place(c.ID))
+	plain, err := s.deps.Box.Open(c.Sealed, models.SealedClusterCredentials.Place(c.ID))
 	if err == nil {
 		err = json.Unmarshal(plain, &cred)
 	}
@@ -148,28 +183,30 @@ func (s *Service) credentials(c models.Cluster) (cred models.ClusterCredentials,
 	return cred, nil
 }
 
-// Delete forgets a cluster for all who have access, and ends its connection.
-// Nothing in the cluster itself is touched.
+// Delete removes a cluster for everybody who has access to it, and closes its
+// connection. Nothing in the cluster itself is touched.
 func (s *Service) Delete(ctx context.Context, userID, name string) error {
-	g, err := s.users.Access.Require(ctx, userID, name, models.ClusterDelete)
+	g, err := s.deps.Access.Require(ctx, userID, name, models.ClusterDelete)
 	if err != nil {
 		return err
 	}
 	c := g.Cluster
-	if err := s.store.Delete(ctx, c.ID); err != nil {
+	if err := s.deps.Store.Delete(ctx, c.ID); err != nil {
 		return err
 	}
-	s.connect.Forget(c.ID)
-	s.news.Removed(ctx, c)
-	s.users.Access.Changed(ctx, c.ID)
-	// What is left over by a failure leads to a cluster that is gone, which is
-	// the same as leading nowhere.
-	return errors.Join(s.users.Shares.DeleteByCluster(ctx, c.ID), s.users.Defaults.DeleteByCluster(ctx, c.ID))
+	s.deps.Connect.Forget(c.ID)
+	for _, l := range s.deps.Listeners {
+		l.Removed(ctx, c)
+	}
+	s.deps.Access.Changed(ctx, c.ID)
+	// A share or default that a failure leaves behind leads to no cluster, and
+	// readers pass it over.
+	return errors.Join(s.deps.Shares.DeleteByCluster(ctx, c.ID), s.deps.Defaults.DeleteByCluster(ctx, c.ID))
 }
 
-// Status returns what the last check found; it does no check itself.
+// Status returns what the last check found. It checks nothing itself.
 func (s *Service) Status(ctx context.Context, userID, name string) (models.ClusterStatus, error) {
-	g, err := s.users.Access.Require(ctx, userID, name, models.ClusterRead)
+	g, err := s.deps.Access.Require(ctx, userID, name, models.ClusterRead)
 	if err != nil {
 		return models.ClusterStatus{}, err
 	}
@@ -180,35 +217,35 @@ func (s *Service) Status(ctx context.Context, userID, name string) (models.Clust
 }
 
 // Connection returns the shared connection to a cluster that the user has
-// access to, of whatever role. It does not reach for the cluster. Kinds:
+// access to, in any role. It sends nothing to the cluster. Kinds:
 // NotFound, or Unavailable when the stored credentials cannot be used, which
 // the cluster's status then tells.
 func (s *Service) Connection(ctx context.Context, userID, name string) (*kubernetes.Connection, error) {
-	g, err := s.users.Access.Require(ctx, userID, name, models.ClusterRead)
+	g, err := s.deps.Access.Require(ctx, userID, name, models.ClusterRead)
 	if err != nil {
 		return nil, err
 	}
 	return s.ConnectionTo(ctx, g)
 }
 
-// ConnectionFor is Connection for whoever looks at what w has in its cluster.
-// It also fails when the owner of w has lost the access.
+// ConnectionFor is Connection to the cluster of w, for readers of what w has
+// there. It fails when the owner of w has lost the access.
 func (s *Service) ConnectionFor(ctx context.Context, w models.Workflow) (*kubernetes.Connection, error) {
-	g, err := s.users.Access.RequireFor(ctx, w, models.ClusterRead)
+	g, err := s.deps.Access.RequireFor(ctx, w, models.ClusterRead)
 	if err != nil {
 		return nil, err
 	}
 	return s.ConnectionTo(ctx, g)
 }
 
-// ConnectionTo is Connection for whoever has asked for the access already.
+// ConnectionTo is Connection for callers that hold a grant already.
 func (s *Service) ConnectionTo(ctx context.Context, g models.ClusterGrant) (*kubernetes.Connection, error) {
 	return s.connectionOrStatus(ctx, g.Cluster)
 }
 
 // ConnectionByID is Connection for background work, whoever owns the cluster.
 func (s *Service) ConnectionByID(ctx context.Context, id string) (*kubernetes.Connection, error) {
-	c, err := s.store.ByID(ctx, id)
+	c, err := s.deps.Store.ByID(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -227,7 +264,7 @@ func (s *Service) connectionOrStatus(ctx context.Context, c models.Cluster) (*ku
 }
 
 func (s *Service) connection(c models.Cluster) (*kubernetes.Connection, error) {
-	conn, err := s.connect.Get(c.ID, c.CredentialVersion, func() (kubernetes.Config, error) {
+	conn, err := s.deps.Connect.Get(c.ID, c.CredentialVersion, func() (kubernetes.Config, error) {
 		cred, err := s.credentials(c)
 		cfg := configOf(c, cred)
 		cfg.RefreshTokens = refreshedTokens{s, c.ID, cred}

@@ -8,14 +8,14 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// monitorFigures are what a HealthMonitor tells of its work.
-type monitorFigures struct {
+// monitorMetrics are the Prometheus metrics of a HealthMonitor.
+type monitorMetrics struct {
 	clusters *prometheus.GaugeVec
 	checks   prometheus.Histogram
 }
 
-func newMonitorFigures() monitorFigures {
-	return monitorFigures{
+func newMonitorMetrics() monitorMetrics {
+	return monitorMetrics{
 		clusters: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "kubeorch_clusters", Help: "Registered clusters by the state that the last check found.",
 		}, []string{"status"}),
@@ -26,7 +26,7 @@ func newMonitorFigures() monitorFigures {
 	}
 }
 
-func (f monitorFigures) count(all []models.Cluster) {
+func (m monitorMetrics) count(all []models.Cluster) {
 	by := map[string]int{
 		models.ClusterConnected: 0, models.ClusterDisconnected: 0, models.ClusterError: 0, models.ClusterUnknown: 0,
 	}
@@ -34,13 +34,13 @@ func (f monitorFigures) count(all []models.Cluster) {
 		by[c.Status]++
 	}
 	for status, n := range by {
-		f.clusters.WithLabelValues(status).Set(float64(n))
+		m.clusters.WithLabelValues(status).Set(float64(n))
 	}
 }
 
-func (f monitorFigures) took(d time.Duration) { f.checks.Observe(d.Seconds()) }
+func (m monitorMetrics) observe(d time.Duration) { m.checks.Observe(d.Seconds()) }
 
-// Figures returns what to register with Prometheus.
-func (m *HealthMonitor) Figures() []prometheus.Collector {
-	return []prometheus.Collector{m.figures.clusters, m.figures.checks}
+// Collectors returns the monitor's metrics, to be registered with Prometheus.
+func (m *HealthMonitor) Collectors() []prometheus.Collector {
+	return []prometheus.Collector{m.metrics.clusters, m.metrics.checks}
 }

@@ -15,13 +15,13 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-func TestKeptIsMadeOnceForAll(t *testing.T) {
+func TestCacheBuildsAKeyOnceForAllCallers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var made atomic.Int32
-		k := newKept(30*time.Second, 10*time.Second, time.Minute, func(_ context.Context, key string) (string, error) {
+		var built atomic.Int32
+		k := newRefreshCache(30*time.Second, 10*time.Second, time.Minute, func(_ context.Context, key string) (string, error) {
 			time.Sleep(time.Second)
-			return strings.Repeat(key, int(made.Add(1))), nil
+			return strings.Repeat(key, int(built.Add(1))), nil
 		})
 		_, _, err := k.get(t.Context(), "a")
 		require.Equal(t, models.Unavailable, models.KindOf(err), "not started")
@@ -67,11 +67,11 @@ func TestKeptIsMadeOnceForAll(t *testing.T) {
 	})
 }
 
-func TestKeptFailures(t *testing.T) {
+func TestCacheRemembersFailures(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var tries atomic.Int32
-		k := newKept(30*time.Second, 10*time.Second, time.Second, func(ctx context.Context, key string) (int, error) {
+		k := newRefreshCache(30*time.Second, 10*time.Second, time.Second, func(ctx context.Context, key string) (int, error) {
 			switch tries.Add(1); key {
 			case "panics":
 				panic("oh")
