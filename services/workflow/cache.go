@@ -1,72 +1,48 @@
 package workflow
 
 import (
-	"container/list"
-	"sync"
+	"github.com/maypok86/otter/v2"
 
 	"github.com/kubeorch/core/models"
 )
 
-// documentCache holds encoded workflows up to a number of bytes and forgets
-// the least recently used first. It is safe for concurrent use.
+// documentCache holds encoded workflows up to a number of bytes. It is safe for
+// concurrent use.
 type documentCache struct {
-	mu    sync.Mutex
 	limit int
-	size  int
-	byID  map[string]*list.Element
-	order *list.List // of cachedDocument, most recently used in front
+	byID  *otter.Cache[string, cachedDocument]
 }
 
 type cachedDocument struct {
-	id  string
 	seq int64
 	models.WorkflowDocument
 }
 
-func newDocumentCache(limit int) *documentCache {
-	return &documentCache{limit: limit, byID: map[string]*list.Element{}, order: list.New()}
+func newDocumentCache(limit int) documentCache {
+	return documentCache{limit, otter.Must(&otter.Options[string, cachedDocument]{
+		MaximumWeight: uint64(limit),
+		Weigher:       func(_ string, d cachedDocument) uint32 { return uint32(len(d.Body)) },
+		Executor:      func(evict func()) { evict() }, // no goroutines that outlive a call
+	})}
 }
 
 // get returns the document of id as it was at seq.
-func (c *documentCache) get(id string, seq int64) (models.WorkflowDocument, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	e, ok := c.byID[id]
-	if !ok {
-		return models.WorkflowDocument{}, false
-	}
-	d := e.Value.(cachedDocument)
-	if d.seq != seq {
-		return models.WorkflowDocument{}, false
-	}
-	c.order.MoveToFront(e)
-	return d.WorkflowDocument, true
+func (c documentCache) get(id string, seq int64) (models.WorkflowDocument, bool) {
+	d, ok := c.byID.GetIfPresent(id)
+	return d.WorkflowDocument, ok && d.seq == seq
 }
 
-// put keeps doc, unless a newer one is there or doc alone would fill a good
-// part of the cache.
-func (c *documentCache) put(id string, seq int64, doc models.WorkflowDocument) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if e, ok := c.byID[id]; ok {
-		if e.Value.(cachedDocument).seq > seq {
-			return
-		}
-		c.remove(e)
-	}
+// put stores doc, unless a newer one is cached or doc is larger than a quarter of
+// the cache.
+func (c documentCache) put(id string, seq int64, doc models.WorkflowDocument) {
 	if len(doc.Body) > c.limit/4 {
+		c.byID.Invalidate(id)
 		return
 	}
-	c.byID[id] = c.order.PushFront(cachedDocument{id, seq, doc})
-	c.size += len(doc.Body)
-	for c.size > c.limit {
-		c.remove(c.order.Back())
-	}
-}
-
-// remove forgets e. c.mu must be held.
-func (c *documentCache) remove(e *list.Element) {
-	d := c.order.Remove(e).(cachedDocument)
-	delete(c.byID, d.id)
-	c.size -= len(d.Body)
+	c.byID.Compute(id, func(cached cachedDocument, found bool) (cachedDocument, otter.ComputeOp) {
+		if found && cached.seq > seq {
+			return cached, otter.CancelOp
+		}
+		return cachedDocument{seq, doc}, otter.WriteOp
+	})
 }
