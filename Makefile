@@ -50,7 +50,7 @@ test: lint build devcluster ## Everything that a change has to pass
 
 .PHONY: matrix
 matrix: devcluster ## Show who gets what answer on each route, as it was just tried
-	tools/with-devcluster go test -run '^TestMatrix$$' -v . | sed -n '/TestMatrix$$/,$$p'
+	tools/with-devcluster go test -run '^TestMatrix$$' -v ./e2e | sed -n '/TestMatrix$$/,$$p'
 
 .PHONY: lint
 lint: bin/golangci-lint ## vet and the linters of .golangci.yml

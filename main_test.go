@@ -3,11 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -16,97 +13,93 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
-
-	"github.com/kubeorch/core/pkg/kubernetes/kubetest"
 )
 
-// shared is the cluster of the tests that only add objects to one.
-var shared kubetest.Shared
+// Whatever the whole server starts has ended when its command returns. The
+// tests in e2e, which see the process from outside, cannot tell.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestMain(m *testing.M) {
-	if os.Getenv(asServer) != "" {
-		beServer()
+// environment is that of a server on a port of its own.
+func environment(dir string, env ...string) func(string) string {
+	all := map[string]string{"DATA_DIR": dir, "HOST": "127.0.0.1", "PORT": "0", "GIN_MODE": "test", "PASSWORD_COST": "10"}
+	for i := 0; i < len(env); i += 2 {
+		all[env[i]] = env[i+1]
+	}
+	return func(key string) string { return all[key] }
+}
+
+// addressLog delivers where a server says that it listens.
+type addressLog struct {
+	once  sync.Once
+	found chan string
+}
+
+var listening = regexp.MustCompile(`msg=listening addr=(\S+)`)
+
+func (l *addressLog) Write(line []byte) (int, error) {
+	if m := listening.FindSubmatch(bytes.TrimSpace(line)); m != nil {
+		l.once.Do(func() { l.found <- string(m[1]) })
+	}
+	return len(line), nil
+}
+
+func TestServerStartsAndStops(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, email := range []string{"ann@example.org", ""} { // the second time with the data of the first
+		ctx, cancel := context.WithCancel(t.Context())
+		log, ended := &addressLog{found: make(chan string, 1)}, make(chan error, 1)
+		go func() { ended <- run(ctx, nil, environment(dir), io.Discard, log) }()
+		select {
+		case address := <-log.found:
+			beUsed(t, "http://"+address, email)
+		case err := <-ended:
+			require.Fail(t, "the server ended", "%v", err)
+		case <-time.After(time.Minute):
+			require.Fail(t, "the server does not listen")
+		}
+		cancel()
+		require.NoError(t, <-ended)
+	}
+}
+
+// beUsed has a server do what starts goroutines: with an account, connect to a
+// cluster and open a stream, which is left open.
+func beUsed(t *testing.T, url, email string) {
+	t.Helper()
+	request(t, http.StatusOK, http.MethodGet, url+"/readyz", "", "")
+	if email == "" {
 		return
 	}
-	goleak.VerifyTestMain(shared.Main(m))
+	const api = "/v1/api"
+	made := request(t, http.StatusCreated, http.MethodPost, url+api+"/auth/register", "", `{"name":"Ann","email":"`+email+`","password":"secret1"}`)
+	token := regexp.MustCompile(`"token":"([^"]+)"`).FindStringSubmatch(made)
+	require.NotNil(t, token)
+	request(t, http.StatusCreated, http.MethodPost, url+api+"/clusters", token[1],
+		`{"name":"far","server":"https://127.0.0.1:1","authType":"token","credentials":{"token":"t"}}`)
+	events := send(t, http.MethodGet, url+api+"/clusters/stream", token[1], "")
+	require.Equal(t, http.StatusOK, events.StatusCode)
+	t.Cleanup(func() {
+		text, err := io.ReadAll(events.Body)
+		require.NoError(t, err, "the stop ends the stream")
+		require.Contains(t, string(text), "event: complete")
+		require.NoError(t, events.Body.Close())
+	})
 }
 
-// logBuffer collects what the server logs while it runs.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
-
-// running is a server in this process, reached as its users reach it.
-type running struct {
-	url  string
-	log  *logBuffer
-	stop func() error
-}
-
-var address = regexp.MustCompile(`msg=listening addr=(\S+)`)
-
-// start runs the server on a port of its own with its data in dir and waits
-// until it listens. It is stopped at the end of the test at the latest.
-func start(t *testing.T, dir string, env ...string) *running {
+func request(t *testing.T, status int, method, url, token, body string) string {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	r := &running{log: &logBuffer{}}
-	ended := make(chan error, 1)
-	go func() { ended <- run(ctx, nil, environment(dir, env...), io.Discard, r.log) }()
-	r.stop = sync.OnceValue(func() error { cancel(); return <-ended })
-	t.Cleanup(func() { require.NoError(t, r.stop()) })
-	require.Eventually(t, func() bool {
-		if m := address.FindStringSubmatch(r.log.String()); m != nil {
-			r.url = "http://" + m[1]
-		}
-		return r.url != "" || len(ended) > 0
-	}, 20*time.Second, 5*time.Millisecond)
-	require.NotEmpty(t, r.url, r.log.String())
-	return r
+	res := send(t, method, url, token, body)
+	text, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	require.Equal(t, status, res.StatusCode, string(text))
+	return string(text)
 }
 
-func environment(dir string, env ...string) func(string) string {
-	m := map[string]string{"DATA_DIR": dir, "HOST": "127.0.0.1", "PORT": "0", "LOG_LEVEL": "debug", "GIN_MODE": "test",
-		"RATE_LIMIT_RPS": "0", "RATE_LIMIT_AUTH_PER_MINUTE": "0", // a test is one client
-		"PASSWORD_COST": "10", // the race detector makes 12 take seconds
-	}
-	for i := 0; i < len(env); i += 2 {
-		m[env[i]] = env[i+1]
-	}
-	return func(key string) string { return m[key] }
-}
-
-// answer is a response that has been read.
-type answer struct {
-	*http.Response
-	text string
-}
-
-func (a answer) json(t *testing.T) map[string]any {
+func send(t *testing.T, method, url, token, body string) *http.Response {
 	t.Helper()
-	var out map[string]any
-	require.NoError(t, json.Unmarshal([]byte(a.text), &out), a.text)
-	return out
-}
-
-// call sends body, if any, as JSON with the bearer token, if any. It returns
-// redirects as they are.
-func (r *running) call(t *testing.T, method, path, token, body string, header ...string) answer {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, r.url+path, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), method, url, strings.NewReader(body))
 	require.NoError(t, err)
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
@@ -114,91 +107,26 @@ func (r *running) call(t *testing.T, method, path, token, body string, header ..
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
-	for i := 0; i < len(header); i += 2 {
-		req.Header.Set(header[i], header[i+1])
-	}
-	client := http.Transport{DisableKeepAlives: true, ExpectContinueTimeout: time.Minute}
-	res, err := client.RoundTrip(req)
+	res, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
 	require.NoError(t, err)
-	defer func() { _ = res.Body.Close() }()
-	text, err := io.ReadAll(res.Body)
-	require.NoError(t, err)
-	return answer{res, string(text)}
+	return res
 }
 
-func (r *running) register(t *testing.T, email, code string) answer {
-	t.Helper()
-	return r.call(t, "POST", "/v1/api/auth/register", "",
-		`{"name":"Ann","email":"`+email+`","password":"secret1","confirmPassword":"secret1","inviteCode":"`+code+`"}`)
-}
-
-func TestServerLife(t *testing.T) {
+// Whichever step of starting fails, the parts before it are taken down again.
+func TestServerThatCannotStart(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	r := start(t, dir)
-	token, _ := r.register(t, "ann@example.org", "").json(t)["token"].(string)
-	require.Equal(t, 200, r.call(t, "GET", "/v1/api/profile", token, "").StatusCode)
-	for _, name := range []string{"jwt.secret", "encryption.key"} {
-		info, err := os.Stat(filepath.Join(dir, name))
-		require.NoError(t, err)
-		require.Equal(t, os.FileMode(0o600), info.Mode())
-	}
-
-	err := run(t.Context(), nil, environment(dir), io.Discard, io.Discard)
-	require.Error(t, err, "a second server on the same directory")
-	require.NotContains(t, err.Error(), "\n")
-
-	require.NoError(t, r.stop())
-	require.NotContains(t, r.log.String(), token)
-	again := start(t, dir)
-	require.Equal(t, 200, again.call(t, "GET", "/v1/api/profile", token, "").StatusCode, "the secret was kept, and so was the account")
-}
-
-func TestCommands(t *testing.T) {
-	t.Parallel()
-	r := start(t, t.TempDir())
-	_, port, _ := strings.Cut(strings.TrimPrefix(r.url, "http://"), ":")
 	for name, tc := range map[string]struct {
-		args []string
-		env  []string
-		out  string
-		err  string
+		env []string
+		err string
 	}{
-		"version":                  {args: []string{"version"}, out: "kubeorch "},
-		"help":                     {args: []string{"help"}, out: "healthcheck"},
-		"an unknown command":       {args: []string{"destroy"}, err: `no command "destroy"`},
-		"an unknown flag":          {args: []string{"serve", "--prot"}, err: "prot"},
-		"a superfluous argument":   {args: []string{"serve", "now"}, err: `"now"`},
-		"a healthy server":         {args: []string{"healthcheck"}, env: []string{"PORT", port}},
-		"a healthcheck of no port": {args: []string{"healthcheck"}, err: "fixed PORT"},
-		"a healthcheck of nobody":  {args: []string{"healthcheck"}, env: []string{"PORT", "1"}, err: "refused"},
-		"faults in settings":       {env: []string{"LOG_LEVEL", "x", "TOKEN_TTL", "y"}, err: "LOG_LEVEL: must be one of debug, info, warn, error; TOKEN_TTL"},
-		"a port in use":            {env: []string{"PORT", port}, err: "http server: listen"},
-		"directories not there":    {env: []string{"TEMPLATES_DIR", "/nowhere", "PLUGINS_DIR", "/nor/here"}, err: "TEMPLATES_DIR: open /nowhere: no such file or directory\nPLUGINS_DIR: open /nor/here: no such"},
-		"a file that is not there": {args: []string{"--config", "/nowhere.yaml"}, err: "/nowhere.yaml"},
+		"database":    {[]string{"MONGO_URI", "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=10", "JWT_SECRET", strings.Repeat("s", 32), "ENCRYPTION_KEY", strings.Repeat("k", 32)}, "database: "},
+		"templates":   {[]string{"TEMPLATES_DIR", "/nowhere"}, "templates: TEMPLATES_DIR: open /nowhere"},
+		"http server": {[]string{"HOST", "192.0.2.1"}, "http server: listen"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var out bytes.Buffer
-			err := run(t.Context(), tc.args, environment(t.TempDir(), tc.env...), &out, io.Discard)
-			require.Contains(t, out.String(), tc.out)
-			if tc.err == "" {
-				require.NoError(t, err)
-				return
-			}
+			err := run(t.Context(), []string{"serve"}, environment(t.TempDir(), tc.env...), io.Discard, io.Discard)
 			require.ErrorContains(t, err, tc.err)
 		})
 	}
-}
-
-func TestDamagedSecretIsNotReplaced(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	path := filepath.Join(dir, "encryption.key")
-	require.NoError(t, os.WriteFile(path, []byte("c2hvcnQ=\n"), 0o600))
-	err := run(t.Context(), nil, environment(dir), io.Discard, io.Discard)
-	require.ErrorContains(t, err, "encryption.key is damaged")
-	data, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Equal(t, "c2hvcnQ=\n", string(data))
 }

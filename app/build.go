@@ -29,15 +29,16 @@ func (s *Server) Build(context.Context) error {
 		documents = repositories.NewWorkflows(db)
 		trail     = audit.NewTrail(repositories.NewAudit(db), repositories.NewUsers(db), s.log, time.Now)
 		events    = stream.NewBroadcaster()
-		known     = s.buildClusters(events, documents)
-		drawn     = s.buildWorkflows(documents, known, events, trail)
+		clusters  = s.buildClusters(events, documents)
+		workflows = s.buildWorkflows(documents, clusters, events, trail)
 	)
-	s.parts = &parts{
-		connector: known.connector, events: events, watchers: drawn.watchers, executor: drawn.executor, figures: known.figures,
-		recovery: worker{run: drawn.recovery.Run},
-		monitor:  worker{run: known.monitor.Run},
+	s.background = &background{
+		connector: clusters.connector, events: events, watchers: workflows.watchers, executor: workflows.executor,
+		metrics:  clusters.metrics,
+		recovery: worker{run: workflows.recovery.Run},
+		monitor:  worker{run: clusters.monitor.Run},
 	}
-	if err := s.registerMetrics(events, known.connector, known.monitor); err != nil {
+	if err := s.registerMetrics(events, clusters.connector, clusters.monitor); err != nil {
 		return err
 	}
 	h := routes.Handlers{
@@ -46,10 +47,10 @@ func (s *Server) Build(context.Context) error {
 		Template: handlers.NewTemplate(s.templates),
 		Audit:    handlers.NewAudit(trail),
 	}
-	known.addTo(&h, events, s.log)
-	drawn.addTo(&h, events, known.diary, s.log)
-	sessions := s.buildPeople(&h, known.leaving)
-	s.parts.sessions = worker{run: sessions.Run}
+	clusters.addTo(&h, events, s.log)
+	workflows.addTo(&h, events, clusters.log, s.log)
+	sessions := s.buildPeople(&h, clusters.leaving)
+	s.background.sessions = worker{run: sessions.Run}
 	s.engine, err = routes.SetupRouter(routes.Deps{
 		Log: s.log, Accounts: sessions, Audit: trail, Metrics: s.metrics, Handlers: h,
 		CORSOrigins: s.cfg.CORSOrigins, TrustedProxies: s.cfg.TrustedProxies, MaxBody: s.cfg.MaxBody,
@@ -68,8 +69,8 @@ func (s *Server) guard() *egress.Guard {
 func (s *Server) checks() []handlers.Check {
 	return []handlers.Check{
 		{Name: "database", Ready: s.db.Ping},
-		{Name: "cluster health monitor", Ready: s.parts.monitor.alive},
-		{Name: "run recovery", Ready: s.parts.recovery.alive},
+		{Name: "cluster health monitor", Ready: s.background.monitor.alive},
+		{Name: "run recovery", Ready: s.background.recovery.alive},
 	}
 }
 

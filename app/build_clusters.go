@@ -12,20 +12,20 @@ import (
 	"github.com/kubeorch/core/services/stream"
 )
 
-// knownClusters is what there is about clusters and who may use them.
-type knownClusters struct {
+// clusterServices are those of clusters and of who may use them.
+type clusterServices struct {
 	access    *cluster.Access
 	connector *kubernetes.Connector
-	clusters  *cluster.Service
+	service   *cluster.Service
 	shares    *cluster.Shares
 	monitor   *cluster.HealthMonitor
-	diary     *cluster.Log
-	entries   *cluster.LogReader
-	figures   *metrics.Service
+	log       *cluster.Log
+	logReader *cluster.LogReader
+	metrics   *metrics.Service
 	leaving   cluster.Leaving
 }
 
-func (s *Server) buildClusters(events *stream.Broadcaster, workflows *repositories.Workflows) knownClusters {
+func (s *Server) buildClusters(events *stream.Broadcaster, workflows *repositories.Workflows) clusterServices {
 	var (
 		db       = s.db.Database()
 		stored   = repositories.NewClusters(db)
@@ -39,17 +39,17 @@ func (s *Server) buildClusters(events *stream.Broadcaster, workflows *repositori
 		users     = cluster.Users{Access: access, Shares: shares, Defaults: defaults, People: people}
 		clusters  = cluster.NewService(stored, users, s.box, connector, s.log)
 		news      = cluster.NewEvents(events, cluster.SharersOf(shares), s.log)
-		diary     = cluster.NewLog(logs, s.log)
+		log       = cluster.NewLog(logs, s.log)
 	)
-	clusters.Tell(cluster.AllNews{news, diary})
-	return knownClusters{
-		access: access, connector: connector, clusters: clusters,
+	clusters.Tell(cluster.AllNews{news, log})
+	return clusterServices{
+		access: access, connector: connector, service: clusters,
 		shares: cluster.NewShares(access, shares, defaults, people, news),
-		diary:  diary, entries: cluster.NewLogReader(logs, access),
+		log:    log, logReader: cluster.NewLogReader(logs, access),
 		monitor: cluster.NewHealthMonitor(cluster.MonitorDeps{
 			Clusters: stored, Checker: clusters, Observer: news, Reach: connector.Reach, Log: s.log,
 		}, cluster.DefaultMonitorOptions()),
-		figures: metrics.NewService(metrics.Deps{
+		metrics: metrics.NewService(metrics.Deps{
 			Clusters: clusters, Connect: metrics.MeasureThrough(clusters.ConnectionByID), Workflows: workflows, Log: s.log,
 		}),
 		leaving: cluster.Leaving{
@@ -58,12 +58,12 @@ func (s *Server) buildClusters(events *stream.Broadcaster, workflows *repositori
 	}
 }
 
-// addTo adds to h what people do with clusters and learn of them.
-func (k knownClusters) addTo(h *routes.Handlers, events *stream.Broadcaster, log *slog.Logger) {
-	h.Cluster = handlers.NewCluster(cluster.NewLoggedService(k.clusters, k.diary))
-	h.ClusterShare = handlers.NewClusterShare(cluster.NewLoggedShares(k.shares, k.diary))
-	h.ClusterLog = handlers.NewClusterLog(k.entries)
-	h.ClusterStream = handlers.NewClusterStream(k.clusters, handlers.AsSubscribe(events.Subscribe), log)
-	h.ClusterMetrics = handlers.NewClusterMetrics(k.figures)
-	h.Metrics = handlers.NewMetrics(k.figures)
+// addTo adds the handlers of clusters to h.
+func (c clusterServices) addTo(h *routes.Handlers, events *stream.Broadcaster, log *slog.Logger) {
+	h.Cluster = handlers.NewCluster(cluster.NewLoggedService(c.service, c.log))
+	h.ClusterShare = handlers.NewClusterShare(cluster.NewLoggedShares(c.shares, c.log))
+	h.ClusterLog = handlers.NewClusterLog(c.logReader)
+	h.ClusterStream = handlers.NewClusterStream(c.service, handlers.AsSubscribe(events.Subscribe), log)
+	h.ClusterMetrics = handlers.NewClusterMetrics(c.metrics)
+	h.Metrics = handlers.NewMetrics(c.metrics)
 }

@@ -28,7 +28,7 @@ func (s *Server) buildPeople(h *routes.Handlers, clusters cluster.Leaving) *acco
 		providers = s.providers()
 		rules     = account.AuthRules{
 			Enabled: cfg.Auth.Builtin.Enabled, SignupEnabled: cfg.Auth.Builtin.SignupEnabled, AllowedDomains: cfg.Auth.Builtin.AllowedDomains,
-			Providers: shown(providers),
+			Providers: loginOptions(providers),
 		}
 		invites = account.NewInvites(account.InviteDeps{
 			Store: repositories.NewInvites(db), People: users, Codes: settings, Rules: rules,

@@ -23,7 +23,7 @@ func (s *Server) providers() (list []account.OAuthProvider) {
 		cfg := oauthConfig(p, s.cfg.BaseURL)
 		// No redirect is followed: none leads to where the operator did not say.
 		peer := oauth.New(cfg, guard.Client(egress.ClientOptions{AllowHTTP: cfg.AllowHTTP}), time.Now)
-		s.parts.peers = append(s.parts.peers, peer)
+		s.background.providers = append(s.background.providers, peer)
 		list = append(list, account.OAuthProvider{
 			AuthProvider:   models.AuthProvider{Name: p.Name, DisplayName: p.DisplayName, Icon: p.Icon},
 			AllowedDomains: p.AllowedDomains, SignupEnabled: p.SignupEnabled, Peer: peer,
@@ -52,8 +52,8 @@ func oauthConfig(p config.Provider, baseURL string) oauth.Config {
 	return cfg
 }
 
-// shown is how the login page lists providers.
-func shown(list []account.OAuthProvider) (out []models.AuthProvider) {
+// loginOptions is how the login page lists providers.
+func loginOptions(list []account.OAuthProvider) (out []models.AuthProvider) {
 	for _, p := range list {
 		out = append(out, p.AuthProvider)
 	}

@@ -15,9 +15,9 @@ import (
 	"github.com/kubeorch/core/services/workflow"
 )
 
-// drawnWorkflows is what there is about workflows, their runs and what became
-// of them.
-type drawnWorkflows struct {
+// workflowServices are those of workflows, their runs and the status of what
+// they deploy.
+type workflowServices struct {
 	workflows *workflow.Service
 	versions  *workflow.Versions
 	executor  *run.Executor
@@ -26,23 +26,23 @@ type drawnWorkflows struct {
 }
 
 func (s *Server) buildWorkflows(
-	documents *repositories.Workflows, known knownClusters, events *stream.Broadcaster, trail *audit.Trail,
-) drawnWorkflows {
+	documents *repositories.Workflows, clusters clusterServices, events *stream.Broadcaster, trail *audit.Trail,
+) workflowServices {
 	var (
 		versions = repositories.NewVersions(s.db.Database())
 		runs     = repositories.NewRuns(s.db.Database())
 
 		watchers = watcher.NewManager(watcher.Deps{
-			Workflows: documents, Events: events, Connect: watcher.WatchThrough(known.clusters.ConnectionFor), Log: s.log,
+			Workflows: documents, Events: events, Connect: watcher.WatchThrough(clusters.service.ConnectionFor), Log: s.log,
 		})
 		executor = run.NewExecutor(run.Deps{
 			Workflows: documents, Runs: runs, Versions: versions, Kinds: s.kinds, Audit: trail,
-			Access: known.access, Clusters: known.clusters, Events: events, Watch: watchers.Watch, Log: s.log,
+			Access: clusters.access, Clusters: clusters.service, Events: events, Watch: watchers.Watch, Log: s.log,
 		}, run.DefaultOptions())
 	)
-	known.access.OnChange(executor.AccessChanged)
-	known.access.OnChange(func(context.Context, string) { watchers.AccessChanged() })
-	return drawnWorkflows{
+	clusters.access.OnChange(executor.AccessChanged)
+	clusters.access.OnChange(func(context.Context, string) { watchers.AccessChanged() })
+	return workflowServices{
 		workflows: workflow.NewService(documents, executor),
 		versions:  workflow.NewVersions(documents, versions),
 		executor:  executor,
@@ -51,11 +51,10 @@ func (s *Server) buildWorkflows(
 	}
 }
 
-// addTo adds to h what people do with workflows. What they run is written into
-// diary.
-func (d drawnWorkflows) addTo(h *routes.Handlers, events *stream.Broadcaster, diary *cluster.Log, log *slog.Logger) {
-	h.Workflow = handlers.NewWorkflow(d.workflows)
-	h.Version = handlers.NewWorkflowVersion(d.versions)
-	h.Run = handlers.NewRun(run.NewLoggedExecutor(d.executor, diary))
-	h.Status = handlers.NewStatusStream(d.workflows, handlers.AsSubscribe(events.Subscribe), d.watchers, log)
+// addTo adds the handlers of workflows to h. Runs are entered into clusterLog.
+func (w workflowServices) addTo(h *routes.Handlers, events *stream.Broadcaster, clusterLog *cluster.Log, log *slog.Logger) {
+	h.Workflow = handlers.NewWorkflow(w.workflows)
+	h.Version = handlers.NewWorkflowVersion(w.versions)
+	h.Run = handlers.NewRun(run.NewLoggedExecutor(w.executor, clusterLog))
+	h.Status = handlers.NewStatusStream(w.workflows, handlers.AsSubscribe(events.Subscribe), w.watchers, log)
 }

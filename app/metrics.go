@@ -9,9 +9,8 @@ import (
 	"github.com/kubeorch/core/services/stream"
 )
 
-// registerMetrics adds the figures of the process, the event streams and the
-// clusters.
-// Those of requests belong to the router.
+// registerMetrics adds the metrics of the process, the event streams and the
+// clusters. The router adds those of requests.
 func (s *Server) registerMetrics(
 	events *stream.Broadcaster, connector *kubernetes.Connector, monitor *cluster.HealthMonitor,
 ) error {
@@ -19,15 +18,15 @@ func (s *Server) registerMetrics(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	}
-	figure := func(name, help string, f func(stream.Stats) int64) {
+	gauge := func(name, help string, f func(stream.Stats) int64) {
 		read := func() float64 { return float64(f(events.Stats())) }
 		all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "kubeorch_events_" + name, Help: help}, read))
 	}
-	figure("streams", "Event streams known now.", func(b stream.Stats) int64 { return int64(b.Streams) })
-	figure("subscribers", "Readers of event streams.", func(b stream.Stats) int64 { return b.Subscribers })
-	figure("published", "Events since the start.", func(b stream.Stats) int64 { return b.Published })
-	figure("lagged", "Times a reader fell out of the replay buffer.", func(b stream.Stats) int64 { return b.Lagged })
-	figure("resyncs", "Snapshots that readers needed.", func(b stream.Stats) int64 { return b.Resyncs })
+	gauge("streams", "Event streams known now.", func(b stream.Stats) int64 { return int64(b.Streams) })
+	gauge("subscribers", "Readers of event streams.", func(b stream.Stats) int64 { return b.Subscribers })
+	gauge("published", "Events since the start.", func(b stream.Stats) int64 { return b.Published })
+	gauge("lagged", "Times a reader fell out of the replay buffer.", func(b stream.Stats) int64 { return b.Lagged })
+	gauge("resyncs", "Snapshots that readers needed.", func(b stream.Stats) int64 { return b.Resyncs })
 	all = append(append(all, monitor.Figures()...), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "kubeorch_clusters_out_of_reach", Help: "Clusters whose calls are refused at once because the last ones failed.",
 	}, func() float64 { return outOfReach(connector) }))

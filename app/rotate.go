@@ -57,10 +57,10 @@ func RotateKeys(ctx context.Context, cfg config.Config, drop bool, stdout io.Wri
 		return err
 	}
 	r.out.summary(sum, time.Since(begin))
-	return errors.Join(r.retire(sum, drop), unreadable(sum))
+	return errors.Join(r.retire(sum, drop), unreadableError(sum))
 }
 
-func unreadable(sum models.KeyRotation) error {
+func unreadableError(sum models.KeyRotation) error {
 	if sum.Unreadable == 0 {
 		return nil
 	}
@@ -70,14 +70,14 @@ func unreadable(sum models.KeyRotation) error {
 // run rotates in this process, or in the server that has the embedded database.
 func (r *rotation) run(ctx context.Context) (models.KeyRotation, error) {
 	if r.cfg.MongoURI != "" {
-		return r.here(ctx)
+		return r.runLocally(ctx)
 	}
 	for try := 1; ; try++ {
-		sum, err := r.inServer(ctx)
+		sum, err := r.runOnServer(ctx)
 		if !errors.Is(err, errNoServer) {
 			return sum, err
 		}
-		sum, inUse := r.here(ctx)
+		sum, inUse := r.runLocally(ctx)
 		switch {
 		case !errors.Is(inUse, embedded.ErrInUse):
 			return sum, inUse
@@ -89,7 +89,7 @@ func (r *rotation) run(ctx context.Context) (models.KeyRotation, error) {
 	}
 }
 
-func (r *rotation) here(ctx context.Context) (sum models.KeyRotation, err error) {
+func (r *rotation) runLocally(ctx context.Context) (sum models.KeyRotation, err error) {
 	db, err := database.Open(ctx, database.Config{URI: r.cfg.MongoURI, Name: r.cfg.DBName, DataDir: r.cfg.DataDir, Log: r.log})
 	if err != nil {
 		return sum, err
@@ -137,11 +137,11 @@ func keyRotation(db *database.DB, box *encryption.Box) *keys.Rotation {
 func (r *rotation) retire(sum models.KeyRotation, drop bool) error {
 	inFile := map[string]bool{}
 	if r.cfg.EncryptionKey == "" {
-		kept, err := readSecrets(keyFile(r.cfg))
+		secrets, err := readSecrets(keyFile(r.cfg))
 		if err != nil {
 			return err
 		}
-		for _, secret := range kept {
+		for _, secret := range secrets {
 			id, err := keyIDOf(secret)
 			if err != nil {
 				return err
@@ -149,7 +149,7 @@ func (r *rotation) retire(sum models.KeyRotation, drop bool) error {
 			inFile[id] = true
 		}
 	}
-	var gone []string
+	var removed []string
 	for _, id := range sum.Idle {
 		switch {
 		case !inFile[id]:
@@ -157,16 +157,16 @@ func (r *rotation) retire(sum models.KeyRotation, drop bool) error {
 		case !drop:
 			r.out.linef("No record needs key %s any more: kubeorch rotate-keys --drop-old removes it from %s.", id, keyFile(r.cfg))
 		default:
-			gone = append(gone, id)
+			removed = append(removed, id)
 		}
 	}
-	if len(gone) == 0 {
+	if len(removed) == 0 {
 		return nil
 	}
-	if err := dropKeys(r.cfg, gone); err != nil {
+	if err := dropKeys(r.cfg, removed); err != nil {
 		return err
 	}
-	for _, id := range gone {
+	for _, id := range removed {
 		r.out.linef("Removed key %s from %s.", id, keyFile(r.cfg))
 	}
 	return nil
@@ -206,5 +206,5 @@ func (p *progressPrinter) summary(sum models.KeyRotation, took time.Duration) {
 		sum.Key, sum.Rewritten, sum.Current, sum.Unreadable, took.Round(time.Millisecond))
 }
 
-// socketFile is where the server of an embedded database takes orders.
+// socketFile is the control socket of a server with an embedded database.
 func socketFile(cfg config.Config) string { return filepath.Join(cfg.DataDir, "kubeorch.sock") }

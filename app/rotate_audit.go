@@ -14,7 +14,7 @@ import (
 )
 
 // rotateIn seals again what is in db and puts that into the audit trail, whose
-// entry has no actor: whoever may run the command is known to the machine only.
+// entry has no actor: only the machine knows who runs the command.
 func rotateIn(
 	ctx context.Context, db *database.DB, box *encryption.Box, log *slog.Logger, progress func(models.KeyProgress),
 ) (models.KeyRotation, error) {

@@ -116,8 +116,8 @@ func (c *controlSocket) stop(ctx context.Context) error {
 	return err
 }
 
-// serveRotation rotates the keys and streams what it does. It ends when the one
-// who asked is gone.
+// serveRotation rotates the keys and streams what it does. It ends when the
+// command that asked is gone.
 func (s *Server) serveRotation(w http.ResponseWriter, r *http.Request) {
 	key := s.box.Keys()[0]
 	if want := r.URL.Query().Get("key"); want != key {
@@ -127,7 +127,7 @@ func (s *Server) serveRotation(w http.ResponseWriter, r *http.Request) {
 	enc, flush := json.NewEncoder(w), http.NewResponseController(w)
 	send := func(e rotationEvent) {
 		if enc.Encode(e) == nil {
-			_ = flush.Flush() // who is gone ends the request's context
+			_ = flush.Flush() // a command that is gone ends the request's context
 		}
 	}
 	sum, err := rotateIn(r.Context(), s.db, s.box, s.log, func(p models.KeyProgress) { send(rotationEvent{Progress: &p}) })
@@ -140,8 +140,8 @@ func (s *Server) serveRotation(w http.ResponseWriter, r *http.Request) {
 	send(rotationEvent{Summary: &sum})
 }
 
-// inServer has the running server rotate, or fails with errNoServer.
-func (r *rotation) inServer(ctx context.Context) (sum models.KeyRotation, err error) {
+// runOnServer has the running server rotate, or fails with errNoServer.
+func (r *rotation) runOnServer(ctx context.Context) (sum models.KeyRotation, err error) {
 	path := socketFile(r.cfg)
 	if err := fitsSocket(path); err != nil {
 		return sum, fmt.Errorf("%w: %w", errNoServer, err)

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"testing"
@@ -18,7 +19,7 @@ func opened(t *testing.T, cfg config.Config) *Server {
 	t.Helper()
 	s := New(cfg, slog.New(slog.DiscardHandler))
 	require.NoError(t, s.OpenDatabase(t.Context()))
-	t.Cleanup(func() { require.NoError(t, s.CloseDatabase(t.Context())) })
+	t.Cleanup(func() { require.NoError(t, s.CloseDatabase(context.WithoutCancel(t.Context()))) })
 	require.NoError(t, s.LoadSecrets(t.Context()))
 	return s
 }

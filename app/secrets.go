@@ -20,19 +20,19 @@ import (
 // secretBytes is the size of secrets that the server makes for itself.
 const secretBytes = 32
 
-// LoadSecrets fills in the secrets that the configuration leaves out. They
-// are made on the first start and kept in the data directory, whose database
-// keeps other processes out by now.
+// LoadSecrets fills in the secrets that the configuration leaves out. They are
+// made on the first start and kept in the data directory, which is this
+// process's alone once its database is open.
 func (s *Server) LoadSecrets(ctx context.Context) error {
 	if s.cfg.JWTSecret == "" {
-		kept, err := keptSecrets(filepath.Join(s.cfg.DataDir, "jwt.secret"))
+		secrets, err := loadOrCreateSecrets(filepath.Join(s.cfg.DataDir, "jwt.secret"))
 		if err != nil {
 			return err
 		}
-		s.cfg.JWTSecret = kept[0]
+		s.cfg.JWTSecret = secrets[0]
 	}
 	if s.cfg.EncryptionKey == "" {
-		if _, err := keptSecrets(keyFile(s.cfg)); err != nil {
+		if _, err := loadOrCreateSecrets(keyFile(s.cfg)); err != nil {
 			return err
 		}
 	}
@@ -63,9 +63,9 @@ func encryptionKeys(cfg config.Config) ([]string, error) {
 	return append(keys, cfg.EncryptionOldKeys...), nil
 }
 
-// keptSecrets returns the secrets in a file and makes a random one where there
-// is no file.
-func keptSecrets(path string) ([]string, error) {
+// loadOrCreateSecrets returns the secrets in a file and makes a random one where
+// there is no file.
+func loadOrCreateSecrets(path string) ([]string, error) {
 	secrets, err := readSecrets(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return secrets, err

@@ -34,24 +34,24 @@ type Server struct {
 	log     *slog.Logger
 	metrics *prometheus.Registry
 
-	box       *encryption.Box // seals what is stored
-	db        *database.DB
-	templates *catalogue.Templates
-	kinds     *kinds.Registry
-	parts     *parts
-	engine    *gin.Engine
-	http      listeners
-	control   controlSocket
+	box        *encryption.Box // seals what is stored
+	db         *database.DB
+	templates  *catalogue.Templates
+	kinds      *kinds.Registry
+	background *background
+	engine     *gin.Engine
+	http       listeners
+	control    controlSocket
 }
 
-// parts are those of the services that have something to start or to stop.
-type parts struct {
+// background are the services that have something to start or to stop.
+type background struct {
 	connector *kubernetes.Connector
-	peers     []*oauth.Provider
+	providers []*oauth.Provider
 	events    *stream.Broadcaster
 	watchers  *watcher.Manager
 	executor  *run.Executor
-	figures   *metrics.Service
+	metrics   *metrics.Service
 	recovery  worker
 	monitor   worker
 	sessions  worker

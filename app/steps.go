@@ -30,35 +30,35 @@ func (s *Server) CloseDatabase(ctx context.Context) error {
 
 // StartWorkers starts what goes on in the background.
 func (s *Server) StartWorkers(ctx context.Context) error {
-	s.parts.watchers.Start(ctx)
-	s.parts.monitor.start(ctx)
-	s.parts.figures.Start(ctx)
-	s.parts.recovery.start(ctx)
-	s.parts.sessions.start(ctx)
+	s.background.watchers.Start(ctx)
+	s.background.monitor.start(ctx)
+	s.background.metrics.Start(ctx)
+	s.background.recovery.start(ctx)
+	s.background.sessions.start(ctx)
 	return nil
 }
 
 // RefuseRuns makes requests to run a workflow fail from here on.
 func (s *Server) RefuseRuns(context.Context) error {
-	if s.parts != nil {
-		s.parts.executor.Refuse()
+	if s.background != nil {
+		s.background.executor.Refuse()
 	}
 	return nil
 }
 
 // StopWatchers ends the watches of clusters.
 func (s *Server) StopWatchers(ctx context.Context) error {
-	if s.parts == nil {
+	if s.background == nil {
 		return nil
 	}
-	return s.parts.watchers.Stop(ctx)
+	return s.background.watchers.Stop(ctx)
 }
 
 // CloseStreams ends every open stream, so that StopHTTP has no readers of theirs
 // to wait for.
 func (s *Server) CloseStreams(context.Context) error {
-	if s.parts != nil {
-		s.parts.events.Close()
+	if s.background != nil {
+		s.background.events.Close()
 	}
 	return nil
 }
@@ -66,18 +66,18 @@ func (s *Server) CloseStreams(context.Context) error {
 // StopWorkers stops what StartWorkers started and waits for runs, which finish
 // or are left to the next server.
 func (s *Server) StopWorkers(ctx context.Context) error {
-	if s.parts == nil {
+	if s.background == nil {
 		return nil
 	}
-	p := s.parts
-	return errors.Join(p.monitor.stop(ctx), p.figures.Stop(ctx), p.recovery.stop(ctx), p.sessions.stop(ctx), p.executor.Stop(ctx))
+	b := s.background
+	return errors.Join(b.monitor.stop(ctx), b.metrics.Stop(ctx), b.recovery.stop(ctx), b.sessions.stop(ctx), b.executor.Stop(ctx))
 }
 
 // Disconnect closes the connections to clusters and to login providers.
 func (s *Server) Disconnect(context.Context) error {
-	if s.parts != nil {
-		s.parts.connector.Close()
-		for _, p := range s.parts.peers {
+	if s.background != nil {
+		s.background.connector.Close()
+		for _, p := range s.background.providers {
 			p.Close()
 		}
 	}

@@ -23,13 +23,13 @@ func (w *worker) start(ctx context.Context) {
 	w.done = make(chan struct{})
 	go func() {
 		defer close(w.done)
-		w.err = guarded(ctx, w.run)
+		w.err = runRecovered(ctx, w.run)
 	}()
 }
 
-// guarded turns a panic into an error: the worker then shows as not alive
+// runRecovered turns a panic into an error: the worker then shows as not alive
 // instead of taking the server down.
-func guarded(ctx context.Context, run func(context.Context) error) (err error) {
+func runRecovered(ctx context.Context, run func(context.Context) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
@@ -51,7 +51,7 @@ func (w *worker) stop(ctx context.Context) error {
 	}
 }
 
-// alive fails when the worker does not work.
+// alive fails when the worker has ended.
 func (w *worker) alive(context.Context) error {
 	select {
 	case <-w.done:

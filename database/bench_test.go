@@ -13,7 +13,7 @@ import (
 	"github.com/kubeorch/core/database/dbtest"
 )
 
-// benchRows is how many documents there are to find one among.
+// benchRows is the number of documents in the collection.
 const benchRows = 5000
 
 func filled(b *testing.B) *mongo.Collection {
@@ -29,8 +29,8 @@ func filled(b *testing.B) *mongo.Collection {
 	return coll
 }
 
-// BenchmarkFloor is what a commit cannot be faster than: the page and then its
-// root are written and synced.
+// BenchmarkFloor is the fastest possible commit: a page and then its root are
+// written and synced.
 func BenchmarkFloor(b *testing.B) {
 	f, err := os.Create(filepath.Join(b.TempDir(), "floor"))
 	if err != nil {
@@ -59,7 +59,7 @@ func BenchmarkInsert(b *testing.B) {
 	}
 }
 
-// BenchmarkInsertParallel shows what sharing commits gives.
+// BenchmarkInsertParallel shows the gain of shared commits.
 func BenchmarkInsertParallel(b *testing.B) {
 	coll := dbtest.Open(b).Database().Collection(database.Clusters)
 	b.SetParallelism(16)

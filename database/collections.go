@@ -29,32 +29,30 @@ const (
 	APITokens = "api_tokens"
 )
 
-// RunsOneRunning is the index that lets a workflow have one running run only:
-// inserting a second one fails with a duplicate key.
+// RunsOneRunning is the unique index that allows a workflow one running run.
 const RunsOneRunning = "runs_one_running"
 
-// retention says how long what goes by itself is kept.
+// retention holds the ages at which TTL indexes delete documents.
 type retention struct{ audit, clusterLog time.Duration }
 
-// index is one row of the table of indexes. Its name is made from the key
-// unless it is given.
+// index is one row of the table of indexes. An empty name means MongoDB's default
+// name for the key.
 type index struct {
 	collection string
 	key        bson.D
 	name       string
 	unique     bool
-	partial    bson.D        // only documents like this are in the index
-	expires    bool          // documents go when the time in the key has come
-	after      time.Duration // how long after it they go
+	partial    bson.D        // the filter of a partial index
+	expires    bool          // a TTL index: documents are deleted at the time in the key
+	after      time.Duration // how long after that time they are deleted
 }
 
-// indexes lists every index that there is. EnsureIndexes makes the database
-// agree with it.
+// indexes lists every index.
 func indexes(keep retention) []index {
 	running := bson.D{{Key: "status", Value: "running"}}
 	return []index{
 		{collection: Users, key: asc("email"), unique: true},
-		// Only the account that became admin by being the first has a slot.
+		// Only the first account, which became administrator by that, has a slot.
 		{collection: Users, key: asc("admin_slot"), unique: true, partial: exists("admin_slot")},
 		{collection: Users, key: asc("auth_provider", "provider_subject"), unique: true, partial: exists("provider_subject")},
 
@@ -73,7 +71,7 @@ func indexes(keep retention) []index {
 		{collection: ClusterShares, key: asc("owner_id")},
 		{collection: ClusterDefaults, key: asc("cluster_id")},
 
-		{collection: ClusterLogs, key: newestLine("cluster_id")},
+		{collection: ClusterLogs, key: newestLogEntry("cluster_id")},
 		{collection: ClusterLogs, key: asc("timestamp"), expires: keep.clusterLog > 0, after: keep.clusterLog},
 
 		{collection: Workflows, key: newest("updated_at", "owner_id")},
@@ -115,19 +113,19 @@ func asc(fields ...string) bson.D {
 	return key
 }
 
-// newest is a key for lists of what belongs to by, last first.
+// newest is a key for lists that select by fields and show the newest first.
 func newest(field string, by ...string) bson.D {
 	return append(asc(by...), bson.E{Key: field, Value: -1})
 }
 
-// newestEntry is a key for the pages of the audit trail that have one value of
-// field. The id settles the order of entries of the same moment.
+// newestEntry is a key for pages of the audit trail with one value of field. The
+// id orders entries of the same time.
 func newestEntry(field string) bson.D {
 	return append(newest("at", field), bson.E{Key: "_id", Value: -1})
 }
 
-// newestLine is newestEntry for a log.
-func newestLine(field string) bson.D {
+// newestLogEntry is newestEntry for logs.
+func newestLogEntry(field string) bson.D {
 	return append(newest("timestamp", field), bson.E{Key: "_id", Value: -1})
 }
 

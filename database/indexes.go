@@ -17,9 +17,8 @@ const (
 	codeKeySpecConflict = 86
 )
 
-// EnsureIndexes makes every index in the table that is missing. It may be
-// called again and again, and by several processes at once. An index that
-// exists with other options is dropped and made anew.
+// EnsureIndexes creates the missing indexes of the table, and replaces those that
+// exist with other options. Several processes may call it at once.
 func (d *DB) EnsureIndexes(ctx context.Context) error {
 	models := map[string][]mongo.IndexModel{}
 	for _, ix := range indexes(d.keep) {
@@ -31,14 +30,14 @@ func (d *DB) EnsureIndexes(ctx context.Context) error {
 			err = d.replaceIndexes(ctx, name)
 		}
 		if err != nil {
-			return fmt.Errorf("make the indexes of %s: %w", name, err)
+			return fmt.Errorf("create the indexes of %s: %w", name, err)
 		}
 	}
 	return nil
 }
 
-// replaceIndexes makes the indexes of one collection one by one and drops what
-// stands in the way of each.
+// replaceIndexes creates the indexes of one collection one by one, and drops
+// existing ones that conflict.
 func (d *DB) replaceIndexes(ctx context.Context, collection string) error {
 	view := d.db.Collection(collection).Indexes()
 	all := indexes(d.keep)
@@ -53,7 +52,7 @@ func (d *DB) replaceIndexes(ctx context.Context, collection string) error {
 			}
 		}
 		if err != nil {
-			return fmt.Errorf("index %s: %w", ix.title(), err)
+			return fmt.Errorf("index %s: %w", ix.indexName(), err)
 		}
 	}
 	return nil
@@ -64,15 +63,15 @@ func conflicts(err error) bool {
 	return errors.As(err, &cmd) && (cmd.Code == codeOptionsConflict || cmd.Code == codeKeySpecConflict)
 }
 
-// dropConflicting drops the indexes that stand in the way of ix: those with its
-// name, and those with its key.
+// dropConflicting drops the indexes that conflict with ix: those with its name and
+// those with its key.
 func dropConflicting(ctx context.Context, view mongo.IndexView, ix index, all []index) error {
 	specs, err := view.ListSpecifications(ctx)
 	if err != nil {
 		return fmt.Errorf("list indexes: %w", err)
 	}
 	for _, spec := range specs {
-		if spec.Name != ix.title() && !sameKey(spec.KeysDocument, ix.key) || ix.spares(spec, all) {
+		if spec.Name != ix.indexName() && !sameKey(spec.KeysDocument, ix.key) || ix.isAnotherRow(spec, all) {
 			continue
 		}
 		if err := view.DropOne(ctx, spec.Name); err != nil {
@@ -82,18 +81,18 @@ func dropConflicting(ctx context.Context, view mongo.IndexView, ix index, all []
 	return nil
 }
 
-// spares reports whether another row of the table wants the existing index.
-func (ix index) spares(spec mongo.IndexSpecification, all []index) bool {
+// isAnotherRow reports whether the existing index is that of another row.
+func (ix index) isAnotherRow(spec mongo.IndexSpecification, all []index) bool {
 	for _, other := range all {
-		if other.collection == ix.collection && other.title() != ix.title() && other.title() == spec.Name {
+		if other.collection == ix.collection && other.indexName() != ix.indexName() && other.indexName() == spec.Name {
 			return true
 		}
 	}
 	return false
 }
 
-// title is the index's name, which MongoDB makes from the key if none is given.
-func (ix index) title() string {
+// indexName is the index's name, by default the one that MongoDB derives from the key.
+func (ix index) indexName() string {
 	if ix.name != "" {
 		return ix.name
 	}

@@ -13,7 +13,7 @@ import (
 func setETag(c *gin.Context, revision int64) { c.Header("ETag", models.ETag(revision)) }
 
 // ifMatch returns the revision in the header If-Match, or nil when any revision
-// matches. A value that is no ETag of ours matches none.
+// matches. Other values than ETags of this server match none.
 func ifMatch(c *gin.Context) *int64 {
 	header := strings.TrimSpace(strings.Join(c.Request.Header.Values("If-Match"), ","))
 	if header == "" || header == "*" {

@@ -11,7 +11,7 @@ import (
 
 // personalInvites is what these handlers need of the invites.
 type personalInvites interface {
-	Create(ctx context.Context, by models.Identity, in models.InviteInput) (models.MadeInvite, error)
+	Create(ctx context.Context, by models.Identity, in models.InviteInput) (models.CreatedInvite, error)
 	List(ctx context.Context, page, limit int) (models.Invites, error)
 	Revoke(ctx context.Context, id string) (models.Invite, error)
 }

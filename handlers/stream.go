@@ -102,7 +102,7 @@ func (s *eventStream) follow(ctx context.Context, sub Subscription, snapshot fun
 			if s.gone() {
 				return
 			}
-			err = f.idle(ctx)
+			err = f.tick(ctx)
 		}
 	}
 }
@@ -135,8 +135,8 @@ func (f *follower) sendEvents(ctx context.Context) error {
 	return err
 }
 
-// idle sends a due snapshot, or else a due heartbeat.
-func (f *follower) idle(ctx context.Context) error {
+// tick sends a due snapshot, or else a due heartbeat.
+func (f *follower) tick(ctx context.Context) error {
 	switch {
 	case f.behind:
 		return f.catchUp(ctx)

@@ -17,9 +17,9 @@ func TestAPanicEndsItsStreamOnly(t *testing.T) {
 	var log bytes.Buffer
 	server, client := net.Pipe()
 	s := &connTransport{conn: server, log: slog.New(slog.NewTextHandler(&log, nil))}
-	s.serve(t.Context(), func(context.Context) { panic("what nobody thought of") })
+	s.serve(t.Context(), func(context.Context) { panic("an unexpected fault") })
 	_, err := io.ReadAll(client) // the end of the answer comes after the log
 	require.NoError(t, err)
-	require.Contains(t, log.String(), "what nobody thought of")
+	require.Contains(t, log.String(), "an unexpected fault")
 	require.Contains(t, log.String(), "stream_transport_test.go")
 }

@@ -19,7 +19,7 @@ type Buckets interface {
 func RatePerClient(b Buckets, free map[string]bool, fail Fail) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if !free[c.FullPath()] {
-			take(c, b, models.ClientFrom(c.Request.Context()).Network(), fail)
+			limit(c, b, models.ClientFrom(c.Request.Context()).Network(), fail)
 		}
 	}
 }
@@ -29,11 +29,11 @@ func RatePerClient(b Buckets, free map[string]bool, fail Fail) gin.HandlerFunc {
 func RatePerAccount(b Buckets, fail Fail) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		id, _ := models.IdentityFrom(c.Request.Context())
-		take(c, b, id.UserID, fail)
+		limit(c, b, id.UserID, fail)
 	}
 }
 
-func take(c *gin.Context, b Buckets, key string, fail Fail) {
+func limit(c *gin.Context, b Buckets, key string, fail Fail) {
 	if wait, ok := b.Take(key); !ok {
 		fail(c, models.TooSoon("middleware.rate", "too many requests", wait))
 	}

@@ -10,7 +10,7 @@ import (
 // The outcomes of what the audit trail records.
 const (
 	AuditSuccess = "success"
-	AuditDenied  = "denied" // not allowed: 401, 403, 429, and 404, since what is somebody else's is not found
+	AuditDenied  = "denied" // 401, 403, 429, and 404, which also answers requests for other people's objects
 	AuditFailed  = "failed"
 )
 
@@ -18,8 +18,8 @@ const (
 type AuditEntry struct {
 	ID        string            `json:"id" bson:"_id"`
 	At        time.Time         `json:"at" bson:"at"`
-	ActorID   string            `json:"actorId,omitempty" bson:"actor_id,omitempty"`        // absent where nobody was signed in
-	Actor     string            `json:"actor,omitempty" bson:"actor,omitempty"`             // e-mail address; without ActorID only claimed
+	ActorID   string            `json:"actorId,omitempty" bson:"actor_id,omitempty"`        // empty when nobody was signed in
+	Actor     string            `json:"actor,omitempty" bson:"actor,omitempty"`             // e-mail address; without ActorID it is unverified
 	SessionID string            `json:"sessionId,omitempty" bson:"session_id,omitempty"`    // not the token
 	TokenID   string            `json:"apiTokenId,omitempty" bson:"api_token_id,omitempty"` // not the token
 	Action    string            `json:"action" bson:"action"`                               // "cluster.create"
@@ -30,8 +30,8 @@ type AuditEntry struct {
 	UserAgent string            `json:"userAgent,omitempty" bson:"user_agent,omitempty"`
 	RequestID string            `json:"requestId,omitempty" bson:"request_id,omitempty"`
 	Details   map[string]string `json:"details,omitempty" bson:"details,omitempty"`
-	Count     int               `json:"count,omitempty" bson:"count,omitempty"`    // how often, where an entry stands for several requests
-	LastAt    *time.Time        `json:"lastAt,omitempty" bson:"last_at,omitempty"` // of the last of them
+	Count     int               `json:"count,omitempty" bson:"count,omitempty"`    // requests, when an entry stands for several
+	LastAt    *time.Time        `json:"lastAt,omitempty" bson:"last_at,omitempty"` // of the last of these requests
 }
 
 // Area returns the first part of the action: "cluster" of "cluster.create".
@@ -40,11 +40,10 @@ func (e AuditEntry) Area() string {
 	return area
 }
 
-// AuditQuery selects entries as GET /admin/audit spells it. Empty fields select
-// everything.
+// AuditQuery is the query of GET /admin/audit. Empty fields match everything.
 type AuditQuery struct {
 	Actor   string // account id, or e-mail address
-	Action  string // exactly, or with a dot at its end all of an area: "cluster."
+	Action  string // "cluster.create", or "cluster." for all actions of an area
 	Outcome string
 	Target  string // the value of any parameter of the path
 	Address string
@@ -54,7 +53,7 @@ type AuditQuery struct {
 	Limit   int
 }
 
-// AuditFilter is an AuditQuery that has been read.
+// AuditFilter is a parsed AuditQuery.
 type AuditFilter struct {
 	ActorID, Actor string // at most one of them is set
 	Action, Area   string // at most one of them is set
@@ -73,13 +72,13 @@ type AuditPage struct {
 	Limit   int          `json:"limit"`
 }
 
-// MaxAuditTotal is up to how many entries a query counts and how far its pages
-// go. Earlier ones are reached with a bound on the time.
+// MaxAuditTotal is how many entries a query counts and pages through at most.
+// Bounds on the time reach the others.
 const MaxAuditTotal = 10_000
 
-const maxAuditText = 254 // bytes of a filter
+const maxAuditText = 254 // bytes of a field
 
-// Filter reads q. Each problem names the parameter.
+// Filter parses q. Each problem names the parameter.
 func (q AuditQuery) Filter() (AuditFilter, Problems) {
 	var p Problems
 	f := AuditFilter{Outcome: q.Outcome, Target: q.Target, Page: q.Page, Limit: q.Limit}

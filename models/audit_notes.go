@@ -6,15 +6,15 @@ import (
 	"sync"
 )
 
-// AuditNotes collects what services add to the entry of the request they work
-// for. It is safe for concurrent use.
+// AuditNotes collects what services add to the audit entry of their request. It
+// is safe for concurrent use.
 type AuditNotes struct {
 	mu      sync.Mutex
 	notes   map[string]string
 	actorID string
 	actor   string
 	outcome string
-	begun   func()
+	onBegin func()
 }
 
 // Details returns a copy of the notes, or nil if there are none.
@@ -24,25 +24,25 @@ func (n *AuditNotes) Details() map[string]string {
 	return maps.Clone(n.notes)
 }
 
-// Actor returns who a service said it was, where nobody was signed in before.
+// Actor returns the actor that NoteActorForAudit named, or "".
 func (n *AuditNotes) Actor() (id, email string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.actorID, n.actor
 }
 
-// Outcome returns the outcome that a service said, or "".
+// Outcome returns the outcome that NoteOutcomeForAudit gave, or "".
 func (n *AuditNotes) Outcome() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.outcome
 }
 
-// OnBegin has f called once, when AuditNow is.
+// OnBegin makes the first AuditNow call f.
 func (n *AuditNotes) OnBegin(f func()) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.begun = sync.OnceFunc(f)
+	n.onBegin = sync.OnceFunc(f)
 }
 
 type auditNotesKey struct{}
@@ -53,9 +53,8 @@ func WithAuditNotes(ctx context.Context) (context.Context, *AuditNotes) {
 	return context.WithValue(ctx, auditNotesKey{}, n), n
 }
 
-// NoteForAudit adds a detail to the audit entry of the request that ctx belongs
-// to. It does nothing where there is none. value must be no secret, nor
-// anything that somebody who is not signed in typed and nobody checked.
+// NoteForAudit adds a detail to the audit entry of the request of ctx, if there
+// is one. value must not be a secret, nor unchecked input of an anonymous caller.
 func NoteForAudit(ctx context.Context, key, value string) {
 	note(ctx, func(n *AuditNotes) {
 		if n.notes == nil {
@@ -65,31 +64,31 @@ func NoteForAudit(ctx context.Context, key, value string) {
 	})
 }
 
-// NoteActorForAudit says who a request on a public route turned out to be: an
-// account, or with an empty id an e-mail address that somebody claims. The
-// address must have the form of one; people type passwords into that field.
+// NoteActorForAudit names the actor of a request on a public route: an account,
+// or with an empty id the e-mail address that was sent. The address must be a
+// valid one, since people also type passwords into that field.
 func NoteActorForAudit(ctx context.Context, id, email string) {
 	note(ctx, func(n *AuditNotes) { n.actorID, n.actor = id, email })
 }
 
-// NoteOutcomeForAudit says how a request ended where its status does not tell,
-// as with the redirects of a login through a provider.
+// NoteOutcomeForAudit gives the outcome of a request whose status does not show
+// it, such as a redirect of a login through a provider.
 func NoteOutcomeForAudit(ctx context.Context, outcome string) {
 	note(ctx, func(n *AuditNotes) { n.outcome = outcome })
 }
 
-// AuditNow records the request that ctx belongs to as a success at once rather
-// than when it has been answered. Streams and sockets call it when they begin.
+// AuditNow records the request of ctx as a success at once, rather than when it
+// has been answered. Streams and WebSockets call it when they begin.
 func AuditNow(ctx context.Context) {
 	n, ok := ctx.Value(auditNotesKey{}).(*AuditNotes)
 	if !ok {
 		return
 	}
 	n.mu.Lock()
-	begun := n.begun
+	onBegin := n.onBegin
 	n.mu.Unlock()
-	if begun != nil {
-		begun()
+	if onBegin != nil {
+		onBegin()
 	}
 }
 

@@ -37,7 +37,7 @@ type AuthMethods struct {
 	Providers []AuthProvider `json:"providers"` // never nil
 }
 
-// BuiltinAuth tells what password accounts may do.
+// BuiltinAuth says whether people can log in and sign up with a password.
 type BuiltinAuth struct {
 	Enabled       bool `json:"enabled"`
 	SignupEnabled bool `json:"signupEnabled"`

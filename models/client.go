@@ -5,15 +5,15 @@ import (
 	"net/netip"
 )
 
-// Client is where a request comes from.
+// Client is the origin of a request.
 type Client struct {
 	Address   string // IP; behind a trusted proxy that of the proxy's client
-	UserAgent string // as claimed, cut to a sane length
+	UserAgent string // the start of the header
 }
 
-// Network returns what one client has of the address space: an IPv4 address, or
-// the /64 of an IPv6 one, within which a client takes any address it likes.
-// What is no address is returned as it is.
+// Network returns the network of one client: an IPv4 address, or the /64 of an
+// IPv6 address, from which a client usually has all addresses. An Address that
+// is no IP address is returned unchanged.
 func (c Client) Network() string {
 	a, err := netip.ParseAddr(c.Address)
 	if err != nil || a.Is4() {
@@ -27,13 +27,13 @@ func (c Client) Network() string {
 
 type clientKey struct{}
 
-// WithClient returns a context that carries where its request comes from.
+// WithClient returns a context that carries the origin of its request.
 func WithClient(ctx context.Context, c Client) context.Context {
 	return context.WithValue(ctx, clientKey{}, c)
 }
 
-// ClientFrom returns the client that WithClient put into ctx; it is zero for
-// work that no request asked for.
+// ClientFrom returns the client that WithClient put into ctx; it is zero in
+// background work.
 func ClientFrom(ctx context.Context) Client {
 	c, _ := ctx.Value(clientKey{}).(Client)
 	return c

@@ -19,8 +19,8 @@ const (
 	AuthOIDC           = "oidc"
 )
 
-// ClusterCredentials is what is needed to log in to a cluster. It is stored
-// encrypted as a whole and never part of an answer.
+// ClusterCredentials are the credentials of a cluster. They are stored
+// encrypted as a whole and are in no answer.
 type ClusterCredentials struct {
 	Token            string   `json:"token,omitempty"`
 	CAData           string   `json:"caData,omitempty"`
@@ -37,7 +37,7 @@ type ClusterCredentials struct {
 	Insecure         bool     `json:"insecure,omitempty"`
 }
 
-// ClusterMetadata is what a cluster says of itself.
+// ClusterMetadata is what the API server reports about a cluster.
 type ClusterMetadata struct {
 	Version        string    `json:"version" bson:"version"`
 	Platform       string    `json:"platform" bson:"platform"`
@@ -63,7 +63,7 @@ type Cluster struct {
 	Server      string            `json:"server" bson:"server"`
 	AuthType    string            `json:"authType" bson:"auth_type"`
 	Status      string            `json:"status" bson:"status"`
-	Default     bool              `json:"default" bson:"-"` // of whoever reads it
+	Default     bool              `json:"default" bson:"-"` // for the user who reads it
 	SingleNode  bool              `json:"singleNode" bson:"single_node"`
 	Labels      map[string]string `json:"labels,omitempty" bson:"labels,omitempty"`
 	Namespace   string            `json:"namespace" bson:"namespace"`
@@ -75,7 +75,7 @@ type Cluster struct {
 	CreatedAt   time.Time         `json:"createdAt" bson:"created_at"`
 	UpdatedAt   time.Time         `json:"updatedAt" bson:"updated_at"`
 
-	// Notice is what else became of a request to change the cluster.
+	// Notice tells a side effect of the request that changed the cluster.
 	Notice string `json:"notice,omitempty" bson:"-"`
 
 	Sealed            []byte `json:"-" bson:"credentials"`        // ClusterCredentials as JSON, encrypted
@@ -121,9 +121,8 @@ type ClusterPatch struct {
 	SingleNode  *bool              `json:"singleNode"`
 	Labels      *map[string]string `json:"labels"`
 	Insecure    *bool              `json:"insecure"`
-	// Credentials are merged field by field over the stored ones; empty
-	// fields are unchanged, except Insecure, which a form cannot clear in
-	// another way than by leaving it out.
+	// Credentials replace the stored ones field by field. An empty field leaves
+	// the stored one, except Insecure, which forms clear by leaving it out.
 	Credentials *ClusterCredentials `json:"credentials"`
 }
 
@@ -137,7 +136,7 @@ type ClusterTest struct {
 // OK reports whether the cluster answered and accepted the credentials.
 func (t ClusterTest) OK() bool { return t.Status == ClusterConnected }
 
-// String hides every value: credentials must not reach a log through %v.
+// String hides every value, so that %v cannot log credentials.
 func (ClusterCredentials) String() string { return "[credentials]" }
 
 // GoString hides every value.

@@ -12,7 +12,7 @@ type ClusterHealth struct {
 	Metadata          *ClusterMetadata // nil when it was not read
 }
 
-// ClusterChecked says that a cluster was found in the state that is stored.
+// ClusterChecked is a check that found a cluster in its stored state.
 type ClusterChecked struct {
 	ID                string
 	Status            string
@@ -20,44 +20,43 @@ type ClusterChecked struct {
 	At                time.Time
 }
 
-// ProbeWish says how a cluster is checked in the background. The zero value
-// takes its time and reads metadata again when that is old.
-type ProbeWish struct {
-	// Quick gives a cluster that long. One that does not answer by then is
-	// left for a check that takes its time, and so is old metadata.
-	Quick time.Duration
-	// Fresh leaves a cluster alone that somebody checked less than that long
-	// ago, unless its metadata is old.
-	Fresh time.Duration
+// ProbeOptions are the options of a background check. The zero value waits for
+// slow clusters and reads old metadata again.
+type ProbeOptions struct {
+	// QuickTimeout, if set, makes a quick check: one that waits that long for an
+	// answer, and leaves slow clusters and old metadata to a later check.
+	QuickTimeout time.Duration
+	// SkipWithin skips a cluster that was checked less than that long ago, unless
+	// its metadata is old.
+	SkipWithin time.Duration
 }
 
-// ClusterCheck is what became of a check in the background.
+// ClusterCheck is the outcome of a background check.
 type ClusterCheck struct {
-	Cluster Cluster // as it is known now
-	Skipped bool    // it is gone, or was checked a moment ago
-	More    bool    // a quick check left something to do
-	Stored  bool    // nothing is left to be stored
+	Cluster Cluster // with the outcome
+	Skipped bool    // the cluster was deleted, or checked a moment ago
+	More    bool    // a quick check left something to a later one
+	Stored  bool    // the outcome is stored already
 }
 
-// Checked returns what is left to be stored.
+// Checked returns the outcome of a check that is yet to be stored.
 func (c ClusterCheck) Checked() ClusterChecked {
 	return ClusterChecked{
 		ID: c.Cluster.ID, Status: c.Cluster.Status, CredentialVersion: c.Cluster.CredentialVersion, At: *c.Cluster.LastCheck,
 	}
 }
 
-// The events of a person's stream of cluster states; the first one is
-// EventMetadata with ClusterStates, without an envelope.
+// The events of a user's stream of cluster states. The first event is
+// EventMetadata with ClusterStates and without an envelope.
 const (
 	EventClusterUpdate  = "cluster_update"  // one cluster's complete state
-	EventClusterRemoved = "cluster_removed" // it is gone, or no longer shared
+	EventClusterRemoved = "cluster_removed" // it was deleted, or is no longer shared with the user
 )
 
-// ClustersStream returns the key of a person's stream of cluster states.
+// ClustersStream returns the key of a user's stream of cluster states.
 func ClustersStream(userID string) string { return "clusters:" + userID }
 
-// ClusterState is one cluster in that stream. It says the same as
-// ClusterStatus does.
+// ClusterState is the state of one cluster in that stream, as in ClusterStatus.
 type ClusterState struct {
 	Cluster   string    `json:"cluster"`
 	ID        string    `json:"id"`
@@ -73,16 +72,16 @@ type ClusterStates struct {
 	Clusters []ClusterState `json:"clusters"`
 }
 
-// ClusterGone is the data of EventClusterRemoved.
-type ClusterGone struct {
+// ClusterRemoved is the data of EventClusterRemoved.
+type ClusterRemoved struct {
 	Cluster string `json:"cluster"`
 	ID      string `json:"id"`
 }
 
-// ClusterStale is the age of a check from which on its outcome is old.
+// ClusterStale is the age above which the outcome of a check is stale.
 const ClusterStale = 2 * time.Minute
 
-// State returns what the last check of c found, as of now.
+// State returns the outcome of the last check of c as of now.
 func (c Cluster) State(now time.Time) ClusterState {
 	st := ClusterState{
 		Cluster: c.Name, ID: c.ID, Status: c.Status, Error: c.LastError, IsStale: true, IsOnline: c.Status == ClusterConnected,

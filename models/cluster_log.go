@@ -2,13 +2,13 @@ package models
 
 import "time"
 
-// What the log of a cluster tells of.
+// The actions in the log of a cluster.
 const (
 	ClusterLogAdded       = "added"
 	ClusterLogUpdated     = "updated"
 	ClusterLogCredentials = "credentials_changed"
-	ClusterLogTested      = "tested"         // because a person asked for it
-	ClusterLogStatus      = "status_changed" // as a check found
+	ClusterLogTested      = "tested"         // by a person
+	ClusterLogStatus      = "status_changed" // found by a check
 	ClusterLogDefault     = "default_set"
 	ClusterLogShared      = "shared"
 	ClusterLogUnshared    = "unshared"
@@ -27,7 +27,7 @@ const (
 type ClusterLogEntry struct {
 	ID        string            `json:"id" bson:"_id"`
 	ClusterID string            `json:"clusterId" bson:"cluster_id"`
-	UserID    string            `json:"userId" bson:"user_id"` // "" where the server acted by itself
+	UserID    string            `json:"userId" bson:"user_id"` // empty when the server acted by itself
 	Action    string            `json:"action" bson:"action"`
 	Success   bool              `json:"success" bson:"success"`
 	Error     string            `json:"error,omitempty" bson:"error,omitempty"`

@@ -2,11 +2,11 @@ package models
 
 import "time"
 
-// Where the figures of a cluster's usage come from.
+// The sources of a cluster's CPU and memory usage.
 const (
-	UsageMetricsServer = "metrics-server" // what the nodes use
-	UsageRequests      = "requests"       // what pods reserve, for want of that
-	UsageNone          = "none"           // not known: the used parts are zero
+	UsageMetricsServer = "metrics-server" // usage of the nodes
+	UsageRequests      = "requests"       // requests of the pods, without a metrics-server
+	UsageNone          = "none"           // unknown: usage is zero
 )
 
 // ComponentHealth is one part of a cluster's control plane.
@@ -32,11 +32,11 @@ func UsageOf(used, capacity int64) ResourceUsage {
 	return u
 }
 
-// ClusterResources is what a cluster has and what of it is in use.
+// ClusterResources is the capacity and the usage of a cluster.
 type ClusterResources struct {
 	CPU     ResourceUsage `json:"cpu"`
 	Memory  ResourceUsage `json:"memory"`
-	Storage ResourceUsage `json:"storage"` // persistent volumes; those that claims hold are used
+	Storage ResourceUsage `json:"storage"` // persistent volumes; bound ones count as used
 }
 
 // ClusterMetrics answers GET /clusters/:name/metrics.
@@ -46,7 +46,7 @@ type ClusterMetrics struct {
 	Resources   ClusterResources  `json:"resources"`
 	NodeCount   int               `json:"nodeCount"`
 	PodCount    int               `json:"podCount"`
-	Source      string            `json:"source"` // of the used CPU and memory
+	Source      string            `json:"source"` // of the CPU and memory usage
 	LastUpdated time.Time         `json:"lastUpdated"`
 }
 
@@ -56,8 +56,8 @@ type MetricsOverview struct {
 	Totals   OverviewTotals    `json:"totals"`
 }
 
-// ClusterOverview is one cluster of the overview. The figures of one that is
-// not connected are zero, or the last known ones if it fell silent just now.
+// ClusterOverview is one cluster of the overview. When the cluster is not
+// connected, its values are zero, or the last ones if it was connected just now.
 type ClusterOverview struct {
 	ClusterName  string     `json:"clusterName"`
 	Status       string     `json:"status"`
@@ -72,7 +72,7 @@ type ClusterOverview struct {
 	StorPercent  float64    `json:"storPercent"`
 	NodeCount    int        `json:"nodeCount"`
 	PodCount     int        `json:"podCount"`
-	LastUpdated  *time.Time `json:"lastUpdated,omitempty"` // absent when the figures are not known
+	LastUpdated  *time.Time `json:"lastUpdated,omitempty"` // absent when the values are unknown
 }
 
 // OverviewTotals are the sums over all clusters of the overview.

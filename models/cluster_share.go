@@ -6,36 +6,36 @@ import (
 	"time"
 )
 
-// The roles that a user can have on a cluster. Each may do what those before it
-// may; only who registered the cluster has the last.
+// The roles of a user on a cluster. Each includes those before it. The user who
+// registered the cluster is its owner.
 const (
 	ClusterViewer = "viewer" // sees the cluster and its state, tests it, watches
 	ClusterEditor = "editor" // deploys
-	ClusterAdmin  = "admin"  // sees with whom it is shared, deletes it
+	ClusterAdmin  = "admin"  // sees its shares, deletes it
 	ClusterOwner  = "owner"  // changes and shares it
 )
 
-// The states of a share. One that is pending counts for nothing.
+// The states of a share. A pending share grants nothing.
 const (
 	SharePending  = "pending"
 	ShareAccepted = "accepted"
 )
 
-// ClusterAction is something that a user does with a cluster. The zero value is
-// nothing that anybody may do.
+// ClusterAction is something that a user does with a cluster. No role permits the
+// zero value.
 type ClusterAction uint8
 
 // The actions.
 const (
-	ClusterRead    ClusterAction = iota + 1 // see it, its state, and what workflows have there
-	ClusterProbe                            // have it tested or its metadata read again
-	ClusterDeploy                           // write into it: runs, tear-downs, terminals
-	ClusterMembers                          // see with whom it is shared
-	ClusterDelete                           // take it off this server
+	ClusterRead    ClusterAction = iota + 1 // see it, its state, and the objects of workflows there
+	ClusterProbe                            // test it, read its metadata again
+	ClusterDeploy                           // change objects in it: runs, tear-downs, terminals
+	ClusterMembers                          // see its shares
+	ClusterDelete                           // delete its registration
 	ClusterManage                           // change it, its credentials and its shares
 )
 
-// String words the action so that "may not …" goes before it.
+// String completes the sentence "You may not …".
 func (a ClusterAction) String() string {
 	switch a {
 	case ClusterRead:
@@ -63,7 +63,7 @@ type ClusterGrant struct {
 	ShareID    string   // empty for the owner
 }
 
-// May reports whether the role permits a, whatever the namespace.
+// May reports whether the role permits a. Covers answers for a namespace.
 func (g ClusterGrant) May(a ClusterAction) bool {
 	switch a {
 	case ClusterRead, ClusterProbe:
@@ -82,14 +82,14 @@ func (g ClusterGrant) rank() int {
 	return 1 + slices.Index([]string{ClusterViewer, ClusterEditor, ClusterAdmin, ClusterOwner}, g.Role)
 }
 
-// Owned reports whether the user is the one who registered the cluster.
+// Owned reports whether the user is the owner of the cluster.
 func (g ClusterGrant) Owned() bool { return g.Role == ClusterOwner }
 
 // Restricted reports whether the grant is for certain namespaces only.
 func (g ClusterGrant) Restricted() bool { return len(g.Namespaces) > 0 }
 
-// Covers reports whether the grant is good in a namespace. The empty name
-// stands for what belongs to no namespace.
+// Covers reports whether the grant includes a namespace. The empty name stands
+// for objects without a namespace.
 func (g ClusterGrant) Covers(namespace string) bool {
 	return !g.Restricted() || slices.Contains(g.Namespaces, namespace)
 }
@@ -100,7 +100,7 @@ type ClusterShare struct {
 	ClusterID   string     `bson:"cluster_id"`
 	ClusterName string     `bson:"cluster_name"` // names never change
 	OwnerID     string     `bson:"owner_id"`
-	UserID      string     `bson:"user_id"`         // of nobody, when Email is no account's
+	UserID      string     `bson:"user_id"`         // a random id when Email has no account
 	Email       string     `bson:"email,omitempty"` // as the owner typed it; empty when they gave an id
 	Role        string     `bson:"role"`
 	Namespaces  []string   `bson:"namespaces"`
@@ -109,8 +109,8 @@ type ClusterShare struct {
 	AcceptedAt  *time.Time `bson:"accepted_at,omitempty"`
 }
 
-// ClusterShareInput is the body of POST /clusters/:name/share. One of the
-// targets is given.
+// ClusterShareInput is the body of POST /clusters/:name/share. Exactly one of the
+// targets is set.
 type ClusterShareInput struct {
 	TargetUserID string   `json:"targetUserId"`
 	TargetEmail  string   `json:"targetEmail"`
@@ -125,9 +125,8 @@ type Person struct {
 	Email string `json:"email,omitempty"`
 }
 
-// ClusterShareView is a share as those who may see it do. An offer by e-mail
-// that nobody has accepted does not tell whether the address has an account:
-// its User has no id.
+// ClusterShareView is a share in answers. The User of a pending offer by e-mail
+// has no id, so that it does not show whether the address has an account.
 type ClusterShareView struct {
 	ID         string     `json:"id"`
 	Cluster    string     `json:"cluster"`
@@ -140,25 +139,24 @@ type ClusterShareView struct {
 	AcceptedAt *time.Time `json:"acceptedAt,omitempty"`
 }
 
-// ClusterMembership is what a cluster shows besides to those it is shared with.
+// ClusterMembership holds the fields that a cluster has only for users it is shared with.
 type ClusterMembership struct {
 	Shared     bool     `json:"shared"`
 	Role       string   `json:"role"`
 	Owner      Person   `json:"owner"`
 	Namespaces []string `json:"namespaces"` // empty means all
-	// Address names this cluster whatever others the user has of its name. It
-	// goes wherever a name does.
+	// Address is unique among the user's clusters, also when several have the
+	// same name. It is accepted wherever a name is.
 	Address string `json:"address"`
 }
 
-// addressMark is in no name.
+// addressMark separates the name and the id in an address; names never hold it.
 const addressMark = "~"
 
-// ClusterAddress is the unambiguous address of a cluster: "prod~" and its id.
+// ClusterAddress returns the unique address of a cluster: "prod~" and its id.
 func ClusterAddress(c Cluster) string { return c.Name + addressMark + c.ID }
 
-// SplitClusterAddress returns the name in an address, and the id where it has
-// one.
+// SplitClusterAddress returns the name in an address, and the id if it holds one.
 func SplitClusterAddress(address string) (name, id string) {
 	name, id, _ = strings.Cut(address, addressMark)
 	return name, id

@@ -21,26 +21,27 @@ func (d *Data) UnmarshalJSON(b []byte) error {
 	dec.UseNumber()
 	var m map[string]any
 	if err := dec.Decode(&m); err != nil {
-		return misfit(err, "must be an object") // a fault of the whole: what is inside is not typed
+		return typeError(err, "must be an object") // values inside m can have any type, so m itself is wrong
 	}
 	for k, v := range m {
-		m[k] = plain(v)
+		m[k] = plainNumbers(v)
 	}
 	*d = m
 	return nil
 }
 
-func plain(v any) any {
+// plainNumbers replaces every json.Number in v.
+func plainNumbers(v any) any {
 	switch v := v.(type) {
 	case json.Number:
 		return Number(v)
 	case map[string]any:
 		for k, e := range v {
-			v[k] = plain(e)
+			v[k] = plainNumbers(e)
 		}
 	case []any:
 		for i, e := range v {
-			v[i] = plain(e)
+			v[i] = plainNumbers(e)
 		}
 	}
 	return v
@@ -86,8 +87,8 @@ func (d Data) List(key string) []any {
 	return l
 }
 
-// Objects returns the objects of the list at key in their order and leaves
-// out entries that are none.
+// Objects returns the objects in the list at key, in their order. Other entries
+// are left out.
 func (d Data) Objects(key string) []Data {
 	var out []Data
 	for _, e := range d.List(key) {

@@ -1,5 +1,5 @@
 // Package models holds the values that every layer shares: documents, requests,
-// enums and the domain error. It depends on nothing else of this module.
+// enums and the domain error. It imports no other package of this module.
 package models
 
 import (
@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Kind is the class of a failure; it decides what a caller is told.
+// Kind is the class of a failure, which decides the status of the answer.
 type Kind uint8
 
 // The zero Kind is Internal, so an error that nobody classified is never shown.
@@ -22,7 +22,7 @@ const (
 	TooLarge             // the body exceeds its limit
 	TooMany              // a rate or a capacity is used up
 	Unavailable          // something outside does not answer; retrying may help
-	Failed               // what was asked for was tried and did not work; the cause is the caller's or the cluster's
+	Failed               // an operation ran and failed for a reason in the request or the cluster
 )
 
 // Error is a failure of a domain operation. Msg and Problems are safe to show
@@ -50,16 +50,15 @@ func (e *Error) Error() string {
 	return s
 }
 
-// TooSoon returns a TooMany error about what was tried too often. Trying again
-// may help after wait, of which the text and RetryAfter make a second at least.
+// TooSoon returns a TooMany error that says what was tried too often. RetryAfter
+// is wait, and at least a second.
 func TooSoon(op, what string, wait time.Duration) *Error {
 	e := &Error{Op: op, Kind: TooMany, RetryAfter: max(wait, time.Second)}
 	e.Msg = fmt.Sprintf("%s; try again in %d s", what, e.RetrySeconds())
 	return e
 }
 
-// RetrySeconds is RetryAfter in whole seconds, rounded up, so that who waits so
-// long does not come too early.
+// RetrySeconds is RetryAfter in seconds, rounded up.
 func (e *Error) RetrySeconds() int { return int((e.RetryAfter + time.Second - 1) / time.Second) }
 
 // Unwrap returns the cause.

@@ -37,9 +37,9 @@ func (g Graph) Tidy() Graph {
 	return out
 }
 
-// Storable returns what keeps g from being stored. It says nothing about
-// whether g can run: people save drawings that are not finished.
-func (g Graph) Storable() Problems {
+// CheckStorable returns the reasons why g cannot be stored. A graph that can be
+// stored may be unable to run, since people save unfinished drawings.
+func (g Graph) CheckStorable() Problems {
 	var p Problems
 	if len(g.Nodes) > MaxNodes {
 		p.Addf("nodes", "holds %d nodes; at most %d are allowed", len(g.Nodes), MaxNodes)
@@ -79,8 +79,8 @@ func hasNUL(v any) bool {
 	return false
 }
 
-// DiffNodes returns the ids of the nodes that are not the same in a and b,
-// sorted. What the server writes into nodes does not count.
+// DiffNodes returns the sorted ids of the nodes that differ between a and b. Keys
+// that belong to the server are ignored.
 func DiffNodes(a, b []Node) []string {
 	byID := make(map[string]Node, len(b))
 	for _, n := range (Graph{Nodes: b}).Tidy().Nodes {

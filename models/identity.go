@@ -20,19 +20,18 @@ func WithIdentity(ctx context.Context, id Identity) context.Context {
 }
 
 // IdentityFrom returns the caller that WithIdentity put into ctx. ok is false
-// where nobody is signed in.
+// when nobody is signed in.
 func IdentityFrom(ctx context.Context) (id Identity, ok bool) {
 	id, ok = ctx.Value(identityKey{}).(Identity)
 	return id, ok
 }
 
-// Scope is how much of what an account may do a caller's credential is good
-// for. The zero Scope is good for nothing.
+// Scope limits what a credential may do of what its account may do. The zero
+// Scope permits nothing.
 type Scope string
 
-// The scopes, each of which includes those before it. Only a person who signed
-// in has ScopeSession: an API token, whatever its scope, makes no further
-// tokens and changes no password.
+// The scopes, each of which includes those before it. Only sessions have
+// ScopeSession, which is needed to create API tokens and to change a password.
 const (
 	ScopeRead    Scope = "read"
 	ScopeDeploy  Scope = "deploy"
@@ -40,7 +39,7 @@ const (
 	ScopeSession Scope = "session"
 )
 
-// Covers reports whether a credential with scope s is good for what takes need.
+// Covers reports whether s includes need.
 func (s Scope) Covers(need Scope) bool { return need.Valid() && s.rank() >= need.rank() }
 
 // Valid reports whether s is one of the scopes.

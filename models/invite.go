@@ -2,7 +2,7 @@ package models
 
 import "time"
 
-// What can have become of an invite.
+// The states of an invite.
 const (
 	InvitePending = "pending"
 	InviteUsed    = "used"
@@ -10,12 +10,12 @@ const (
 	InviteRevoked = "revoked"
 )
 
-// Invite lets one person sign up. The code itself is not kept.
+// Invite lets one person sign up. Only a hash of its code is stored.
 type Invite struct {
 	ID        string     `json:"id" bson:"_id"`
 	CodeHash  string     `json:"-" bson:"code_hash"`
-	Email     string     `json:"email" bson:"email"` // lower-case; empty: anybody's
-	Role      string     `json:"role" bson:"role"`   // of the account that it makes
+	Email     string     `json:"email" bson:"email"` // lower-case; empty: any
+	Role      string     `json:"role" bson:"role"`   // of the new account
 	Note      string     `json:"note" bson:"note"`
 	State     string     `json:"state" bson:"-"` // at the time of the answer
 	CreatedAt time.Time  `json:"createdAt" bson:"created_at"`
@@ -26,7 +26,7 @@ type Invite struct {
 	RevokedAt *time.Time `json:"revokedAt,omitempty" bson:"revoked_at,omitempty"`
 }
 
-// StateAt returns what has become of the invite at a time.
+// StateAt returns the state of the invite at a time.
 func (i Invite) StateAt(now time.Time) string {
 	switch {
 	case i.UsedAt != nil:
@@ -47,9 +47,9 @@ type InviteInput struct {
 	Note           string `json:"note"`
 }
 
-// MadeInvite answers POST /settings/invites. It is the only answer with the
+// CreatedInvite answers POST /settings/invites. It is the only answer with the
 // code.
-type MadeInvite struct {
+type CreatedInvite struct {
 	Invite Invite `json:"invite"`
 	Code   string `json:"code"`
 	Link   string `json:"link"` // to the sign-up page

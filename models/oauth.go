@@ -3,16 +3,16 @@ package models
 // OAuthStart is the first half of a login through a provider.
 type OAuthStart struct {
 	URL     string // where to send the browser
-	State   string // comes back with it
-	Browser Secret // to be kept in that browser; proves that it began the login
+	State   string // the provider returns it with the browser
+	Browser Secret // a cookie of that browser; proves that it began the login
 }
 
-// OAuthReturn is what a browser brings back from a provider. All of it may be
-// made up.
+// OAuthReturn is the request with which a browser returns from a provider. Every
+// field is untrusted.
 type OAuthReturn struct {
-	Provider string // of the path
+	Provider string // from the path
 	State    string
-	Browser  Secret // what the browser has kept for this state, if anything
+	Browser  Secret // the cookie for State, if the browser has one
 	Code     Secret
 	Issuer   string
 
@@ -20,13 +20,13 @@ type OAuthReturn struct {
 	ErrorDescription string
 }
 
-// OAuthState is what is kept of a login that has begun.
+// OAuthState is stored while a login is in progress.
 type OAuthState struct {
 	Provider string `bson:"provider"`
 	Browser  string `bson:"browser"` // hash of OAuthStart.Browser
 }
 
-// OAuthGrant is what a code of POST /auth/oauth/exchange stands for.
+// OAuthGrant is stored for a code of POST /auth/oauth/exchange.
 type OAuthGrant struct {
 	UserID   string `bson:"user_id"`
 	Epoch    int64  `bson:"epoch"` // the account's SessionEpoch at the login

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Problem is one fault in what a user sent.
+// Problem is one fault in a user's input.
 type Problem struct {
 	Node    string `json:"node,omitempty" bson:"node,omitempty"`   // node id, when the fault is in a drawn node
 	Edge    string `json:"edge,omitempty" bson:"edge,omitempty"`   // edge id, when it is in an edge
@@ -33,7 +33,7 @@ func (p Problem) String() string {
 	return b.String()
 }
 
-// Problems collects faults, so that a user can mend all of them in one go.
+// Problems collects faults, so that a user can correct all of them at once.
 type Problems []Problem
 
 // Addf appends a fault of field.
@@ -44,8 +44,8 @@ func (p *Problems) Addf(field, format string, args ...any) {
 // maxProblemText bounds the joined text of a huge drawing's faults.
 const maxProblemText = 4000
 
-// String joins all problems with "; ", cut to about 4,000 characters; an
-// error's body holds the complete list besides.
+// String joins all problems with "; ", cut to about 4,000 characters. The body of
+// an error also holds the complete list.
 func (p Problems) String() string {
 	var b strings.Builder
 	for i, one := range p {

@@ -19,7 +19,7 @@ const (
 	NodeSkipped   = "skipped"
 )
 
-// What a run does.
+// The actions of runs.
 const (
 	RunDeploy   = "deploy"
 	RunTearDown = "teardown"
@@ -70,25 +70,25 @@ type Run struct {
 	OwnerID         string    `json:"-" bson:"owner_id"`
 	Cluster         string    `json:"-" bson:"cluster"`          // the cluster's name
 	ClusterRef      string    `json:"-" bson:"cluster_ref"`      // the cluster's id
-	Lease           string    `json:"-" bson:"lease"`            // the process that works on it
-	LeaseUntil      time.Time `json:"-" bson:"lease_until"`      // from then on another may take it over
-	Deadline        time.Time `json:"-" bson:"deadline"`         // from then on it fails
-	CancelRequested bool      `json:"-" bson:"cancel_requested"` // somebody wants it to end
+	Lease           string    `json:"-" bson:"lease"`            // id of the process that executes it
+	LeaseUntil      time.Time `json:"-" bson:"lease_until"`      // when another process may take it over
+	Deadline        time.Time `json:"-" bson:"deadline"`         // when it fails
+	CancelRequested bool      `json:"-" bson:"cancel_requested"` // somebody has cancelled it
 }
 
-// Trigger tells who started a run and which values they typed, by name only.
+// Trigger holds who started a run, and the names of the values that they typed.
 type Trigger struct {
-	UserID string  `json:"user_id" bson:"user_id"`
-	Typed  []Typed `json:"typed,omitempty" bson:"typed,omitempty"`
+	UserID string      `json:"user_id" bson:"user_id"`
+	Typed  []TypedKeys `json:"typed,omitempty" bson:"typed,omitempty"`
 }
 
-// Typed names the values that were typed for one node.
-type Typed struct {
+// TypedKeys are the names of the values that were typed for one node.
+type TypedKeys struct {
 	NodeID string   `json:"node_id" bson:"node_id"`
 	Keys   []string `json:"keys" bson:"keys"`
 }
 
-// RunProgress is what changes while a run goes on. Nil fields stay as they are.
+// RunProgress is a change of a running run. Nil leaves a field alone.
 type RunProgress struct {
 	Version    *int
 	NodeStates map[string]NodeState
@@ -105,12 +105,12 @@ type RunResult struct {
 	Logs        []string
 }
 
-// RunStart is what a run changes in its workflow when it begins.
+// RunStart is the change of a workflow when a run begins.
 type RunStart struct {
 	At         time.Time
 	Version    int
 	ClusterRef string        // where it runs
-	Inventory  []OwnedObject // everything that is there or will be
+	Inventory  []OwnedObject // the objects that exist or will be created
 }
 
 // OwnedObject is an object that a workflow has, or may have, in a cluster.
@@ -129,12 +129,12 @@ type TriggerData struct {
 	EnvVars map[string]map[string]Secret `json:"envVars"`
 }
 
-// maxTyped is how many values one run may bring along. Every text of the run
-// is searched for each of them.
+// maxTyped is how many values may be typed for one run. Every text of the run is
+// searched for each of them.
 const maxTyped = 5000
 
-// Check reports what is wrong with the form of d. It says nothing about
-// whether the drawing has a place for the values.
+// Check reports problems with the form of d. Whether the drawing has a place for
+// the values is checked elsewhere.
 func (d TriggerData) Check() (p Problems) {
 	total := 0
 	for _, all := range []map[string]map[string]Secret{d.Secrets, d.EnvVars} {

@@ -1,7 +1,7 @@
 package models
 
 // Secret is a value that must not be printed: its String, %#v and JSON forms
-// are a mask. Reveal is easy to search for.
+// are a mask. Only Reveal returns the value.
 type Secret struct{ v string }
 
 // NewSecret wraps v.

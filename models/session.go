@@ -2,12 +2,11 @@ package models
 
 import "time"
 
-// SessionByPassword is the method of sessions that began with a password;
-// others have the slug of their provider.
+// SessionByPassword is the method of sessions that began with a password. The
+// method of other sessions is the slug of their provider.
 const SessionByPassword = "password"
 
-// StoredSession is what the server keeps of one sign-in. A token is good only
-// as long as its session is.
+// StoredSession is one sign-in. Its tokens are valid as long as it is.
 type StoredSession struct {
 	ID         string    `bson:"_id"` // the tokens' claim sid
 	UserID     string    `bson:"user_id"`
@@ -20,8 +19,8 @@ type StoredSession struct {
 	ExpiresAt  time.Time `bson:"expires_at"`
 }
 
-// Good reports whether the session lets its bearer act as u at that time.
-func (s StoredSession) Good(u User, now time.Time) bool {
+// ValidFor reports whether the session is one of u and valid at that time.
+func (s StoredSession) ValidFor(u User, now time.Time) bool {
 	return s.UserID == u.ID && !u.Disabled && now.Before(s.ExpiresAt) &&
 		(s.Epoch == u.SessionEpoch || s.ID == u.KeptSession)
 }
@@ -29,7 +28,7 @@ func (s StoredSession) Good(u User, now time.Time) bool {
 // SessionView is a session as its owner sees it.
 type SessionView struct {
 	ID         string    `json:"id"`
-	Current    bool      `json:"current"` // the one that asks
+	Current    bool      `json:"current"` // the session of the request
 	Method     string    `json:"method"`
 	Address    string    `json:"address"`
 	UserAgent  string    `json:"userAgent"`
@@ -38,14 +37,13 @@ type SessionView struct {
 	ExpiresAt  time.Time `json:"expiresAt"`
 }
 
-// Ticket answers POST /auth/ws-ticket: it opens one WebSocket in place of a
-// token.
+// Ticket answers POST /auth/ws-ticket. It opens one WebSocket in place of a token.
 type Ticket struct {
 	Ticket    string    `json:"ticket"`
 	ExpiresAt time.Time `json:"expiresAt"`
 }
 
-// TicketGrant is whom a ticket stands for.
+// TicketGrant is stored for a ticket: the caller that it identifies.
 type TicketGrant struct {
 	UserID    string `bson:"user_id"`
 	SessionID string `bson:"session_id,omitempty"`

@@ -51,7 +51,7 @@ func SessionGuardFrom(ctx context.Context) *SessionGuard {
 	return g
 }
 
-// SessionEnded returns a channel that is closed when the session behind ctx
+// SessionEnded returns a channel that is closed when the session of ctx
 // ends: by logout, expiry, revocation, or because the account is disabled.
 // Without a guard the channel is nil and blocks for ever.
 func SessionEnded(ctx context.Context) <-chan struct{} {

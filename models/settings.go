@@ -7,11 +7,11 @@ type InviteSettings struct {
 	RegenerateAfterSignup bool   `json:"regenerateAfterSignup" bson:"regenerate_after_signup"`
 	InviteCode            string `json:"inviteCode" bson:"invite_code"` // 6 digits
 
-	FailedAttempts int        `json:"failedAttempts" bson:"failed_attempts"` // wrong codes since this one was made
+	FailedAttempts int        `json:"failedAttempts" bson:"failed_attempts"` // wrong codes since this one was generated
 	LastFailedAt   *time.Time `json:"lastFailedAt,omitempty" bson:"last_failed_at,omitempty"`
 
-	// GuessesUntil is when no wrong code counts any more, in milliseconds of
-	// Unix time.
+	// GuessesUntil is when all wrong codes are forgotten, in milliseconds of Unix
+	// time.
 	GuessesUntil int64 `json:"-" bson:"guesses_until"`
 }
 

@@ -16,7 +16,7 @@ const (
 // WorkflowStream returns the key of a workflow's status stream.
 func WorkflowStream(workflowID string) string { return "workflow:" + workflowID }
 
-// StreamEvent is the envelope of what is sent to readers of a stream.
+// StreamEvent is the envelope of an event.
 type StreamEvent struct {
 	Type      string    `json:"type"`       // the part of StreamKey before the colon
 	StreamKey string    `json:"stream_key"` // "workflow:<id>"
@@ -26,15 +26,15 @@ type StreamEvent struct {
 }
 
 // NodeUpdate is the data of a node_update. Status is complete and replaces
-// what a reader had.
+// the node's former status.
 type NodeUpdate struct {
 	NodeID string         `json:"node_id"`
 	Type   string         `json:"type"`
 	Status map[string]any `json:"status"`
 }
 
-// StatusSync is the data of a workflow_sync. Pages merge it into what they
-// show, so a node that is left out keeps the status that a page knows of it.
+// StatusSync is the data of a workflow_sync. Pages merge it into their state, so a
+// node that is left out keeps its status there.
 type StatusSync struct {
 	Nodes []SyncedNode `json:"nodes"`
 }
@@ -45,7 +45,7 @@ type SyncedNode struct {
 	ID   string `json:"id"`
 }
 
-// StatusesOf returns the statuses of those nodes that have one.
+// StatusesOf returns the statuses of the nodes that have one.
 func StatusesOf(nodes []Node) StatusSync {
 	sync := StatusSync{Nodes: make([]SyncedNode, 0, len(nodes))}
 	for _, n := range nodes {
@@ -56,9 +56,9 @@ func StatusesOf(nodes []Node) StatusSync {
 	return sync
 }
 
-// StreamFrame returns an event as it goes over the wire. payload is JSON from
-// encoding/json, which is one line and has U+2028 and U+2029 escaped: some
-// readers take those for the end of a line.
+// StreamFrame returns an event in the wire format of server-sent events. payload
+// is JSON from encoding/json: one line, with U+2028 and U+2029 escaped, which
+// some readers take for line ends.
 func StreamFrame(id, event string, payload json.RawMessage) []byte {
 	const fields = len("id: \nevent: \ndata: \n\n")
 	b := make([]byte, 0, fields+len(id)+len(event)+len(payload))

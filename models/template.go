@@ -1,6 +1,6 @@
 package models
 
-// TemplateMetadata describes one entry of the palette.
+// TemplateMetadata describes one entry of the frontend's palette of node types.
 type TemplateMetadata struct {
 	ID             string              `json:"id" yaml:"id"`
 	Name           string              `json:"name" yaml:"name"` // equals the node type

@@ -23,15 +23,15 @@ type User struct {
 	CreatedAt time.Time `bson:"created_at"`
 	UpdatedAt time.Time `bson:"updated_at"`
 	Disabled  bool      `bson:"disabled,omitempty"` // may not sign in
-	Deleting  bool      `bson:"deleting,omitempty"` // is being taken apart, and disabled
+	Deleting  bool      `bson:"deleting,omitempty"` // is being deleted, and disabled
 
-	// SessionEpoch grows with each change that ends the account's sessions;
-	// those of another epoch are over, except KeptSession.
+	// SessionEpoch grows with each change that ends the account's sessions.
+	// Sessions of another epoch have ended, except KeptSession.
 	SessionEpoch int64  `bson:"session_epoch,omitempty"`
 	KeptSession  string `bson:"kept_session,omitempty"`
 
-	// Networks are hashes of the networks that the account has logged in from,
-	// the last one last.
+	// Networks are hashes of networks that the account has logged in from, the
+	// newest last.
 	Networks []string `bson:"networks,omitempty"`
 }
 
@@ -46,9 +46,9 @@ type UserView struct {
 	AuthProvider string    `json:"authProvider"`
 }
 
-// HashChange is the change of a password as it is stored.
+// HashChange replaces the hash of a password.
 type HashChange struct {
 	From, To    string // hashes
-	KeepSession string // the session that goes on; the others are over
+	KeepSession string // the only session that does not end
 	At          time.Time
 }

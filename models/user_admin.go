@@ -21,7 +21,7 @@ type UserQuery struct {
 type ManagedUser struct {
 	UserView
 	Status    string    `json:"status"`
-	Deleting  bool      `json:"deleting"` // its deletion began and can be repeated
+	Deleting  bool      `json:"deleting"` // its deletion has begun, and can be repeated if it failed
 	UpdatedAt time.Time `json:"updatedAt"`
 }
 
@@ -38,8 +38,8 @@ type RoleInput struct {
 	Role string `json:"role"`
 }
 
-// AccountChange is what an administrator changes of an account; nil leaves a
-// field alone.
+// AccountChange is a change of an account by an administrator; nil leaves a field
+// alone.
 type AccountChange struct {
 	Role        *string
 	Disabled    *bool
@@ -54,29 +54,29 @@ type Owned struct {
 	Clusters  OwnedItems `json:"clusters"`
 }
 
-// None reports whether there is nothing.
+// None reports whether the account owns nothing.
 func (o Owned) None() bool { return o.Workflows.Count == 0 && o.Clusters.Count == 0 }
 
-// OwnedItems are things of one kind. Items holds the first of them.
+// OwnedItems are the workflows or the clusters of an account. Items holds the first ones.
 type OwnedItems struct {
 	Count int64       `json:"count"`
 	Items []OwnedItem `json:"items"`
 }
 
-// OwnedItem is one thing that an account owns.
+// OwnedItem is one workflow or cluster of an account.
 type OwnedItem struct {
 	ID   string `json:"id" bson:"_id"`
 	Name string `json:"name" bson:"name"`
 }
 
-// What becomes of the things of an account that is deleted.
+// What happens to the workflows and clusters of a deleted account.
 const (
 	OwnedDelete   = "delete"
 	OwnedTransfer = "transfer"
 )
 
-// UserDeletion says what becomes of what an account owns. An empty Owned is no
-// choice, which is enough for an account that owns nothing.
+// UserDeletion says what happens to the workflows and clusters of a deleted
+// account. Owned may be empty for an account that owns none.
 type UserDeletion struct {
 	Owned      string
 	TransferTo string // user id

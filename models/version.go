@@ -21,10 +21,10 @@ type Version struct {
 	RunStatus    string    `json:"run_status,omitempty" bson:"run_status,omitempty"`
 }
 
-// Graph returns what was drawn.
+// Graph returns the drawing.
 func (v Version) Graph() Graph { return Graph{Nodes: v.Nodes, Edges: v.Edges} }
 
-// VersionNotes are the texts that people give a version; nil leaves one alone.
+// VersionNotes are the texts of a version that people edit; nil leaves one alone.
 type VersionNotes struct {
 	Name        *string `json:"name"`
 	Tag         *string `json:"tag"`

@@ -6,8 +6,7 @@ import (
 	"strings"
 )
 
-// VersionDiff is what changed from one version to another. Lists are never
-// nil.
+// VersionDiff is the difference between two versions. Lists are never nil.
 type VersionDiff struct {
 	FromVersion   int          `json:"from_version"`
 	ToVersion     int          `json:"to_version"`
@@ -18,7 +17,7 @@ type VersionDiff struct {
 	RemovedEdges  []EdgeChange `json:"removed_edges"`
 }
 
-// NodeChange is one node that differs.
+// NodeChange is one node that was added, removed or modified.
 type NodeChange struct {
 	NodeID  string `json:"node_id"`
 	Type    string `json:"type"`
@@ -26,7 +25,7 @@ type NodeChange struct {
 	NewData Data   `json:"new_data,omitempty"`
 }
 
-// EdgeChange is one edge that differs.
+// EdgeChange is one edge that was added or removed.
 type EdgeChange struct {
 	EdgeID       string `json:"edge_id"`
 	Source       string `json:"source"`
@@ -35,8 +34,8 @@ type EdgeChange struct {
 	TargetHandle string `json:"targetHandle,omitempty"`
 }
 
-// Diff returns what changed from a to b. Keys of node data that begin with an
-// underscore are bookkeeping and do not count; neither do positions.
+// Diff returns the difference from a to b. It ignores positions, and keys of node
+// data that begin with an underscore, which people do not edit.
 func Diff(a, b Version) VersionDiff {
 	d := VersionDiff{
 		FromVersion: a.Number, ToVersion: b.Number,
@@ -52,35 +51,35 @@ func Diff(a, b Version) VersionDiff {
 		delete(before, n.ID)
 		switch {
 		case !ok:
-			d.AddedNodes = append(d.AddedNodes, NodeChange{NodeID: n.ID, Type: n.Type, NewData: drawnData(n)})
-		case old.Type != n.Type || !reflect.DeepEqual(drawnData(old), drawnData(n)):
+			d.AddedNodes = append(d.AddedNodes, NodeChange{NodeID: n.ID, Type: n.Type, NewData: editableData(n)})
+		case old.Type != n.Type || !reflect.DeepEqual(editableData(old), editableData(n)):
 			d.ModifiedNodes = append(d.ModifiedNodes,
-				NodeChange{NodeID: n.ID, Type: n.Type, OldData: drawnData(old), NewData: drawnData(n)})
+				NodeChange{NodeID: n.ID, Type: n.Type, OldData: editableData(old), NewData: editableData(n)})
 		}
 	}
 	for _, n := range a.Nodes {
 		if _, gone := before[n.ID]; gone {
-			d.RemovedNodes = append(d.RemovedNodes, NodeChange{NodeID: n.ID, Type: n.Type, OldData: drawnData(n)})
+			d.RemovedNodes = append(d.RemovedNodes, NodeChange{NodeID: n.ID, Type: n.Type, OldData: editableData(n)})
 		}
 	}
 	return d
 }
 
-func drawnData(n Node) Data {
+func editableData(n Node) Data {
 	d := maps.Clone(n.Data)
 	maps.DeleteFunc(d, func(k string, _ any) bool { return strings.HasPrefix(k, "_") })
 	return d
 }
 
-// edgesMissing returns the edges of list that other does not hold.
+// edgesMissing returns the edges of list that are missing in other.
 func edgesMissing(list, other []Edge) []EdgeChange {
-	there := make(map[Edge]bool, len(other))
+	present := make(map[Edge]bool, len(other))
 	for _, e := range other {
-		there[e] = true
+		present[e] = true
 	}
 	out := []EdgeChange{}
 	for _, e := range list {
-		if !there[e] {
+		if !present[e] {
 			out = append(out, EdgeChange{e.ID, e.Source, e.Target, e.SourceHandle, e.TargetHandle})
 		}
 	}

@@ -43,7 +43,7 @@ type Edge struct {
 	Type         string `json:"type,omitempty" bson:"type,omitempty"`
 }
 
-// Graph is what people draw.
+// Graph is a drawing.
 type Graph struct {
 	Nodes []Node `json:"nodes" bson:"nodes"`
 	Edges []Edge `json:"edges" bson:"edges"`
@@ -59,7 +59,7 @@ type Workflow struct {
 	Tags           []string   `json:"tags" bson:"tags"`
 	Nodes          []Node     `json:"nodes" bson:"nodes"`
 	Edges          []Edge     `json:"edges" bson:"edges"`
-	CurrentVersion int        `json:"current_version" bson:"current_version"` // newest stored version, 1 before there is any
+	CurrentVersion int        `json:"current_version" bson:"current_version"` // newest stored version, 1 while there is none
 	OwnerID        string     `json:"owner_id" bson:"owner_id"`
 	TeamID         string     `json:"team_id" bson:"team_id"`
 	CreatedAt      time.Time  `json:"created_at" bson:"created_at"`
@@ -70,22 +70,22 @@ type Workflow struct {
 	SuccessCount   int        `json:"success_count" bson:"success_count"`
 	FailureCount   int        `json:"failure_count" bson:"failure_count"`
 
-	ClusterRef string `json:"-" bson:"cluster_ref,omitempty"` // id of the cluster that it ran in last
+	ClusterRef string `json:"-" bson:"cluster_ref,omitempty"` // id of the cluster of its last run
 
 	VersionSeq int   `json:"-" bson:"version_seq"` // stored versions so far
 	Revision   int64 `json:"-" bson:"revision"`    // grows with every edit by people; the ETag
 	StatusRev  int64 `json:"-" bson:"status_rev"`  // grows with every write of a node's status
-	Seq        int64 `json:"-" bson:"seq"`         // grows with every write of anything an answer shows
+	Seq        int64 `json:"-" bson:"seq"`         // grows with every write of a field that answers show
 }
 
-// ETag is the entity tag of a revision.
+// ETag returns the entity tag of a revision.
 func ETag(revision int64) string { return `"` + strconv.FormatInt(revision, 10) + `"` }
 
-// Graph returns what is drawn.
+// Graph returns the drawing.
 func (w Workflow) Graph() Graph { return Graph{Nodes: w.Nodes, Edges: w.Edges} }
 
-// WorkflowHead is the little of a Workflow that tells whether a copy is still
-// good.
+// WorkflowHead holds the fields of a Workflow that show whether a cached copy is
+// current.
 type WorkflowHead struct {
 	Status   string `bson:"status"`
 	Revision int64  `bson:"revision"`
@@ -98,9 +98,8 @@ type WorkflowDocument struct {
 	Revision int64
 }
 
-// WorkflowSummary is a Workflow as lists need it. A list counts nodes by
-// length, so Nodes holds one empty object a node: reading a list costs the
-// same however much is drawn.
+// WorkflowSummary is a Workflow in a list. Clients count the entries of Nodes, so
+// it holds an empty object for each node, and lists read no graphs.
 type WorkflowSummary struct {
 	ID             string     `json:"id" bson:"_id"`
 	Name           string     `json:"name" bson:"name"`
@@ -137,7 +136,7 @@ type WorkflowPatch struct {
 	Nodes       *[]Node `json:"nodes"`
 	Edges       *[]Edge `json:"edges"`
 
-	IfRevision *int64 `json:"-"` // refuse with Conflict when the stored revision is another
+	IfRevision *int64 `json:"-"` // Conflict unless it is the stored revision
 }
 
 // Empty reports whether p changes nothing.
@@ -145,9 +144,9 @@ func (p WorkflowPatch) Empty() bool {
 	return p.Name == nil && p.Description == nil && p.Status == nil && p.Nodes == nil && p.Edges == nil
 }
 
-// WorkflowConflict tells whoever sent a stale revision what is stored now.
+// WorkflowConflict describes the stored workflow to the sender of a stale revision.
 type WorkflowConflict struct {
 	ETag      string    `json:"etag"`
 	UpdatedAt time.Time `json:"updated_at"`
-	Nodes     []string  `json:"nodes,omitempty"` // ids of sent nodes that differ from the stored ones, and of stored ones that were not sent
+	Nodes     []string  `json:"nodes,omitempty"` // ids of the nodes that differ between the sent and the stored drawing
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// APITokens stores API tokens. Those that have expired go by themselves. It is
-// safe for concurrent use.
+// APITokens stores API tokens. A TTL index deletes expired ones. It is safe for
+// concurrent use.
 type APITokens struct{ coll *mongo.Collection }
 
 // NewAPITokens returns the API tokens of db.
@@ -21,9 +21,8 @@ func NewAPITokens(db *mongo.Database) *APITokens {
 	return &APITokens{db.Collection(database.APITokens)}
 }
 
-// Insert stores t, unless its account has most tokens already or another one
-// with that name: both are a Conflict. However many calls there are at once,
-// no account gets more than most.
+// Insert stores t. It is a Conflict when the account has most tokens already, or
+// one with that name. Concurrent calls cannot exceed most.
 func (r *APITokens) Insert(ctx context.Context, t models.APIToken, most int) error {
 	const op = "repositories.APITokens.Insert"
 	_, err := r.coll.InsertOne(ctx, t)
@@ -35,7 +34,7 @@ func (r *APITokens) Insert(ctx context.Context, t models.APIToken, most int) err
 	}
 	n, err := r.coll.CountDocuments(ctx, ofUser(t.UserID), options.Count().SetLimit(int64(most)+1))
 	if err != nil || n > int64(most) {
-		// Counted behind the insert, so that calls at once see each other's.
+		// Counted after the insert, so that concurrent calls count each other's tokens.
 		_, undo := r.coll.DeleteOne(ctx, byID(t.ID))
 		if err == nil {
 			err = undo
@@ -47,7 +46,7 @@ func (r *APITokens) Insert(ctx context.Context, t models.APIToken, most int) err
 	return translate(op, "API token", err)
 }
 
-// ByHash returns the token with a hash, also when it has expired just now.
+// ByHash returns the token with a hash. It may have expired.
 func (r *APITokens) ByHash(ctx context.Context, hash string) (models.APIToken, error) {
 	var t models.APIToken
 	err := r.coll.FindOne(ctx, bson.D{{Key: "hash", Value: hash}}).Decode(&t)
@@ -58,7 +57,7 @@ func (r *APITokens) ByHash(ctx context.Context, hash string) (models.APIToken, e
 func (r *APITokens) Unexpired(ctx context.Context, ids []string, now time.Time) (map[string]bool, error) {
 	const op = "repositories.APITokens.Unexpired"
 	filter := append(byIDs(ids), bson.E{Key: "expires_at", Value: bson.D{{Key: "$gt", Value: now}}})
-	list, err := found[models.APIToken](ctx, r.coll, op, "API tokens", filter, options.Find().SetProjection(fields("_id")))
+	list, err := findAll[models.APIToken](ctx, r.coll, op, "API tokens", filter, options.Find().SetProjection(fields("_id")))
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +70,7 @@ func (r *APITokens) Unexpired(ctx context.Context, ids []string, now time.Time) 
 
 // List returns the tokens of an account, the newest first.
 func (r *APITokens) List(ctx context.Context, userID string) ([]models.APIToken, error) {
-	return found[models.APIToken](ctx, r.coll, "repositories.APITokens.List", "API tokens", ofUser(userID), options.Find().
+	return findAll[models.APIToken](ctx, r.coll, "repositories.APITokens.List", "API tokens", ofUser(userID), options.Find().
 		SetSort(bson.D{{Key: "created_at", Value: -1}}).SetProjection(bson.D{{Key: "hash", Value: 0}}))
 }
 
@@ -88,7 +87,7 @@ func (r *APITokens) DeleteAll(ctx context.Context, userID string) error {
 	return translate("repositories.APITokens.DeleteAll", "API tokens", err)
 }
 
-// Touch remembers that a token was used.
+// Touch stores when a token was used last.
 func (r *APITokens) Touch(ctx context.Context, id string, at time.Time) error {
 	_, err := r.coll.UpdateOne(ctx, byID(id), bson.D{{Key: "$max", Value: bson.D{{Key: "last_used_at", Value: at}}}})
 	return translate("repositories.APITokens.Touch", "API token", err)

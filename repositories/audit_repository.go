@@ -14,14 +14,14 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// Audit stores the audit trail. Entries go when the retention set in the
-// database is over. It is safe for concurrent use.
+// Audit stores the audit trail. A TTL index deletes old entries. It is safe for
+// concurrent use.
 type Audit struct{ coll *mongo.Collection }
 
 // NewAudit returns the audit trail of db.
 func NewAudit(db *mongo.Database) *Audit { return &Audit{db.Collection(database.Audit)} }
 
-// auditDocument is an entry with what it is looked for by.
+// auditDocument is an entry with the fields that queries filter by.
 type auditDocument struct {
 	models.AuditEntry `bson:",inline"`
 	Area              string   `bson:"area"`
@@ -38,19 +38,19 @@ func (r *Audit) Add(ctx context.Context, e models.AuditEntry) error {
 	return translate("repositories.Audit.Add", "entry", err)
 }
 
-// AddUp stores e, or counts one more in the entry with its id.
-func (r *Audit) AddUp(ctx context.Context, e models.AuditEntry) error {
-	e.Count, e.LastAt = 0, nil // those are changed below
+// Increment stores e, or increments the count of the entry with its id.
+func (r *Audit) Increment(ctx context.Context, e models.AuditEntry) error {
+	e.Count, e.LastAt = 0, nil // set by $inc and $max below
 	change := bson.D{
 		{Key: "$setOnInsert", Value: newAuditDocument(e)},
 		{Key: "$inc", Value: bson.D{{Key: "count", Value: 1}}},
 		{Key: "$max", Value: bson.D{{Key: "last_at", Value: e.At}}},
 	}
 	_, err := r.coll.UpdateOne(ctx, byID(e.ID), change, options.UpdateOne().SetUpsert(true))
-	if mongo.IsDuplicateKeyError(err) { // somebody else was the first just now
+	if mongo.IsDuplicateKeyError(err) { // another call has inserted it
 		_, err = r.coll.UpdateOne(ctx, byID(e.ID), change)
 	}
-	return translate("repositories.Audit.AddUp", "entry", err)
+	return translate("repositories.Audit.Increment", "entry", err)
 }
 
 // List returns one page of the entries that f selects, the newest first, and
@@ -64,7 +64,7 @@ func (r *Audit) List(ctx context.Context, f models.AuditFilter) (models.AuditPag
 	if err != nil {
 		return page, translate(op, "entries", err)
 	}
-	page.Entries, err = found[models.AuditEntry](ctx, r.coll, op, "entries", filter, onPage(f.Page, f.Limit).
+	page.Entries, err = findAll[models.AuditEntry](ctx, r.coll, op, "entries", filter, pageOf(f.Page, f.Limit).
 		SetSort(bson.D{{Key: "at", Value: -1}, {Key: "_id", Value: -1}}).
 		SetProjection(bson.D{{Key: "area", Value: 0}, {Key: "targets", Value: 0}}))
 	return page, err

@@ -70,7 +70,7 @@ func TestAuditPages(t *testing.T) {
 	t.Parallel()
 	store := repositories.NewAudit(dbtest.Open(t).Database())
 	at := now()
-	for i := range 7 { // of the same moment: the id settles the order
+	for i := range 7 { // of the same time, ordered by id
 		require.NoError(t, store.Add(t.Context(), models.AuditEntry{ID: fmt.Sprint(i), At: at, Action: "a.b", Outcome: models.AuditSuccess}))
 	}
 	var all []string
@@ -106,7 +106,7 @@ func TestRepeatedEntriesAreCounted(t *testing.T) {
 	for i := range 8 {
 		all.Go(func() {
 			e := models.AuditEntry{ID: "same", At: first.Add(time.Duration(i) * time.Second), Action: "workflow.save", Outcome: models.AuditSuccess}
-			if err := store.AddUp(t.Context(), e); err != nil {
+			if err := store.Increment(t.Context(), e); err != nil {
 				t.Error(err)
 			}
 		})
@@ -119,7 +119,7 @@ func TestRepeatedEntriesAreCounted(t *testing.T) {
 	require.Equal(t, first.Add(7*time.Second), *page.Entries[0].LastAt)
 }
 
-// A shorter time also counts for what is in the database already.
+// A shorter retention also applies to existing entries.
 func TestAuditRetentionFollowsTheSetting(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

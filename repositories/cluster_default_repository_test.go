@@ -14,7 +14,7 @@ import (
 func TestOneDefaultHoweverManyAreSetAtOnce(t *testing.T) {
 	t.Parallel()
 	store := repositories.NewClusterDefaults(dbtest.Open(t).Database())
-	id, err := store.Of(t.Context(), "ann")
+	id, err := store.ByUser(t.Context(), "ann")
 	require.NoError(t, err)
 	require.Empty(t, id)
 
@@ -42,7 +42,7 @@ func TestOneDefaultHoweverManyAreSetAtOnce(t *testing.T) {
 	all.Wait()
 	require.NoError(t, store.Set(t.Context(), "ann", "c3"))
 	require.NoError(t, store.Clear(t.Context(), "ann", "c2"))
-	id, err = store.Of(t.Context(), "ann")
+	id, err = store.ByUser(t.Context(), "ann")
 	require.NoError(t, err)
 	require.Equal(t, "c3", id)
 }
@@ -52,7 +52,7 @@ func TestDefaultGoesWithItsClusterOrUser(t *testing.T) {
 	store := repositories.NewClusterDefaults(dbtest.Open(t).Database())
 	of := func(user string) string {
 		t.Helper()
-		id, err := store.Of(t.Context(), user)
+		id, err := store.ByUser(t.Context(), user)
 		require.NoError(t, err)
 		return id
 	}

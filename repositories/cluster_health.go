@@ -11,10 +11,9 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// Page returns up to limit clusters whose ids come behind after, in the order
-// of their ids, whoever owns them. They hold what tells one cluster's state
-// from another's; credentials and most of the metadata are left out. It is
-// for background work.
+// Page returns up to limit clusters of all owners whose ids are greater than
+// after, ordered by id. Only the fields of their state are set. It is for
+// background work.
 func (r *Clusters) Page(ctx context.Context, after string, limit int) ([]models.Cluster, error) {
 	filter := bson.D{{Key: "_id", Value: bson.D{{Key: "$gt", Value: after}}}}
 	o := options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(int64(limit)).SetProjection(fields(
@@ -22,11 +21,11 @@ func (r *Clusters) Page(ctx context.Context, after string, limit int) ([]models.
 	return r.list(ctx, "repositories.Clusters.Page", filter, o)
 }
 
-// SetHealth records the outcome of a check and reports whether it differs from
-// what was stored before: of several servers that find out the same, one is
-// told so. Metadata is kept when nil. The check of an older version of the
-// credentials changes nothing, and neither does one that a newer check has
-// overtaken, or one of a cluster that is gone.
+// SetHealth stores the outcome of a check and reports whether it differs from the
+// stored one: of several servers with the same outcome, one is told true. Nil
+// metadata leaves the stored one. Nothing changes when the check used an older
+// version of the credentials, when a later check is stored, or when the cluster
+// was deleted.
 func (r *Clusters) SetHealth(ctx context.Context, id string, h models.ClusterHealth) (changed bool, err error) {
 	filter := bson.D{
 		{Key: "_id", Value: id},
@@ -53,8 +52,8 @@ func (r *Clusters) SetHealth(ctx context.Context, id string, h models.ClusterHea
 	return err == nil && changed, translate("repositories.Clusters.SetHealth", "cluster", err)
 }
 
-// SetChecked records when clusters were checked that are as they were, all in
-// one command. One whose state or credentials changed meanwhile is left alone.
+// SetChecked stores the times of checks that changed nothing, in one command. A
+// cluster whose state or credentials have changed meanwhile is left alone.
 func (r *Clusters) SetChecked(ctx context.Context, list []models.ClusterChecked) error {
 	if len(list) == 0 {
 		return nil

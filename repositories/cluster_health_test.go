@@ -13,7 +13,7 @@ import (
 	"github.com/kubeorch/core/repositories"
 )
 
-// Several servers find out the same; one of them tells people.
+// Of several servers with the same outcome, one is told that it is new.
 func TestOneOfManyChecksIsNews(t *testing.T) {
 	t.Parallel()
 	store := openClusters(t)
@@ -101,7 +101,7 @@ func requirePages(t *testing.T, store *repositories.Clusters, size int, seen map
 		require.NoError(t, err)
 		for _, c := range page {
 			require.False(t, seen[c.ID])
-			require.Empty(t, c.Sealed, "nobody needs the credentials here")
+			require.Empty(t, c.Sealed, "the credentials are left out")
 			require.NotEmpty(t, c.OwnerID)
 			seen[c.ID], after = true, c.ID
 		}

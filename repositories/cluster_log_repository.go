@@ -11,8 +11,8 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// ClusterLogs stores the logs of clusters. Entries go when the time set in the
-// database is over. It is safe for concurrent use.
+// ClusterLogs stores the logs of clusters. A TTL index deletes old entries. It is
+// safe for concurrent use.
 type ClusterLogs struct{ coll *mongo.Collection }
 
 // NewClusterLogs returns the logs of db.
@@ -29,7 +29,7 @@ func (r *ClusterLogs) Add(ctx context.Context, e models.ClusterLogEntry) error {
 // List returns up to limit entries of a cluster, the newest first.
 func (r *ClusterLogs) List(ctx context.Context, clusterID string, limit int) ([]models.ClusterLogEntry, error) {
 	newest := options.Find().SetSort(bson.D{{Key: "timestamp", Value: -1}, {Key: "_id", Value: -1}}).SetLimit(int64(limit))
-	return found[models.ClusterLogEntry](ctx, r.coll, "repositories.ClusterLogs.List", "entries",
+	return findAll[models.ClusterLogEntry](ctx, r.coll, "repositories.ClusterLogs.List", "entries",
 		bson.D{{Key: "cluster_id", Value: clusterID}}, newest)
 }
 

@@ -13,9 +13,8 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// Clusters stores registered clusters. The owner is part of every query that
-// a person's request leads to, so somebody else's cluster is NotFound. It is
-// safe for concurrent use.
+// Clusters stores registered clusters. Methods with an owner find that user's
+// clusters only; other clusters are NotFound. It is safe for concurrent use.
 type Clusters struct{ coll *mongo.Collection }
 
 // NewClusters returns the clusters of db.
@@ -41,8 +40,8 @@ func (r *Clusters) List(ctx context.Context, owner string) ([]models.Cluster, er
 
 func withoutCredentials() bson.D { return bson.D{{Key: "credentials", Value: 0}} }
 
-// ByIDs returns clusters whoever owns them, without credentials and in no
-// order. Those that are gone are left out.
+// ByIDs returns the clusters of all owners with these ids, without credentials
+// and in any order. Unknown ids are left out.
 func (r *Clusters) ByIDs(ctx context.Context, ids []string) ([]models.Cluster, error) {
 	if len(ids) == 0 {
 		return nil, nil
@@ -56,16 +55,20 @@ func (r *Clusters) All(ctx context.Context) ([]models.Cluster, error) {
 }
 
 func (r *Clusters) list(ctx context.Context, op string, filter bson.D, o *options.FindOptionsBuilder) ([]models.Cluster, error) {
-	return found[models.Cluster](ctx, r.coll, op, "cluster", filter, o)
+	return findAll[models.Cluster](ctx, r.coll, op, "cluster", filter, o)
+}
+
+// Owned counts the clusters of a user and lists the first ones by name.
+func (r *Clusters) Owned(ctx context.Context, owner string, limit int) (models.OwnedItems, error) {
+	return ownedItems(ctx, r.coll, "repositories.Clusters.Owned", bson.D{{Key: "owner_id", Value: owner}}, limit)
 }
 
 // ByName returns the owner's cluster of that name, or NotFound.
 func (r *Clusters) ByName(ctx context.Context, owner, name string) (models.Cluster, error) {
-	return r.find(ctx, "repositories.Clusters.ByName", named(owner, name))
+	return r.find(ctx, "repositories.Clusters.ByName", byName(owner, name))
 }
 
-// ByID returns a cluster whoever owns it, or NotFound; it is for background
-// work.
+// ByID returns a cluster of any owner, or NotFound.
 func (r *Clusters) ByID(ctx context.Context, id string) (models.Cluster, error) {
 	return r.find(ctx, "repositories.Clusters.ByID", byID(id))
 }
@@ -76,7 +79,7 @@ func (r *Clusters) find(ctx context.Context, op string, filter bson.D) (models.C
 	return c, translate(op, "cluster", err)
 }
 
-// Delete removes a cluster whoever owns it, or is NotFound.
+// Delete removes a cluster of any owner, or is NotFound.
 func (r *Clusters) Delete(ctx context.Context, id string) error {
 	return translate("repositories.Clusters.Delete", "cluster", r.coll.FindOneAndDelete(ctx, byID(id)).Err())
 }
@@ -84,15 +87,15 @@ func (r *Clusters) Delete(ctx context.Context, id string) error {
 // DeleteByUser removes all clusters of an owner and returns their ids.
 func (r *Clusters) DeleteByUser(ctx context.Context, owner string) (ids []string, err error) {
 	const op = "repositories.Clusters.DeleteByUser"
-	theirs := bson.D{{Key: "owner_id", Value: owner}}
-	list, err := r.list(ctx, op, theirs, options.Find().SetProjection(fields("name")))
+	filter := bson.D{{Key: "owner_id", Value: owner}}
+	list, err := r.list(ctx, op, filter, options.Find().SetProjection(fields("name")))
 	if err != nil {
 		return nil, err
 	}
 	for _, c := range list {
 		ids = append(ids, c.ID)
 	}
-	_, err = r.coll.DeleteMany(ctx, theirs)
+	_, err = r.coll.DeleteMany(ctx, filter)
 	return ids, translate(op, "cluster", err)
 }
 
@@ -105,11 +108,10 @@ func (r *Clusters) TransferOwner(ctx context.Context, from, id, to string) error
 	return matched(op, "cluster", res, err)
 }
 
-// Replace stores what people may change of c, its server and its credentials
-// among them. It is a Conflict when the cluster is no longer as old, from which
-// c was made, and NotFound when it is gone. The version of the credentials
-// grows only when how to connect changes, so that a new name ends no
-// connection.
+// Replace stores the fields of c that people edit, including the server and the
+// credentials. It is a Conflict when the stored cluster differs from old, and
+// NotFound when it was deleted. The version of the credentials grows only when
+// the connection changes, so that a new display name keeps connections open.
 func (r *Clusters) Replace(ctx context.Context, old, c models.Cluster, at time.Time) (models.Cluster, error) {
 	const op = "repositories.Clusters.Replace"
 	version := old.CredentialVersion
@@ -130,7 +132,19 @@ func (r *Clusters) Replace(ctx context.Context, old, c models.Cluster, at time.T
 	if _, err := r.ByName(ctx, c.OwnerID, c.Name); err != nil {
 		return now, err
 	}
-	return now, changedMeanwhile(op)
+	return now, concurrentChange(op)
+}
+
+// SwapCredentials replaces the sealed credentials old by fresh. It reports false
+// when other credentials are stored or the cluster was deleted. The version of the
+// credentials stays the same.
+func (r *Clusters) SwapCredentials(ctx context.Context, id string, old, fresh []byte) (bool, error) {
+	res, err := r.coll.UpdateOne(ctx, bson.D{{Key: "_id", Value: id}, {Key: "credentials", Value: old}},
+		set(bson.D{{Key: "credentials", Value: fresh}}))
+	if err != nil {
+		return false, translate("repositories.Clusters.SwapCredentials", "cluster", err)
+	}
+	return res.MatchedCount > 0, nil
 }
 
 func replacement(c models.Cluster, version int64, at time.Time) bson.D {
@@ -144,15 +158,15 @@ func replacement(c models.Cluster, version int64, at time.Time) bson.D {
 	})
 }
 
-// sameConnection reports whether both are reached in the same way.
+// sameConnection reports whether both have the same server and credentials.
 func sameConnection(a, b models.Cluster) bool {
 	return a.Server == b.Server && a.AuthType == b.AuthType && a.Insecure == b.Insecure && bytes.Equal(a.Sealed, b.Sealed)
 }
 
-func changedMeanwhile(op string) error {
+func concurrentChange(op string) error {
 	return &models.Error{Op: op, Kind: models.Conflict, Msg: "the cluster was changed by somebody else at the same time; try again"}
 }
 
-func named(owner, name string) bson.D {
+func byName(owner, name string) bson.D {
 	return bson.D{{Key: "owner_id", Value: owner}, {Key: "name", Value: name}}
 }

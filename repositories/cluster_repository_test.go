@@ -181,7 +181,7 @@ func TestReplaceOfANameKeepsTheCredentialVersion(t *testing.T) {
 			changed.CredentialVersion, changed.UpdatedAt = tc.want, at
 			require.Equal(t, changed, got)
 			_, err = store.Replace(t.Context(), read, read, at)
-			require.Equal(t, models.Conflict, kindOf(t, err), "nobody's change is lost")
+			require.Equal(t, models.Conflict, kindOf(t, err), "no change is lost")
 		})
 	}
 }

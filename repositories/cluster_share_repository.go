@@ -12,8 +12,8 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// ClusterShares stores with whom clusters are shared: one document for each
-// cluster and user. It is safe for concurrent use.
+// ClusterShares stores the shares of clusters, one document for each cluster and
+// user. It is safe for concurrent use.
 type ClusterShares struct{ coll *mongo.Collection }
 
 // NewClusterShares returns the shares of db.
@@ -21,9 +21,9 @@ func NewClusterShares(db *mongo.Database) *ClusterShares {
 	return &ClusterShares{db.Collection(database.ClusterShares)}
 }
 
-// Put stores an offer. Where the same user has one for the same cluster, its
-// role and namespaces are replaced and everything else stays, so what was
-// accepted remains accepted. It returns the share as it then is.
+// Put stores an offer and returns the stored share. If the user has a share of the
+// cluster already, only its role and namespaces are replaced: an accepted share
+// remains accepted.
 func (r *ClusterShares) Put(ctx context.Context, sh models.ClusterShare) (models.ClusterShare, error) {
 	const op = "repositories.ClusterShares.Put"
 	change := bson.D{
@@ -37,26 +37,26 @@ func (r *ClusterShares) Put(ctx context.Context, sh models.ClusterShare) (models
 	for {
 		var now models.ClusterShare
 		err := r.coll.FindOneAndUpdate(ctx, shareOf(sh.ClusterID, sh.UserID), change, o).Decode(&now)
-		if mongo.IsDuplicateKeyError(err) { // made by another call just now
+		if mongo.IsDuplicateKeyError(err) { // another call has inserted it
 			continue
 		}
 		return now, translate(op, "share", err)
 	}
 }
 
-// Accept makes a pending share of the user count from at on, or is NotFound.
-// One that counts already stays as it is.
+// Accept accepts a share of the user, or is NotFound. An accepted share stays
+// unchanged.
 func (r *ClusterShares) Accept(ctx context.Context, userID, id string, at time.Time) (models.ClusterShare, error) {
 	const op = "repositories.ClusterShares.Accept"
 	var sh models.ClusterShare
-	mine := bson.D{{Key: "_id", Value: id}, {Key: "user_id", Value: userID}}
-	pending := append(bson.D{{Key: "status", Value: models.SharePending}}, mine...)
+	share := bson.D{{Key: "_id", Value: id}, {Key: "user_id", Value: userID}}
+	pending := append(bson.D{{Key: "status", Value: models.SharePending}}, share...)
 	change := set(bson.D{{Key: "status", Value: models.ShareAccepted}, {Key: "accepted_at", Value: at}})
 	err := r.coll.FindOneAndUpdate(ctx, pending, change, options.FindOneAndUpdate().SetReturnDocument(options.After)).Decode(&sh)
 	if err == nil || models.KindOf(translate(op, "share", err)) != models.NotFound {
 		return sh, translate(op, "share", err)
 	}
-	return sh, translate(op, "share", r.coll.FindOne(ctx, mine).Decode(&sh))
+	return sh, translate(op, "share", r.coll.FindOne(ctx, share).Decode(&sh))
 }
 
 // Decline removes a pending share of the user, or is NotFound.
@@ -66,8 +66,8 @@ func (r *ClusterShares) Decline(ctx context.Context, userID, id string) (models.
 	})
 }
 
-// Remove ends the share of a cluster that target names, by the user's id or by
-// its own, or is NotFound.
+// Remove ends a share of a cluster, or is NotFound. target is the id of the share
+// or of its user.
 func (r *ClusterShares) Remove(ctx context.Context, clusterID, target string) (models.ClusterShare, error) {
 	return r.remove(ctx, "repositories.ClusterShares.Remove", bson.D{
 		{Key: "cluster_id", Value: clusterID},
@@ -81,22 +81,22 @@ func (r *ClusterShares) remove(ctx context.Context, op string, filter bson.D) (m
 	return sh, translate(op, "share", err)
 }
 
-// Of returns the share of one cluster with one user, whether accepted or not,
+// ByClusterAndUser returns the share of one cluster with one user, whether accepted or not,
 // or NotFound.
-func (r *ClusterShares) Of(ctx context.Context, clusterID, userID string) (models.ClusterShare, error) {
+func (r *ClusterShares) ByClusterAndUser(ctx context.Context, clusterID, userID string) (models.ClusterShare, error) {
 	var sh models.ClusterShare
 	err := r.coll.FindOne(ctx, shareOf(clusterID, userID)).Decode(&sh)
-	return sh, translate("repositories.ClusterShares.Of", "share", err)
+	return sh, translate("repositories.ClusterShares.ByClusterAndUser", "share", err)
 }
 
-// ByUser returns all shares with a user, those accepted longest ago first and
-// pending ones before them.
+// ByUser returns all shares with a user: pending ones, then accepted ones in the
+// order in which they were accepted.
 func (r *ClusterShares) ByUser(ctx context.Context, userID string) ([]models.ClusterShare, error) {
 	return r.list(ctx, "repositories.ClusterShares.ByUser", bson.D{{Key: "user_id", Value: userID}}, "accepted_at")
 }
 
-// Accepted returns the accepted shares with a user, those accepted longest ago
-// first; of one cluster name, or of all when name is empty.
+// Accepted returns the accepted shares with a user, in the order in which they
+// were accepted. A name that is not empty selects clusters of that name.
 func (r *ClusterShares) Accepted(ctx context.Context, userID, name string) ([]models.ClusterShare, error) {
 	filter := bson.D{{Key: "user_id", Value: userID}, {Key: "status", Value: models.ShareAccepted}}
 	if name != "" {
@@ -112,7 +112,7 @@ func (r *ClusterShares) ByCluster(ctx context.Context, clusterID string) ([]mode
 
 func (r *ClusterShares) list(ctx context.Context, op string, filter bson.D, by string) ([]models.ClusterShare, error) {
 	order := bson.D{{Key: by, Value: 1}, {Key: "_id", Value: 1}}
-	return found[models.ClusterShare](ctx, r.coll, op, "share", filter, options.Find().SetSort(order))
+	return findAll[models.ClusterShare](ctx, r.coll, op, "share", filter, options.Find().SetSort(order))
 }
 
 // DeleteByCluster ends all shares of a cluster.
@@ -128,8 +128,8 @@ func (r *ClusterShares) DeleteByUser(ctx context.Context, userID string) error {
 	return translate("repositories.ClusterShares.DeleteByUser", "share", err)
 }
 
-// TransferOwner tells the shares of a cluster that it has another owner, who
-// needs none any more.
+// TransferOwner changes the owner in the shares of a cluster and removes the new
+// owner's own share.
 func (r *ClusterShares) TransferOwner(ctx context.Context, clusterID, to string) error {
 	const op = "repositories.ClusterShares.TransferOwner"
 	if _, err := r.coll.DeleteOne(ctx, shareOf(clusterID, to)); err != nil {

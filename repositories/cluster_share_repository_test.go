@@ -129,9 +129,9 @@ func TestSharesEnd(t *testing.T) {
 			sh, err := store.Put(t.Context(), share("c1", "bob", models.ClusterViewer))
 			require.NoError(t, err)
 			require.NoError(t, end(store, sh))
-			_, err = store.Of(t.Context(), "c1", "bob")
+			_, err = store.ByClusterAndUser(t.Context(), "c1", "bob")
 			require.Equal(t, models.NotFound, kindOf(t, err))
-			_, err = store.Of(t.Context(), "c2", "eve")
+			_, err = store.ByClusterAndUser(t.Context(), "c2", "eve")
 			require.NoError(t, err, "another one's stays")
 		})
 	}

@@ -12,30 +12,30 @@ import (
 	"github.com/kubeorch/core/database"
 )
 
-// Codes stores what a random code stands for until it is taken, once. Of the
-// codes it keeps hashes only. It is safe for concurrent use.
+// Codes stores values for random codes, each of which can be taken once. Only
+// hashes of the codes are stored. It is safe for concurrent use.
 type Codes struct{ coll *mongo.Collection }
 
 // NewCodes returns the codes of db.
 func NewCodes(db *mongo.Database) *Codes { return &Codes{db.Collection(database.Codes)} }
 
-// codeDocument is what a code stands for.
+// codeDocument is the value of a code.
 type codeDocument struct {
 	ID        string    `bson:"_id"`
 	ExpiresAt time.Time `bson:"expires_at"`
 	Value     any       `bson:"value"`
 }
 
-// Put keeps value, a struct with bson tags, for whoever takes code for the
-// same purpose before expires. code must be unguessable.
+// Put stores value, a struct with bson tags, until expires. Take with the same
+// code and purpose returns it. code must be unguessable.
 func (r *Codes) Put(ctx context.Context, purpose, code string, value any, expires time.Time) error {
 	_, err := r.coll.InsertOne(ctx, codeDocument{codeID(purpose, code), expires, value})
 	return translate("repositories.Codes.Put", "code", err)
 }
 
-// Take reads what code stands for into value, a pointer, and forgets it. A code
+// Take decodes the value of code into value, a pointer, and deletes it. A code
 // that is unknown, taken, expired or for another purpose is NotFound. Of
-// several calls at once, one gets the value.
+// concurrent calls, one gets the value.
 func (r *Codes) Take(ctx context.Context, purpose, code string, now time.Time, value any) error {
 	const op = "repositories.Codes.Take"
 	var doc struct {

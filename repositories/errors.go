@@ -1,4 +1,4 @@
-// Package repositories gives typed access to one collection each.
+// Package repositories gives typed access to the collections, a type for each.
 package repositories
 
 import (
@@ -7,11 +7,12 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
+	"github.com/kubeorch/core/database"
 	"github.com/kubeorch/core/models"
 )
 
-// translate is the only place that knows the driver's error values. An error
-// that is a domain error already stays as it is.
+// translate turns the driver's errors into domain errors. Domain errors are
+// returned unchanged.
 func translate(op, what string, err error) error {
 	if err == nil {
 		return nil
@@ -26,6 +27,8 @@ func translate(op, what string, err error) error {
 		return &models.Error{Op: op, Kind: models.Conflict, Msg: what + " already exists", Err: err}
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), mongo.IsTimeout(err):
 		return &models.Error{Op: op, Kind: models.Unavailable, Msg: "the database did not answer in time", Err: err}
+	case database.IsDamaged(err):
+		return &models.Error{Op: op, Kind: models.Unavailable, Msg: "a part of the stored data is damaged; an operator has to restore a backup", Err: err}
 	case mongo.IsNetworkError(err):
 		return &models.Error{Op: op, Kind: models.Unavailable, Msg: "the database cannot be reached", Err: err}
 	}

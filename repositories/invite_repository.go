@@ -31,8 +31,8 @@ func (r *Invites) List(ctx context.Context, page, limit int) ([]models.Invite, i
 	if err != nil {
 		return nil, 0, translate(op, "invite", err)
 	}
-	list, err := found[models.Invite](ctx, r.coll, op, "invite", bson.D{},
-		onPage(page, limit).SetSort(bson.D{{Key: "created_at", Value: -1}, {Key: "_id", Value: -1}}))
+	list, err := findAll[models.Invite](ctx, r.coll, op, "invite", bson.D{},
+		pageOf(page, limit).SetSort(bson.D{{Key: "created_at", Value: -1}, {Key: "_id", Value: -1}}))
 	return list, total, err
 }
 
@@ -43,10 +43,10 @@ func (r *Invites) ByCode(ctx context.Context, hash string) (models.Invite, error
 	return i, translate("repositories.Invites.ByCode", "invite", err)
 }
 
-// Use marks an invite as used by an account. One that is used, revoked or
-// expired is NotFound. Of several calls at once, one uses it.
+// Use marks an invite as used by an account. A used, revoked or expired invite is
+// NotFound. Of concurrent calls, one uses it.
 func (r *Invites) Use(ctx context.Context, id, userID string, now time.Time) error {
-	filter := append(open(id), bson.E{Key: "expires_at", Value: bson.D{{Key: "$gt", Value: now}}})
+	filter := append(usable(id), bson.E{Key: "expires_at", Value: bson.D{{Key: "$gt", Value: now}}})
 	res, err := r.coll.UpdateOne(ctx, filter, set(bson.D{{Key: "used_at", Value: now}, {Key: "used_by", Value: userID}}))
 	return matched("repositories.Invites.Use", "invite", res, err)
 }
@@ -54,16 +54,16 @@ func (r *Invites) Use(ctx context.Context, id, userID string, now time.Time) err
 // GiveBack undoes Use by the same account.
 func (r *Invites) GiveBack(ctx context.Context, id, userID string) error {
 	filter := append(byID(id), bson.E{Key: "used_by", Value: userID})
-	nothing := bson.D{{Key: "used_at", Value: ""}, {Key: "used_by", Value: ""}}
-	_, err := r.coll.UpdateOne(ctx, filter, bson.D{{Key: "$unset", Value: nothing}})
+	use := bson.D{{Key: "used_at", Value: ""}, {Key: "used_by", Value: ""}}
+	_, err := r.coll.UpdateOne(ctx, filter, bson.D{{Key: "$unset", Value: use}})
 	return translate("repositories.Invites.GiveBack", "invite", err)
 }
 
-// Revoke ends an invite, and returns it as it then is. One that was revoked
-// before stays as it is; a used one is a Conflict.
+// Revoke revokes an invite and returns it. A revoked invite stays unchanged; a used
+// one is a Conflict.
 func (r *Invites) Revoke(ctx context.Context, id string, now time.Time) (models.Invite, error) {
 	const op = "repositories.Invites.Revoke"
-	if _, err := r.coll.UpdateOne(ctx, open(id), set(bson.D{{Key: "revoked_at", Value: now}})); err != nil {
+	if _, err := r.coll.UpdateOne(ctx, usable(id), set(bson.D{{Key: "revoked_at", Value: now}})); err != nil {
 		return models.Invite{}, translate(op, "invite", err)
 	}
 	var i models.Invite
@@ -74,8 +74,8 @@ func (r *Invites) Revoke(ctx context.Context, id string, now time.Time) (models.
 	return i, translate(op, "invite", err)
 }
 
-// open matches the invite unless it is used or revoked.
-func open(id string) bson.D {
+// usable matches the invite unless it is used or revoked.
+func usable(id string) bson.D {
 	absent := bson.D{{Key: "$exists", Value: false}}
 	return append(byID(id), bson.E{Key: "used_at", Value: absent}, bson.E{Key: "revoked_at", Value: absent})
 }

@@ -6,6 +6,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/kubeorch/core/models"
 )
 
 func byID(id string) bson.D { return bson.D{{Key: "_id", Value: id}} }
@@ -17,7 +19,7 @@ func byIDs(ids []string) bson.D {
 // set is an update that changes the given fields and no other.
 func set(fields bson.D) bson.D { return bson.D{{Key: "$set", Value: fields}} }
 
-// fields is a projection that reads the named fields and the id.
+// fields is a projection to the named fields and the id.
 func fields(names ...string) bson.D {
 	d := make(bson.D, len(names))
 	for i, n := range names {
@@ -26,8 +28,8 @@ func fields(names ...string) bson.D {
 	return d
 }
 
-// found returns all documents that filter matches, never nil.
-func found[T any](
+// findAll returns all documents that filter matches, never nil.
+func findAll[T any](
 	ctx context.Context, coll *mongo.Collection, op, what string, filter bson.D, o ...options.Lister[options.FindOptions],
 ) ([]T, error) {
 	cur, err := coll.Find(ctx, filter, o...)
@@ -38,15 +40,27 @@ func found[T any](
 	return list, translate(op, what, cur.All(ctx, &list))
 }
 
-// onPage reads one page of what a query finds. Pages count from 1.
-func onPage(page, limit int) *options.FindOptionsBuilder {
+// pageOf are the options for one page of a query. Pages count from 1.
+func pageOf(page, limit int) *options.FindOptionsBuilder {
 	return options.Find().SetSkip(int64(page-1) * int64(limit)).SetLimit(int64(limit))
 }
 
-// matched turns an update that found no document into NotFound.
+// matched returns NotFound for an update that matched no document.
 func matched(op, what string, res *mongo.UpdateResult, err error) error {
 	if err == nil && res.MatchedCount == 0 {
 		err = mongo.ErrNoDocuments
 	}
 	return translate(op, what, err)
+}
+
+// ownedItems counts the documents that filter matches and lists the first ones
+// by name.
+func ownedItems(ctx context.Context, coll *mongo.Collection, op string, filter bson.D, limit int) (models.OwnedItems, error) {
+	count, err := coll.CountDocuments(ctx, filter)
+	if err != nil {
+		return models.OwnedItems{}, translate(op, "owned", err)
+	}
+	items, err := findAll[models.OwnedItem](ctx, coll, op, "owned", filter, options.Find().
+		SetSort(bson.D{{Key: "name", Value: 1}, {Key: "_id", Value: 1}}).SetLimit(int64(limit)).SetProjection(fields("name")))
+	return models.OwnedItems{Count: count, Items: items}, err
 }

@@ -12,45 +12,44 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// held selects a running run as long as lease has it.
-func held(id, lease string) bson.D {
+// leasedBy matches a running run while lease holds it.
+func leasedBy(id, lease string) bson.D {
 	return bson.D{{Key: "_id", Value: id}, {Key: "status", Value: models.RunRunning}, {Key: "lease", Value: lease}}
 }
 
-// lost is the error of a process that works on a run which is no longer its.
-func lost(op string, err error) error {
+// leaseError translates err. No match means that the process has lost its lease.
+func leaseError(op string, err error) error {
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		return &models.Error{Op: op, Kind: models.Conflict, Msg: "the run belongs to another process or has ended", Err: err}
 	}
 	return translate(op, "run", err)
 }
 
-// Renew extends a lease and reports whether somebody wants the run to end.
+// Renew extends a lease and reports whether the run was cancelled.
 func (r *Runs) Renew(ctx context.Context, id, lease string, until time.Time) (cancel bool, err error) {
 	var doc struct {
 		CancelRequested bool `bson:"cancel_requested"`
 	}
-	err = r.coll.FindOneAndUpdate(ctx, held(id, lease), set(bson.D{{Key: "lease_until", Value: until}}),
+	err = r.coll.FindOneAndUpdate(ctx, leasedBy(id, lease), set(bson.D{{Key: "lease_until", Value: until}}),
 		options.FindOneAndUpdate().SetProjection(fields("cancel_requested"))).Decode(&doc)
-	return doc.CancelRequested, lost("repositories.Runs.Renew", err)
+	return doc.CancelRequested, leaseError("repositories.Runs.Renew", err)
 }
 
-// Release ends a lease early, so that another process takes the run over at
-// once.
+// Release ends a lease early, so that another process can take the run over.
 func (r *Runs) Release(ctx context.Context, id, lease string) error {
-	return r.update(ctx, "repositories.Runs.Release", held(id, lease), bson.D{{Key: "lease_until", Value: time.UnixMilli(0)}})
+	return r.update(ctx, "repositories.Runs.Release", leasedBy(id, lease), bson.D{{Key: "lease_until", Value: time.UnixMilli(0)}})
 }
 
-// TakeOver gives an abandoned run to lease and returns it. It is a Conflict
-// when the run is not as seen any more: another process was faster, or the old
-// one came back.
+// TakeOver gives an abandoned run to lease and returns it. It is a Conflict when
+// the run is no longer as seen: another process took it over, or its own process
+// renewed the lease.
 func (r *Runs) TakeOver(ctx context.Context, seen models.Run, lease string, until time.Time) (models.Run, error) {
-	filter := append(held(seen.ID, seen.Lease), bson.E{Key: "lease_until", Value: seen.LeaseUntil})
+	filter := append(leasedBy(seen.ID, seen.Lease), bson.E{Key: "lease_until", Value: seen.LeaseUntil})
 	var doc runDocument
 	err := r.coll.FindOneAndUpdate(ctx, filter,
 		set(bson.D{{Key: "lease", Value: lease}, {Key: "lease_until", Value: until}}),
 		options.FindOneAndUpdate().SetReturnDocument(options.After)).Decode(&doc)
-	return doc.run(), lost("repositories.Runs.TakeOver", err)
+	return doc.run(), leaseError("repositories.Runs.TakeOver", err)
 }
 
 // Record stores the progress of a run.
@@ -68,12 +67,12 @@ func (r *Runs) Record(ctx context.Context, id, lease string, p models.RunProgres
 	if len(change) == 0 {
 		return nil
 	}
-	return r.update(ctx, "repositories.Runs.Record", held(id, lease), change)
+	return r.update(ctx, "repositories.Runs.Record", leasedBy(id, lease), change)
 }
 
-// Finish stores how a run ended. From then on its workflow can be run again.
+// Finish stores the result of a run, whose workflow can then be run again.
 func (r *Runs) Finish(ctx context.Context, id, lease string, res models.RunResult) error {
-	return r.update(ctx, "repositories.Runs.Finish", held(id, lease), bson.D{
+	return r.update(ctx, "repositories.Runs.Finish", leasedBy(id, lease), bson.D{
 		{Key: "status", Value: res.Status},
 		{Key: "error", Value: res.Error},
 		{Key: "completed_at", Value: res.CompletedAt},
@@ -88,5 +87,5 @@ func (r *Runs) update(ctx context.Context, op string, filter, change bson.D) err
 	if err == nil && res.MatchedCount == 0 {
 		err = mongo.ErrNoDocuments
 	}
-	return lost(op, err)
+	return leaseError(op, err)
 }

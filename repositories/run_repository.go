@@ -12,9 +12,9 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// Runs stores runs. A running run belongs to the process whose name is in its
-// lease; methods that change one for a process do so only while it holds the
-// lease, and are a Conflict otherwise. It is safe for concurrent use.
+// Runs stores runs. A running run belongs to the process that holds its lease.
+// Methods with a lease change the run only while that lease holds it, and are a
+// Conflict otherwise. It is safe for concurrent use.
 type Runs struct{ coll *mongo.Collection }
 
 // NewRuns returns the runs of db.
@@ -26,8 +26,8 @@ type runDocument struct {
 	States     []stateDocument `bson:"node_states"`
 }
 
-// stateDocument is a node's state with its id as a value: ids may hold
-// characters that mean something in a field's name.
+// stateDocument is a node's state with its id as a value. Ids may hold dots, which
+// field names must not.
 type stateDocument struct {
 	NodeID           string `bson:"node_id"`
 	models.NodeState `bson:",inline"`
@@ -58,7 +58,7 @@ func (d runDocument) run() models.Run {
 }
 
 // Begin stores a running run. It is a Conflict while another run of the same
-// workflow is running, in whichever process.
+// workflow is running, in any process.
 func (r *Runs) Begin(ctx context.Context, run models.Run) error {
 	const op = "repositories.Runs.Begin"
 	_, err := r.coll.InsertOne(ctx, runDocument{Run: run, States: stateDocuments(run.NodeStates)})
@@ -70,38 +70,38 @@ func (r *Runs) Begin(ctx context.Context, run models.Run) error {
 
 // Get returns a run of a workflow.
 func (r *Runs) Get(ctx context.Context, workflowID, id string) (models.Run, error) {
-	return r.one(ctx, "repositories.Runs.Get", bson.D{{Key: "_id", Value: id}, {Key: "workflow_id", Value: workflowID}})
+	return r.findOne(ctx, "repositories.Runs.Get", bson.D{{Key: "_id", Value: id}, {Key: "workflow_id", Value: workflowID}})
 }
 
 // Running returns the run of a workflow that is in progress, or NotFound.
 func (r *Runs) Running(ctx context.Context, workflowID string) (models.Run, error) {
-	return r.one(ctx, "repositories.Runs.Running",
+	return r.findOne(ctx, "repositories.Runs.Running",
 		bson.D{{Key: "workflow_id", Value: workflowID}, {Key: "status", Value: models.RunRunning}})
 }
 
-func (r *Runs) one(ctx context.Context, op string, filter bson.D) (models.Run, error) {
+func (r *Runs) findOne(ctx context.Context, op string, filter bson.D) (models.Run, error) {
 	var doc runDocument
 	err := r.coll.FindOne(ctx, filter).Decode(&doc)
 	return doc.run(), translate(op, "run", err)
 }
 
-// List returns the newest runs of a workflow, the last started first.
+// List returns the newest runs of a workflow, the newest first.
 func (r *Runs) List(ctx context.Context, workflowID string, limit int) ([]models.Run, error) {
-	return r.many(ctx, "repositories.Runs.List", bson.D{{Key: "workflow_id", Value: workflowID}},
+	return r.findMany(ctx, "repositories.Runs.List", bson.D{{Key: "workflow_id", Value: workflowID}},
 		options.Find().SetSort(bson.D{{Key: "started_at", Value: -1}}).SetLimit(int64(limit)))
 }
 
 // Abandoned returns running runs whose lease ended before at, at most 100.
 func (r *Runs) Abandoned(ctx context.Context, at time.Time) ([]models.Run, error) {
-	return r.many(ctx, "repositories.Runs.Abandoned",
+	return r.findMany(ctx, "repositories.Runs.Abandoned",
 		bson.D{{Key: "status", Value: models.RunRunning}, {Key: "lease_until", Value: bson.D{{Key: "$lt", Value: at}}}},
 		options.Find().SetLimit(100))
 }
 
-func (r *Runs) many(
+func (r *Runs) findMany(
 	ctx context.Context, op string, filter bson.D, opts *options.FindOptionsBuilder,
 ) ([]models.Run, error) {
-	docs, err := found[runDocument](ctx, r.coll, op, "runs", filter, opts)
+	docs, err := findAll[runDocument](ctx, r.coll, op, "runs", filter, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -112,8 +112,8 @@ func (r *Runs) many(
 	return runs, nil
 }
 
-// RequestCancel asks whoever works on a run to end it. A run that has ended is
-// a Conflict.
+// RequestCancel asks the process of a run to end it. A run that has ended is a
+// Conflict.
 func (r *Runs) RequestCancel(ctx context.Context, workflowID, id string) error {
 	const op = "repositories.Runs.RequestCancel"
 	res, err := r.coll.UpdateOne(ctx, bson.D{
@@ -126,4 +126,22 @@ func (r *Runs) RequestCancel(ctx context.Context, workflowID, id string) error {
 		return err
 	}
 	return &models.Error{Op: op, Kind: models.Conflict, Msg: "the run has ended already"}
+}
+
+// DeleteByWorkflow removes all runs of a workflow.
+func (r *Runs) DeleteByWorkflow(ctx context.Context, workflowID string) error {
+	_, err := r.coll.DeleteMany(ctx, bson.D{{Key: "workflow_id", Value: workflowID}})
+	return translate("repositories.Runs.DeleteByWorkflow", "run", err)
+}
+
+// TransferAll gives all runs of one user's workflows to another user.
+func (r *Runs) TransferAll(ctx context.Context, from, to string) error {
+	_, err := r.coll.UpdateMany(ctx, bson.D{{Key: "owner_id", Value: from}}, set(bson.D{{Key: "owner_id", Value: to}}))
+	return translate("repositories.Runs.TransferAll", "run", err)
+}
+
+// CountRunning counts the running runs of a user's workflows.
+func (r *Runs) CountRunning(ctx context.Context, owner string) (int64, error) {
+	n, err := r.coll.CountDocuments(ctx, bson.D{{Key: "status", Value: models.RunRunning}, {Key: "owner_id", Value: owner}})
+	return n, translate("repositories.Runs.CountRunning", "run", err)
 }

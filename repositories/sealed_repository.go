@@ -13,8 +13,8 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// SealedValues reads and replaces encrypted values in whatever collection they
-// are. It is safe for concurrent use.
+// SealedValues reads and replaces encrypted values in all collections. It is safe
+// for concurrent use.
 type SealedValues struct{ db *mongo.Database }
 
 // NewSealedValues returns the encrypted values of db.
@@ -26,12 +26,12 @@ func (r *SealedValues) Count(ctx context.Context, f models.SealedField) (int, er
 	return int(n), translate("repositories.SealedValues.Count", "record", err)
 }
 
-// After returns up to limit values of the records whose id is greater than
+// ListAfter returns up to limit values of the records whose id is greater than
 // after, in the order of the ids; "" begins with the first.
-func (r *SealedValues) After(ctx context.Context, f models.SealedField, after string, limit int) ([]models.SealedValue, error) {
-	const op = "repositories.SealedValues.After"
+func (r *SealedValues) ListAfter(ctx context.Context, f models.SealedField, after string, limit int) ([]models.SealedValue, error) {
+	const op = "repositories.SealedValues.ListAfter"
 	filter := append(withField(f), bson.E{Key: "_id", Value: bson.D{{Key: "$gt", Value: after}}})
-	docs, err := found[bson.Raw](ctx, r.db.Collection(f.Collection()), op, "record", filter, options.Find().
+	docs, err := findAll[bson.Raw](ctx, r.db.Collection(f.Collection()), op, "record", filter, options.Find().
 		SetProjection(fields(f.Path())).SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(int64(limit)))
 	if err != nil {
 		return nil, err
@@ -43,8 +43,8 @@ func (r *SealedValues) After(ctx context.Context, f models.SealedField, after st
 	return list, nil
 }
 
-// sealedIn returns what is stored even if it is not of the type that a sealed
-// value has, so that it is told as damaged and not passed over.
+// sealedIn returns the stored value, also when it has another type than a sealed
+// value: it is then reported as damaged.
 func sealedIn(doc bson.Raw, f models.SealedField) []byte {
 	v, err := doc.LookupErr(strings.Split(f.Path(), ".")...)
 	if err != nil || v.Type == bson.TypeNull {
@@ -56,8 +56,8 @@ func sealedIn(doc bson.Raw, f models.SealedField) []byte {
 	return v.Value
 }
 
-// Swap replaces values, each only where the record still has the old one, and
-// returns how many it replaced. It changes nothing else in the records.
+// Swap replaces each value if the record still has the old one, and returns how
+// many it replaced.
 func (r *SealedValues) Swap(ctx context.Context, f models.SealedField, swaps []models.SealedSwap) (int, error) {
 	if len(swaps) == 0 {
 		return 0, nil
@@ -75,17 +75,17 @@ func (r *SealedValues) Swap(ctx context.Context, f models.SealedField, swaps []m
 	return int(res.ModifiedCount), nil
 }
 
-// sealingKeysID is the one document about the keys that servers seal with.
+// sealingKeysID is the id of the document with the keys that servers have used.
 const sealingKeysID = "sealing_keys"
 
-// Announce notes that a server has begun to seal with the key of that id.
+// Announce stores that a server has begun to encrypt with the key of that id.
 func (r *SealedValues) Announce(ctx context.Context, key string, at time.Time) error {
 	_, err := r.db.Collection(database.Settings).UpdateOne(ctx, byID(sealingKeysID),
 		set(bson.D{{Key: "since." + key, Value: at}}), options.UpdateOne().SetUpsert(true))
 	return translate("repositories.SealedValues.Announce", "setting", err)
 }
 
-// Announced reports whether any server has ever begun to seal with that key.
+// Announced reports whether any server has ever encrypted with that key.
 func (r *SealedValues) Announced(ctx context.Context, key string) (bool, error) {
 	n, err := r.db.Collection(database.Settings).CountDocuments(ctx,
 		append(byID(sealingKeysID), bson.E{Key: "since." + key, Value: bson.D{{Key: "$exists", Value: true}}}))

@@ -12,13 +12,14 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// Sessions stores who is signed in where. It is safe for concurrent use.
+// Sessions stores sessions. A TTL index deletes expired ones. It is safe for
+// concurrent use.
 type Sessions struct{ coll *mongo.Collection }
 
 // NewSessions returns the sessions of db.
 func NewSessions(db *mongo.Database) *Sessions { return &Sessions{db.Collection(database.Sessions)} }
 
-// Insert stores a session that begins.
+// Insert stores a new session.
 func (r *Sessions) Insert(ctx context.Context, s models.StoredSession) error {
 	_, err := r.coll.InsertOne(ctx, s)
 	return translate("repositories.Sessions.Insert", "session", err)
@@ -31,31 +32,29 @@ func (r *Sessions) ByID(ctx context.Context, id string) (models.StoredSession, e
 	return s, translate("repositories.Sessions.ByID", "session", err)
 }
 
-// ByIDs returns those of the sessions that exist, in any order.
+// ByIDs returns the sessions with these ids, in any order. Unknown ids are left out.
 func (r *Sessions) ByIDs(ctx context.Context, ids []string) ([]models.StoredSession, error) {
 	return r.list(ctx, "repositories.Sessions.ByIDs", byIDs(ids), options.Find())
 }
 
-// Of returns a user's sessions that have not expired, the newest first.
-func (r *Sessions) Of(ctx context.Context, userID string, now time.Time) ([]models.StoredSession, error) {
+// ByUser returns a user's sessions that have not expired, the newest first.
+func (r *Sessions) ByUser(ctx context.Context, userID string, now time.Time) ([]models.StoredSession, error) {
 	filter := bson.D{{Key: "user_id", Value: userID}, {Key: "expires_at", Value: bson.D{{Key: "$gt", Value: now}}}}
-	return r.list(ctx, "repositories.Sessions.Of", filter, options.Find().SetSort(newestSession()))
+	return r.list(ctx, "repositories.Sessions.ByUser", filter, options.Find().SetSort(newestSession()))
 }
 
 func (r *Sessions) list(ctx context.Context, op string, filter bson.D, o *options.FindOptionsBuilder) ([]models.StoredSession, error) {
-	return found[models.StoredSession](ctx, r.coll, op, "session", filter, o)
+	return findAll[models.StoredSession](ctx, r.coll, op, "session", filter, o)
 }
 
-// Used notes that a session was used at that time, unless somebody noted it
-// after since.
-func (r *Sessions) Used(ctx context.Context, id string, at, since time.Time) error {
+// Touch stores when a session was used last, unless a time after since is stored.
+func (r *Sessions) Touch(ctx context.Context, id string, at, since time.Time) error {
 	filter := append(byID(id), bson.E{Key: "last_used_at", Value: bson.D{{Key: "$lte", Value: since}}})
 	_, err := r.coll.UpdateOne(ctx, filter, set(bson.D{{Key: "last_used_at", Value: at}}))
-	return translate("repositories.Sessions.Used", "session", err)
+	return translate("repositories.Sessions.Touch", "session", err)
 }
 
-// Extend has a session expire at that time at the earliest. One that is gone
-// is NotFound.
+// Extend postpones the expiry of a session to until. A deleted one is NotFound.
 func (r *Sessions) Extend(ctx context.Context, id string, until time.Time) error {
 	res, err := r.coll.UpdateOne(ctx, byID(id), bson.D{{Key: "$max", Value: bson.D{{Key: "expires_at", Value: until}}}})
 	return matched("repositories.Sessions.Extend", "session", res, err)
@@ -78,8 +77,8 @@ func (r *Sessions) DeleteAll(ctx context.Context, userID, keep string) error {
 	return translate("repositories.Sessions.DeleteAll", "session", err)
 }
 
-// Trim removes all of the user's sessions but the newest so many, and returns
-// the ids of those that went.
+// Trim removes all of the user's sessions except the newest most, and returns the
+// ids of the removed ones.
 func (r *Sessions) Trim(ctx context.Context, userID string, most int) ([]string, error) {
 	const op = "repositories.Sessions.Trim"
 	surplus, err := r.list(ctx, op, bson.D{{Key: "user_id", Value: userID}},

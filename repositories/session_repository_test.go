@@ -25,7 +25,7 @@ func TestSessions(t *testing.T) {
 		}
 	}
 	ids := func(at time.Time) (list []string) {
-		stored, err := sessions.Of(ctx, "ann", at)
+		stored, err := sessions.ByUser(ctx, "ann", at)
 		require.NoError(t, err)
 		for _, s := range stored {
 			list = append(list, s.ID)
@@ -36,8 +36,8 @@ func TestSessions(t *testing.T) {
 	require.Equal(t, []string{"ann3", "ann2"}, ids(now.Add(time.Hour+1500*time.Millisecond)), "that have not expired")
 
 	later := now.Add(time.Hour)
-	require.NoError(t, sessions.Used(ctx, "ann0", later, later.Add(-time.Minute)))
-	require.NoError(t, sessions.Used(ctx, "ann0", later.Add(time.Second), later.Add(-time.Minute)), "somebody was faster")
+	require.NoError(t, sessions.Touch(ctx, "ann0", later, later.Add(-time.Minute)))
+	require.NoError(t, sessions.Touch(ctx, "ann0", later.Add(time.Second), later.Add(-time.Minute)), "somebody was faster")
 	require.NoError(t, sessions.Extend(ctx, "ann0", later.Add(time.Hour)))
 	require.NoError(t, sessions.Extend(ctx, "ann0", now), "never shorter")
 	got, err := sessions.ByID(ctx, "ann0")
@@ -81,7 +81,7 @@ func TestFirstAccountKeepsItsSlot(t *testing.T) {
 	require.False(t, first)
 	require.NoError(t, users.Insert(ctx, ann))
 	require.NoError(t, users.Remove(ctx, ann.ID, now), "a later one leaves nothing")
-	stay, leave, err := users.Staying(ctx)
+	stay, leave, err := users.CountAdmins(ctx)
 	require.NoError(t, err)
 	require.Zero(t, stay+leave)
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// invitesID is the one document of the invite settings.
+// invitesID is the id of the document with the invite settings.
 const invitesID = "invites"
 
 // Settings stores what administrators set. It is safe for concurrent use.
@@ -22,8 +22,7 @@ type Settings struct{ coll *mongo.Collection }
 // NewSettings returns the settings of db.
 func NewSettings(db *mongo.Database) *Settings { return &Settings{db.Collection(database.Settings)} }
 
-// EnsureInvites returns the invite settings, and stores initial first where
-// there are none.
+// EnsureInvites returns the invite settings, and stores initial if there are none.
 func (r *Settings) EnsureInvites(ctx context.Context, initial models.InviteSettings) (models.InviteSettings, error) {
 	const op = "repositories.Settings.EnsureInvites"
 	var s models.InviteSettings
@@ -33,26 +32,25 @@ func (r *Settings) EnsureInvites(ctx context.Context, initial models.InviteSetti
 	}
 	err = r.coll.FindOneAndUpdate(ctx, byID(invitesID), bson.D{{Key: "$setOnInsert", Value: initial}},
 		options.FindOneAndUpdate().SetUpsert(true).SetReturnDocument(options.After)).Decode(&s)
-	if mongo.IsDuplicateKeyError(err) { // two made it at once
+	if mongo.IsDuplicateKeyError(err) { // another call has inserted them
 		err = r.coll.FindOne(ctx, byID(invitesID)).Decode(&s)
 	}
 	return s, translate(op, "setting", err)
 }
 
-// SetRegenerate changes whether codes are used up.
+// SetRegenerate sets whether a sign-up replaces the code.
 func (r *Settings) SetRegenerate(ctx context.Context, on bool) error {
 	return r.set(ctx, "repositories.Settings.SetRegenerate", "regenerate_after_signup", on)
 }
 
-// SetInviteCode replaces the code whatever it is. Of the new one no wrong code
-// has been counted.
+// SetInviteCode replaces the code and resets the counter of wrong codes.
 func (r *Settings) SetInviteCode(ctx context.Context, code string) error {
 	_, err := r.coll.UpdateOne(ctx, byID(invitesID), newCode(code))
 	return translate("repositories.Settings.SetInviteCode", "setting", err)
 }
 
-// SwapInviteCode replaces the code if it is from. Of several calls with the
-// same from, one swaps.
+// SwapInviteCode replaces the code if it is from. Of concurrent calls with the
+// same from, one does.
 func (r *Settings) SwapInviteCode(ctx context.Context, from, to string) (swapped bool, err error) {
 	filter := append(byID(invitesID), bson.E{Key: "invite_code", Value: from})
 	res, err := r.coll.UpdateOne(ctx, filter, newCode(to))
@@ -67,8 +65,8 @@ func newCode(code string) bson.D {
 		bson.E{Key: "$unset", Value: bson.D{{Key: "last_failed_at", Value: ""}}})
 }
 
-// CountWrongCode counts a wrong code at a time, which puts GuessesUntil off by
-// cost. Calls at once count one each.
+// CountWrongCode counts a wrong code at a time and postpones GuessesUntil by cost.
+// Concurrent calls count one each.
 func (r *Settings) CountWrongCode(ctx context.Context, at time.Time, cost time.Duration) error {
 	const op = "repositories.Settings.CountWrongCode"
 	var (
@@ -82,7 +80,7 @@ func (r *Settings) CountWrongCode(ctx context.Context, at time.Time, cost time.D
 	for _, try := range []struct{ filter, change bson.D }{
 		{until(later), add},
 		{until(bson.D{{Key: "$not", Value: later}}), begin},
-		{until(later), add}, // somebody else began meanwhile
+		{until(later), add}, // when another call has begun meanwhile
 	} {
 		res, err := r.coll.UpdateOne(ctx, try.filter, try.change)
 		if err != nil || res.MatchedCount > 0 {

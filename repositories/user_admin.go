@@ -15,16 +15,16 @@ import (
 // there are on all pages.
 func (r *Users) Page(ctx context.Context, q models.UserQuery) (list []models.User, total int64, err error) {
 	const op = "repositories.Users.Page"
-	filter := selected(q)
+	filter := userFilter(q)
 	if total, err = r.coll.CountDocuments(ctx, filter); err != nil {
 		return nil, 0, translate(op, "user", err)
 	}
-	list, err = found[models.User](ctx, r.coll, op, "user", filter,
-		onPage(q.Page, q.Limit).SetSort(bson.D{{Key: "created_at", Value: -1}, {Key: "_id", Value: -1}}))
+	list, err = findAll[models.User](ctx, r.coll, op, "user", filter,
+		pageOf(q.Page, q.Limit).SetSort(bson.D{{Key: "created_at", Value: -1}, {Key: "_id", Value: -1}}))
 	return list, total, err
 }
 
-func selected(q models.UserQuery) bson.D {
+func userFilter(q models.UserQuery) bson.D {
 	filter := bson.D{has("email")}
 	if q.Search != "" {
 		part := bson.D{{Key: "$regex", Value: regexp.QuoteMeta(q.Search)}, {Key: "$options", Value: "i"}}
@@ -44,19 +44,18 @@ func selected(q models.UserQuery) bson.D {
 	return filter
 }
 
-// Change changes an account that no change can take the last administrator
-// with: one that is none, or is disabled. Any other, and one that is gone, is a
-// Conflict: look again.
+// Change changes an account that is not an active administrator. Other accounts,
+// and deleted ones, are a Conflict: the caller reads the account again.
 func (r *Users) Change(ctx context.Context, id string, c models.AccountChange) (models.User, error) {
 	return r.change(ctx, "repositories.Users.Change", append(account(id), bson.E{Key: "$or", Value: bson.A{
 		bson.D{{Key: "role", Value: bson.D{{Key: "$ne", Value: models.RoleAdmin}}}}, bson.D{{Key: "disabled", Value: true}},
 	}}), c)
 }
 
-// Leave changes an active administrator who is about to be none any more, as
-// long as mark stands on the account. It is a Conflict when that was removed.
-func (r *Users) Leave(ctx context.Context, id, mark string, c models.AccountChange) (models.User, error) {
-	return r.change(ctx, "repositories.Users.Leave", append(byID(id), bson.E{Key: "leaving.mark", Value: mark}), c)
+// StepDown applies c, after which the account is no active administrator. It is a
+// Conflict when mark is no longer on the account.
+func (r *Users) StepDown(ctx context.Context, id, mark string, c models.AccountChange) (models.User, error) {
+	return r.change(ctx, "repositories.Users.StepDown", append(byID(id), bson.E{Key: "leaving.mark", Value: mark}), c)
 }
 
 func (r *Users) change(ctx context.Context, op string, filter bson.D, c models.AccountChange) (models.User, error) {
@@ -70,12 +69,12 @@ func (r *Users) change(ctx context.Context, op string, filter bson.D, c models.A
 	if c.Deleting != nil {
 		fields = append(fields, bson.E{Key: "deleting", Value: *c.Deleting})
 	}
-	gone, change := bson.D{{Key: "leaving", Value: 1}}, set(fields)
+	unset, change := bson.D{{Key: "leaving", Value: 1}}, set(fields)
 	if c.EndSessions {
-		gone, change = append(gone, bson.E{Key: "kept_session", Value: 1}), newEpoch(fields)
+		unset, change = append(unset, bson.E{Key: "kept_session", Value: 1}), newEpoch(fields)
 	}
 	var u models.User
-	err := r.coll.FindOneAndUpdate(ctx, filter, append(change, bson.E{Key: "$unset", Value: gone}),
+	err := r.coll.FindOneAndUpdate(ctx, filter, append(change, bson.E{Key: "$unset", Value: unset}),
 		options.FindOneAndUpdate().SetReturnDocument(options.After)).Decode(&u)
 	err = translate(op, "user", err)
 	if models.KindOf(err) == models.NotFound {
@@ -84,43 +83,41 @@ func (r *Users) change(ctx context.Context, op string, filter bson.D, c models.A
 	return u, err
 }
 
-// MarkLeaving puts mark on an active administrator, who then does not count
-// for Staying. It reports false when there is a mark already, or the account
-// is no active administrator.
-func (r *Users) MarkLeaving(ctx context.Context, id, mark string, at time.Time) (bool, error) {
-	filter := append(staying(), byID(id)...)
+// MarkStepDown puts mark on an active administrator. It reports false when the
+// account has a mark already, or is not an active administrator.
+func (r *Users) MarkStepDown(ctx context.Context, id, mark string, at time.Time) (bool, error) {
+	filter := append(remainingAdmins(), byID(id)...)
 	leaving := bson.D{{Key: "mark", Value: mark}, {Key: "at", Value: at}}
 	res, err := r.coll.UpdateOne(ctx, filter, set(bson.D{{Key: "leaving", Value: leaving}}))
 	if err != nil {
-		return false, translate("repositories.Users.MarkLeaving", "user", err)
+		return false, translate("repositories.Users.MarkStepDown", "user", err)
 	}
 	return res.MatchedCount == 1, nil
 }
 
-// Unmark removes mark, and marks from before that time, whose makers must have
-// died. If one of them lives, its Leave fails.
-func (r *Users) Unmark(ctx context.Context, mark string, before time.Time) error {
+// ClearStepDown removes mark, and marks from before that time, whose servers must
+// have crashed: StepDown with a removed mark fails.
+func (r *Users) ClearStepDown(ctx context.Context, mark string, before time.Time) error {
 	filter := bson.D{{Key: "$or", Value: bson.A{
 		bson.D{{Key: "leaving.mark", Value: mark}},
 		bson.D{{Key: "leaving.at", Value: bson.D{{Key: "$lt", Value: before}}}},
 	}}}
 	_, err := r.coll.UpdateMany(ctx, filter, bson.D{{Key: "$unset", Value: bson.D{{Key: "leaving", Value: 1}}}})
-	return translate("repositories.Users.Unmark", "user", err)
+	return translate("repositories.Users.ClearStepDown", "user", err)
 }
 
-// Staying counts the active administrators without a mark, and those with one.
-func (r *Users) Staying(ctx context.Context) (stay, leave int64, err error) {
-	const op = "repositories.Users.Staying"
-	if stay, err = r.coll.CountDocuments(ctx, staying()); err != nil {
+// CountAdmins counts the active administrators without a mark, and the marked ones.
+func (r *Users) CountAdmins(ctx context.Context) (stay, leave int64, err error) {
+	const op = "repositories.Users.CountAdmins"
+	if stay, err = r.coll.CountDocuments(ctx, remainingAdmins()); err != nil {
 		return 0, 0, translate(op, "user", err)
 	}
 	leave, err = r.coll.CountDocuments(ctx, bson.D{has("leaving")})
 	return stay, leave, translate(op, "user", err)
 }
 
-// Remove deletes an account for good. Of the first one of all an empty document
-// remains, which keeps its slot: nobody becomes an administrator by signing up
-// ever again.
+// Remove deletes an account. The very first account leaves an empty document that
+// keeps its admin_slot, so that a later sign-up cannot become an administrator.
 func (r *Users) Remove(ctx context.Context, id string, at time.Time) error {
 	const op = "repositories.Users.Remove"
 	first := append(byID(id), bson.E{Key: "admin_slot", Value: true})
@@ -132,8 +129,8 @@ func (r *Users) Remove(ctx context.Context, id string, at time.Time) error {
 	return translate(op, "user", err)
 }
 
-// staying matches active administrators who are not about to be changed.
-func staying() bson.D {
+// remainingAdmins matches active administrators without a mark.
+func remainingAdmins() bson.D {
 	return bson.D{
 		{Key: "role", Value: models.RoleAdmin}, enabled(),
 		{Key: "leaving", Value: bson.D{{Key: "$exists", Value: false}}},

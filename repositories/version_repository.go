@@ -33,9 +33,8 @@ func (d versionDocument) version() (models.Version, error) {
 	return v, err
 }
 
-// Add stores v under the next number of its workflow and returns it. Numbers
-// have no gaps, however many callers there are: a number is taken only by
-// storing the version.
+// Add stores v under the next number of its workflow and returns it. Numbers have
+// no gaps, also with concurrent calls: storing a version is what takes its number.
 func (r *Versions) Add(ctx context.Context, v models.Version) (models.Version, error) {
 	const op = "repositories.Versions.Add"
 	nodes, err := nodeDocuments(v.Nodes)
@@ -72,7 +71,7 @@ func (r *Versions) last(ctx context.Context, workflowID string) (int, error) {
 // Get returns one version of a workflow.
 func (r *Versions) Get(ctx context.Context, workflowID string, number int) (models.Version, error) {
 	var doc versionDocument
-	if err := r.coll.FindOne(ctx, numbered(workflowID, number)).Decode(&doc); err != nil {
+	if err := r.coll.FindOne(ctx, byNumber(workflowID, number)).Decode(&doc); err != nil {
 		return models.Version{}, translate("repositories.Versions.Get", "version", err)
 	}
 	v, err := doc.version()
@@ -87,7 +86,7 @@ func (r *Versions) List(ctx context.Context, workflowID string, page, limit int)
 	if err != nil {
 		return nil, 0, translate(op, "versions", err)
 	}
-	docs, err := found[versionDocument](ctx, r.coll, op, "versions", ofWorkflow(workflowID), onPage(page, limit).SetSort(newestVersion()))
+	docs, err := findAll[versionDocument](ctx, r.coll, op, "versions", ofWorkflow(workflowID), pageOf(page, limit).SetSort(newestVersion()))
 	if err != nil {
 		return nil, 0, err
 	}
@@ -100,7 +99,7 @@ func (r *Versions) List(ctx context.Context, workflowID string, page, limit int)
 	return list, total, nil
 }
 
-// SetNotes changes the texts that n mentions and returns the version.
+// SetNotes changes the texts that n sets and returns the version.
 func (r *Versions) SetNotes(
 	ctx context.Context, workflowID string, number int, n models.VersionNotes,
 ) (models.Version, error) {
@@ -114,7 +113,7 @@ func (r *Versions) SetNotes(
 		return r.Get(ctx, workflowID, number)
 	}
 	var doc versionDocument
-	err := r.coll.FindOneAndUpdate(ctx, numbered(workflowID, number), set(change),
+	err := r.coll.FindOneAndUpdate(ctx, byNumber(workflowID, number), set(change),
 		options.FindOneAndUpdate().SetReturnDocument(options.After)).Decode(&doc)
 	if err != nil {
 		return models.Version{}, translate("repositories.Versions.SetNotes", "version", err)
@@ -125,13 +124,19 @@ func (r *Versions) SetNotes(
 
 // SetRunStatus stores how the run of a version ended.
 func (r *Versions) SetRunStatus(ctx context.Context, workflowID string, number int, status string) error {
-	_, err := r.coll.UpdateOne(ctx, numbered(workflowID, number), set(bson.D{{Key: "run_status", Value: status}}))
+	_, err := r.coll.UpdateOne(ctx, byNumber(workflowID, number), set(bson.D{{Key: "run_status", Value: status}}))
 	return translate("repositories.Versions.SetRunStatus", "version", err)
+}
+
+// DeleteByWorkflow removes all versions of a workflow.
+func (r *Versions) DeleteByWorkflow(ctx context.Context, workflowID string) error {
+	_, err := r.coll.DeleteMany(ctx, bson.D{{Key: "workflow_id", Value: workflowID}})
+	return translate("repositories.Versions.DeleteByWorkflow", "version", err)
 }
 
 func ofWorkflow(id string) bson.D { return bson.D{{Key: "workflow_id", Value: id}} }
 
-func numbered(workflowID string, number int) bson.D {
+func byNumber(workflowID string, number int) bson.D {
 	return append(ofWorkflow(workflowID), bson.E{Key: "version", Value: number})
 }
 

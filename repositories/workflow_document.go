@@ -9,16 +9,16 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// workflowDocument is a workflow as it is stored. NodeCount spares lists from
-// reading Nodes; the two are always written together.
+// workflowDocument is a workflow as it is stored. NodeCount lets lists leave out
+// Nodes; both are always written together.
 type workflowDocument struct {
 	models.Workflow `bson:",inline"`
 	Nodes           []nodeDocument `bson:"nodes"`
 	NodeCount       int            `bson:"node_count"`
 }
 
-// nodeDocument reads a node's data as plain Go values, whatever types the
-// connection's registry would choose.
+// nodeDocument leaves a node's data encoded, so that nodesOf decodes it to the
+// types of models.Data and not to those of the connection's registry.
 type nodeDocument struct {
 	ID       string          `bson:"id"`
 	Type     string          `bson:"type"`
@@ -46,7 +46,7 @@ func nodeDocuments(nodes []models.Node) ([]nodeDocument, error) {
 	return docs, nil
 }
 
-// workflow returns d as the other layers know it.
+// workflow returns d as a model.
 func (d workflowDocument) workflow() (models.Workflow, error) {
 	w := d.Workflow
 	var err error
@@ -73,7 +73,7 @@ func nodesOf(docs []nodeDocument) ([]models.Node, error) {
 	return nodes, nil
 }
 
-// plainMap returns doc with the types that models.Data promises.
+// plainMap decodes doc to the types of models.Data.
 func plainMap(doc bson.Raw) (map[string]any, error) {
 	m := map[string]any{}
 	if len(doc) == 0 {

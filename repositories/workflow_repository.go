@@ -12,12 +12,12 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// maxDocument is the largest update that is sent. A database document ends at
-// 16 MiB; the rest is room for what the server adds.
+// maxDocument is the largest update. MongoDB's limit for a document is 16 MiB, of
+// which the rest is for the fields that the server adds.
 const maxDocument = 14 << 20
 
-// Workflows stores workflow documents. Deleted ones are invisible to all of
-// its methods. It is safe for concurrent use.
+// Workflows stores workflow documents. Methods find no deleted ones unless they
+// say so. It is safe for concurrent use.
 type Workflows struct{ coll *mongo.Collection }
 
 // NewWorkflows returns the workflows of db.
@@ -41,8 +41,7 @@ func (r *Workflows) Get(ctx context.Context, owner, id string) (models.Workflow,
 	return r.find(ctx, "repositories.Workflows.Get", owned(owner, id))
 }
 
-// ByID returns a workflow whoever owns it. It is for background work; what
-// people ask for goes through Get.
+// ByID returns a workflow of any owner. It is for background work.
 func (r *Workflows) ByID(ctx context.Context, id string) (models.Workflow, error) {
 	return r.find(ctx, "repositories.Workflows.ByID", present(id))
 }
@@ -56,8 +55,8 @@ func (r *Workflows) find(ctx context.Context, op string, filter bson.D) (models.
 	return w, translate(op, "workflow", err)
 }
 
-// Head returns the counters that tell whether a copy of one of owner's
-// workflows is still good. It reads nothing of the graph.
+// Head returns the counters that show whether a cached copy of one of owner's
+// workflows is current. It does not read the graph.
 func (r *Workflows) Head(ctx context.Context, owner, id string) (models.WorkflowHead, error) {
 	var head models.WorkflowHead
 	err := r.coll.FindOne(ctx, owned(owner, id),
@@ -65,11 +64,11 @@ func (r *Workflows) Head(ctx context.Context, owner, id string) (models.Workflow
 	return head, translate("repositories.Workflows.Head", "workflow", err)
 }
 
-// List returns all of owner's workflows, the last edited first. It reads
-// nothing of the graphs but their size.
+// List returns all of owner's workflows, the last edited first. It does not read
+// the graphs.
 func (r *Workflows) List(ctx context.Context, owner string) ([]models.WorkflowSummary, error) {
 	const op = "repositories.Workflows.List"
-	docs, err := found[struct {
+	docs, err := findAll[struct {
 		models.WorkflowSummary `bson:",inline"`
 		VersionSeq             int `bson:"version_seq"`
 	}](ctx, r.coll, op, "workflows", bson.D{{Key: "owner_id", Value: owner}, notDeleted()},
@@ -89,7 +88,43 @@ func (r *Workflows) List(ctx context.Context, owner string) ([]models.WorkflowSu
 	return list, nil
 }
 
-// Delete hides one of owner's workflows for good. Its versions and runs stay.
+// Owned counts the workflows of a user and lists the first ones by name.
+func (r *Workflows) Owned(ctx context.Context, owner string, limit int) (models.OwnedItems, error) {
+	return ownedItems(ctx, r.coll, "repositories.Workflows.Owned", bson.D{{Key: "owner_id", Value: owner}, notDeleted()}, limit)
+}
+
+// IDsByOwner returns the ids of all workflows of a user, including deleted ones.
+func (r *Workflows) IDsByOwner(ctx context.Context, owner string) ([]string, error) {
+	const op = "repositories.Workflows.IDsByOwner"
+	docs, err := findAll[struct {
+		ID string `bson:"_id"`
+	}](ctx, r.coll, op, "workflow", bson.D{{Key: "owner_id", Value: owner}}, options.Find().SetProjection(fields("_id")))
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]string, len(docs))
+	for i, d := range docs {
+		ids[i] = d.ID
+	}
+	return ids, nil
+}
+
+// Erase removes a workflow's document, which Delete only hides.
+func (r *Workflows) Erase(ctx context.Context, id string) error {
+	_, err := r.coll.DeleteOne(ctx, byID(id))
+	return translate("repositories.Workflows.Erase", "workflow", err)
+}
+
+// TransferAll gives all workflows of one user to another, including deleted ones.
+func (r *Workflows) TransferAll(ctx context.Context, from, to string) error {
+	_, err := r.coll.UpdateMany(ctx, bson.D{{Key: "owner_id", Value: from}}, bson.D{
+		{Key: "$set", Value: bson.D{{Key: "owner_id", Value: to}}},
+		{Key: "$inc", Value: bson.D{{Key: "seq", Value: 1}}},
+	})
+	return translate("repositories.Workflows.TransferAll", "workflow", err)
+}
+
+// Delete hides one of owner's workflows. The document, versions and runs stay.
 func (r *Workflows) Delete(ctx context.Context, owner, id string, at time.Time) error {
 	const op = "repositories.Workflows.Delete"
 	res, err := r.coll.UpdateOne(ctx, owned(owner, id), bson.D{
@@ -107,7 +142,7 @@ func owned(owner, id string) bson.D {
 	return append(present(id), bson.E{Key: "owner_id", Value: owner})
 }
 
-// notDeleted also holds for documents without the field.
+// notDeleted matches documents without the field, as null does in MongoDB.
 func notDeleted() bson.E { return bson.E{Key: "deleted_at", Value: nil} }
 
 func summaryFields() bson.D {

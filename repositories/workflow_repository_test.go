@@ -155,8 +155,8 @@ func TestStatusesAreCleared(t *testing.T) {
 	require.Equal(t, models.Data{models.StatusKey: status}, got.Nodes[1].Data)
 }
 
-// Every status that was acknowledged must be there at the end, although saves
-// replace the nodes all the time.
+// Every acknowledged status is stored at the end, although saves replace the nodes
+// all the time.
 func TestNoStatusIsLostToASave(t *testing.T) {
 	t.Parallel()
 	w := workflow(node("n1", nil), node("n2", nil))

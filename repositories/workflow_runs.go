@@ -9,8 +9,8 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// StartRun counts a run that begins and stores what it needs to be known,
-// should it be broken off. A workflow that is gone is no error.
+// StartRun counts a run that begins, and stores its cluster and inventory, which
+// a recovery needs. It does nothing when the workflow was deleted.
 func (r *Workflows) StartRun(ctx context.Context, id string, start models.RunStart) error {
 	_, err := r.coll.UpdateOne(ctx, present(id), bson.D{
 		{Key: "$inc", Value: bson.D{{Key: "seq", Value: 1}, {Key: "run_count", Value: 1}}},
@@ -22,7 +22,8 @@ func (r *Workflows) StartRun(ctx context.Context, id string, start models.RunSta
 	return translate("repositories.Workflows.StartRun", "workflow", err)
 }
 
-// CountResult counts a run that ended. A workflow that is gone is no error.
+// CountResult counts a run that has ended. It does nothing when the workflow was
+// deleted.
 func (r *Workflows) CountResult(ctx context.Context, id string, succeeded bool) error {
 	counter := "failure_count"
 	if succeeded {
@@ -33,8 +34,7 @@ func (r *Workflows) CountResult(ctx context.Context, id string, succeeded bool) 
 	return translate("repositories.Workflows.CountResult", "workflow", err)
 }
 
-// RaiseVersion tells a workflow that its version number exists. The number
-// never goes down.
+// RaiseVersion raises the workflow's newest version to number, unless it is higher.
 func (r *Workflows) RaiseVersion(ctx context.Context, id string, number int) error {
 	_, err := r.coll.UpdateOne(ctx, present(id), bson.D{
 		{Key: "$max", Value: bson.D{{Key: "version_seq", Value: number}}},
@@ -43,7 +43,8 @@ func (r *Workflows) RaiseVersion(ctx context.Context, id string, number int) err
 	return translate("repositories.Workflows.RaiseVersion", "workflow", err)
 }
 
-// Inventory returns the objects that a workflow has, or may have, in clusters.
+// Inventory returns the objects that a workflow has or may have in clusters, also
+// of a deleted workflow.
 func (r *Workflows) Inventory(ctx context.Context, id string) ([]models.OwnedObject, error) {
 	var doc struct {
 		Inventory []models.OwnedObject `bson:"inventory"`

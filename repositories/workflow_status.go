@@ -9,7 +9,7 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// nodeStatuses is a workflow of which only what the server owns was read.
+// nodeStatuses is the part of a workflow that the server owns.
 type nodeStatuses struct {
 	StatusRev int64 `bson:"status_rev"`
 	Nodes     []struct {
@@ -18,9 +18,9 @@ type nodeStatuses struct {
 	} `bson:"nodes"`
 }
 
-// SetNodeStatus replaces the status of one node and, unless it is nil, what is
-// known about its Secret. It touches nothing else, so it never undoes an edit
-// that happens at the same time. A node or a workflow that is gone is no error.
+// SetNodeStatus replaces the status of one node and, unless it is nil,
+// secretCreated. No other field changes, so concurrent edits are kept. It does
+// nothing when the node or the workflow was deleted.
 func (r *Workflows) SetNodeStatus(
 	ctx context.Context, workflowID, nodeID string, status map[string]any, secretCreated *bool,
 ) error {
@@ -38,8 +38,9 @@ func (r *Workflows) SetNodeStatus(
 	return translate("repositories.Workflows.SetNodeStatus", "workflow", err)
 }
 
-// ClearStatuses forgets the statuses of all nodes but those of the given
-// types, because their objects are gone. A workflow that is gone is no error.
+// ClearStatuses removes the statuses of all nodes except those of the given types,
+// whose objects remain in the cluster. It does nothing when the workflow was
+// deleted.
 func (r *Workflows) ClearStatuses(ctx context.Context, workflowID string, exceptTypes ...string) error {
 	_, err := r.coll.UpdateOne(ctx, present(workflowID),
 		bson.D{
@@ -50,8 +51,8 @@ func (r *Workflows) ClearStatuses(ctx context.Context, workflowID string, except
 	return translate("repositories.Workflows.ClearStatuses", "workflow", err)
 }
 
-// keepStatuses replaces what the server owns in docs by what is stored for the
-// same node ids, and returns the state of the statuses that it read.
+// keepStatuses replaces the server's keys in docs by the stored ones of the same
+// node ids. It returns the status_rev at which it read them.
 func (r *Workflows) keepStatuses(ctx context.Context, owner, id string, docs []nodeDocument) (int64, error) {
 	const op = "repositories.Workflows.Update"
 	var stored nodeStatuses
@@ -75,7 +76,7 @@ func (r *Workflows) keepStatuses(ctx context.Context, owner, id string, docs []n
 	return stored.StatusRev, nil
 }
 
-// withServerKeys returns data with the server's keys taken from stored alone.
+// withServerKeys returns data with the server's keys of stored.
 func withServerKeys(data, stored bson.Raw) (bson.Raw, error) {
 	elems, err := data.Elements()
 	if err != nil {

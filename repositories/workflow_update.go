@@ -12,15 +12,15 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// maxAttempts bounds how often an edit is tried again because a status was
-// written in between. Statuses of one workflow change a few times a second at
-// most, so reaching it means that something is wrong.
+// maxAttempts bounds the retries of an edit because of concurrent status writes.
+// Statuses of a workflow change a few times a second at most, so that reaching it
+// is a fault.
 const maxAttempts = 100
 
-// Update changes what p mentions in one of owner's workflows and returns the
-// result. New nodes keep the status that is stored for their id, also when it
-// changes while Update works: whatever statuses p's nodes carry is ignored. A
-// stale p.IfRevision is a Conflict and changes nothing.
+// Update changes the fields that p sets in one of owner's workflows and returns
+// the result. Nodes keep the stored status of their id, also one that is written
+// during Update; statuses in p are ignored. A stale p.IfRevision is a Conflict and
+// changes nothing.
 func (r *Workflows) Update(
 	ctx context.Context, owner, id string, p models.WorkflowPatch, at time.Time,
 ) (models.Workflow, error) {
@@ -42,7 +42,7 @@ func (r *Workflows) Update(
 		if !errors.Is(err, mongo.ErrNoDocuments) {
 			return w, translate(op, "workflow", err)
 		}
-		if err := r.missed(ctx, owner, id, p.IfRevision); err != nil {
+		if err := r.unmatched(ctx, owner, id, p.IfRevision); err != nil {
 			return models.Workflow{}, err
 		}
 	}
@@ -61,9 +61,9 @@ func (r *Workflows) findAndSet(ctx context.Context, filter, set bson.D) (models.
 	return doc.workflow()
 }
 
-// missed tells why an update found no document: an error, or nil when only a
-// status was written in between.
-func (r *Workflows) missed(ctx context.Context, owner, id string, revision *int64) error {
+// unmatched returns why an update matched no document: an error, or nil when only
+// a status was written meanwhile.
+func (r *Workflows) unmatched(ctx context.Context, owner, id string, revision *int64) error {
 	head, err := r.Head(ctx, owner, id)
 	if err == nil && revision != nil && head.Revision != *revision {
 		return &models.Error{
@@ -74,8 +74,8 @@ func (r *Workflows) missed(ctx context.Context, owner, id string, revision *int6
 	return err
 }
 
-// changes returns the fields that p sets, and the state of the statuses that
-// its nodes were given.
+// changes returns the fields that p sets, and the status_rev at which the statuses
+// of its nodes were read.
 func (r *Workflows) changes(
 	ctx context.Context, owner, id string, p models.WorkflowPatch,
 ) (set bson.D, statusRev int64, err error) {
@@ -100,11 +100,11 @@ func (r *Workflows) changes(
 		return nil, 0, err
 	}
 	set = append(set, bson.E{Key: "nodes", Value: docs}, bson.E{Key: "node_count", Value: len(docs)})
-	return set, statusRev, fits(op, set)
+	return set, statusRev, checkSize(op, set)
 }
 
-// fits refuses an update that the database could not store.
-func fits(op string, set bson.D) error {
+// checkSize refuses an update that is too large for a document.
+func checkSize(op string, set bson.D) error {
 	raw, err := bson.Marshal(set)
 	if err != nil {
 		return &models.Error{Op: op, Err: err}

@@ -155,10 +155,10 @@ func TestEveryRequestHasADeadline(t *testing.T) {
 		"a route":               {method: "POST", path: "/x", header: "Authorization", value: "Bearer u1"},
 		"no path of ours":       {method: "POST", path: "/nothing"},
 		"another method":        {method: "DELETE", path: "/x"},
-		"nobody":                {method: "POST", path: "/x"},
+		"anonymous":             {method: "POST", path: "/x"},
 		"a foreign origin":      {method: "POST", path: "/x", header: "Origin", value: "https://evil.example"},
 		"a stream":              {method: "GET", path: "/stream", header: "Authorization", value: "Bearer u1", endless: true},
-		"a stream, for nobody":  {method: "GET", path: "/stream"},
+		"an anonymous stream":   {method: "GET", path: "/stream"},
 		"a stream, at its path": {method: "PUT", path: "/stream"},
 	} {
 		t.Run(name, func(t *testing.T) {

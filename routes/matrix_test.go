@@ -24,7 +24,7 @@ type caller struct {
 // callers returns every kind of caller.
 func callers() []caller {
 	list := []caller{
-		{name: "nobody"},
+		{name: "anonymous"},
 		{name: "a stranger's token", header: "Bearer who"},
 		{name: "a stranger's API token", header: "Bearer " + models.APITokenPrefix + "who"},
 		{name: "another scheme", header: "Basic user-session"},

@@ -32,7 +32,7 @@ type auditTrail interface {
 	Record(ctx context.Context, e models.AuditEntry)
 }
 
-// Deps is what the router needs besides the handlers.
+// Deps are the dependencies of the router.
 type Deps struct {
 	Log            *slog.Logger
 	Accounts       accounts
@@ -45,7 +45,7 @@ type Deps struct {
 	Limits         Limits
 }
 
-// SetupRouter returns the server's handler: every row of Table behind the
+// SetupRouter returns the server's handler: every row of Table, wrapped in the
 // middleware. An incomplete row and an invalid proxy or origin are errors.
 func SetupRouter(d Deps) (*gin.Engine, error) { return setup(d, Table(d.Handlers)) }
 

@@ -19,7 +19,7 @@ func TestWhereCredentialsCount(t *testing.T) {
 	t.Parallel()
 	ok := func(c *gin.Context) error {
 		if _, known := models.IdentityFrom(c.Request.Context()); !known {
-			return &models.Error{Op: "routes", Kind: models.NotFound, Msg: "nobody is known"}
+			return &models.Error{Op: "routes", Kind: models.NotFound, Msg: "no caller"}
 		}
 		c.Status(http.StatusNoContent)
 		return nil

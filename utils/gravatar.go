@@ -1,14 +1,14 @@
-// Package utils holds small helpers that belong to no layer.
+// Package utils holds small helpers for all layers.
 package utils
 
 import (
-	"crypto/md5" //nolint:gosec // the service's addresses are made of MD5
+	"crypto/md5" //nolint:gosec // Gravatar's addresses are MD5 hashes
 	"encoding/hex"
 	"strings"
 )
 
-// Gravatar returns the address of the picture that belongs to an e-mail
-// address, or of a pattern made from it.
+// Gravatar returns the URL of the picture for an e-mail address. Gravatar answers
+// with a generated pattern when the address has no picture.
 func Gravatar(email string) string {
 	sum := md5.Sum([]byte(strings.ToLower(strings.TrimSpace(email)))) //nolint:gosec // as above
 	return "https://www.gravatar.com/avatar/" + hex.EncodeToString(sum[:]) + "?s=200&d=identicon"

@@ -17,9 +17,9 @@ const ServerEnv = "TEST_MONGO_URI"
 
 const closeTimeout = 10 * time.Second
 
-// Open returns an empty database with all indexes, which is closed and removed
-// when the test ends: an embedded store in the test's own folder or, if
-// TEST_MONGO_URI is set, a database of a new name on that server.
+// Open returns an empty database with all indexes: an embedded store in the test's
+// directory or, if TEST_MONGO_URI is set, a new database on that server. It is
+// closed and removed when the test ends.
 func Open(t testing.TB) *database.DB {
 	t.Helper()
 	cfg := database.Config{URI: os.Getenv(ServerEnv), DataDir: t.TempDir()}
@@ -44,7 +44,7 @@ func Open(t testing.TB) *database.DB {
 		}
 	})
 	if err := db.EnsureIndexes(t.Context()); err != nil {
-		t.Fatalf("make indexes: %v", err)
+		t.Fatalf("create indexes: %v", err)
 	}
 	return db
 }

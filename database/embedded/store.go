@@ -22,6 +22,13 @@ import (
 // ErrInUse is wrapped by Open's error when another process has the directory.
 var ErrInUse = storage.ErrInUse
 
+// ErrEmpty and ErrDamaged are wrapped by Open's error about a file that has lost
+// its content or a part of it. The error names the file and says what to do.
+var (
+	ErrEmpty   = storage.ErrEmpty
+	ErrDamaged = storage.ErrDamaged
+)
+
 // ErrClosed is returned for connections after Close.
 var ErrClosed = storage.ErrClosed
 
@@ -36,6 +43,10 @@ type Options struct {
 	Log   *slog.Logger     // nil: nothing is logged
 	Now   func() time.Time // nil: time.Now; decides what TTL indexes remove
 	Sweep time.Duration    // between looks at TTL indexes; 0: a minute
+
+	// Verify lets Open look into each document and index, as Store.Verify does.
+	// Without it only the structure of the file is checked.
+	Verify bool
 }
 
 // Store is an open store. It is safe for concurrent use.
@@ -52,9 +63,10 @@ type Store struct {
 	conns  map[*pipe.Conn]struct{}
 }
 
-// Open opens the store in dir, which is made if it does not exist. It fails
-// within a second, with an error that wraps ErrInUse and names dir, if another
-// process has it open. Ctx gives values only; Close ends the store.
+// Open opens the store in dir. Dir and the file in it are made if they do not
+// exist; a file that is empty or damaged is an error. Open fails within a second,
+// with an error that wraps ErrInUse and names dir, if another process has it
+// open. Ctx bounds opening only; Close ends the store.
 func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -68,6 +80,11 @@ func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 	data, err := storage.Open(dir, o.Log)
 	if err != nil {
 		return nil, fmt.Errorf("embedded store: %w", err)
+	}
+	if o.Verify {
+		if err := data.Verify(ctx); err != nil {
+			return nil, errors.Join(fmt.Errorf("embedded store in %s: %w", dir, err), data.Close())
+		}
 	}
 	s := &Store{data: data, server: command.New(data, o.Now, o.Log), log: o.Log, conns: map[*pipe.Conn]struct{}{}}
 	s.ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
@@ -148,14 +165,14 @@ func (s *Store) serve(c *pipe.Conn) {
 			}
 			return
 		}
-		in, out = shrink(in), shrink(out)
+		in, out = dropLarge(in), dropLarge(out)
 	}
 }
 
 // keepBuffer is the largest buffer that an idle connection keeps.
 const keepBuffer = 64 << 10
 
-func shrink(b []byte) []byte {
+func dropLarge(b []byte) []byte {
 	if cap(b) > keepBuffer {
 		return nil
 	}

@@ -41,9 +41,9 @@ var (
 
 var everyKind = []string{configMap, secret, claim, service, deployment, stateful, daemon, strings.Replace(job, "IMAGE", "busybox", 1), cron, ingress, scaler, policy}
 
-func TestApplyingAgainMovesNoResourceVersion(t *testing.T) {
+func TestApplyingAgainKeepsTheResourceVersion(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	for i, c := range b.apply("w1", everyKind...) {
 		require.Equal(t, Created, c.Action, "%d: %s", i, c.Message)
 		require.NotEmpty(t, c.UID)
@@ -55,8 +55,8 @@ func TestApplyingAgainMovesNoResourceVersion(t *testing.T) {
 			require.NoError(t, err)
 			o, err := ta.get(t.Context())
 			require.NoError(t, err)
-			mine := applied(o)
-			fmt.Fprintln(&s, ta.ref, o.Generation, mine.Time.UTC(), mine.FieldsV1.String())
+			entry := applied(o)
+			fmt.Fprintln(&s, ta.ref, o.Generation, entry.Time.UTC(), entry.FieldsV1.String())
 		}
 		return s.String()
 	}
@@ -69,7 +69,7 @@ func TestApplyingAgainMovesNoResourceVersion(t *testing.T) {
 
 func TestApplyReportsInOrderAndAsItGoes(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	var reqs []Request
 	for i := range 30 {
 		reqs = append(reqs, Request{Object: b.object(fmt.Sprintf(`{apiVersion: v1, kind: ConfigMap, metadata: {name: cm-%d}}`, i))})
@@ -88,7 +88,7 @@ func TestApplyReportsInOrderAndAsItGoes(t *testing.T) {
 
 func TestChangedObjectIsConfigured(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	b.one(Created, configMap)
 	b.one(Configured, strings.Replace(configMap, `"1"`, `"2"`, 1))
 	b.one(Created, deployment)
@@ -97,7 +97,7 @@ func TestChangedObjectIsConfigured(t *testing.T) {
 
 func TestForeignObjects(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	_, err := b.conn.Dynamic().Resource(configMaps).Namespace(b.ns).Create(t.Context(), b.object(configMap), metav1.CreateOptions{FieldManager: "kubectl-create"})
 	require.NoError(t, err)
 
@@ -120,7 +120,7 @@ func TestForeignObjects(t *testing.T) {
 
 func TestObjectThatAppearsInTheMeantimeIsNotOverwritten(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	_, err := b.conn.Dynamic().Resource(configMaps).Namespace(b.ns).Create(t.Context(), b.object(configMap), metav1.CreateOptions{FieldManager: "kubectl-create"})
 	require.NoError(t, err)
 	blind, err := b.by("w1").target(t.Context(), b.object(strings.Replace(configMap, `"1"`, `"2"`, 1)))
@@ -139,7 +139,7 @@ func TestObjectThatAppearsInTheMeantimeIsNotOverwritten(t *testing.T) {
 
 func TestStrictFields(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	c := b.one(Failed, strings.Replace(deployment, "replicas: 1", "replicas: 1, replcias: 2", 1))
 	require.Contains(t, c.Message, "replcias")
 	require.Equal(t, kubernetes.Invalid, kubernetes.ReasonOf(c.Err))
@@ -147,14 +147,14 @@ func TestStrictFields(t *testing.T) {
 
 func TestFailureNamesTheField(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	c := b.one(Failed, strings.Replace(service, "port: 80,", "port: 70000,", 1))
 	require.Contains(t, c.Message, "Service "+b.ns+"/svc: spec.ports[0].port: ")
 }
 
 func TestJobs(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	first := b.one(Created, strings.Replace(job, "IMAGE", "one", 1))
 	b.one(Unchanged, strings.Replace(job, "IMAGE", "one", 1))
 
@@ -170,7 +170,7 @@ func TestJobs(t *testing.T) {
 }
 
 // waitFinished waits until the Job's pod has run to its end.
-func waitFinished(t *testing.T, b *bench) {
+func waitFinished(t *testing.T, b *fixture) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		o, err := b.conn.Dynamic().Resource(jobs).Namespace(b.ns).Get(t.Context(), "task", metav1.GetOptions{})
@@ -180,7 +180,7 @@ func waitFinished(t *testing.T, b *bench) {
 
 func TestServiceBecomesHeadless(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	b.one(Created, clusterIP)
 	require.Equal(t, "replaced", b.one(Configured, headless).Message)
 	b.one(Unchanged, headless)
@@ -190,7 +190,7 @@ func TestServiceBecomesHeadless(t *testing.T) {
 
 func TestImmutableFieldsAreExplained(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	for name, tc := range map[string]struct{ manifest, from, to, text string }{
 		"selector of a Deployment":   {deployment, "app: web", "app: other", "use another name, or delete the workload first"},
 		"templates of a StatefulSet": {stateful, "storage: 1Gi", "storage: 2Gi", "its claims stay"},

@@ -13,7 +13,7 @@ import (
 // BenchmarkFiftyDeployments compares a wave with the same objects applied by
 // the bare client, eight at a time, and with the same wave again.
 func BenchmarkFiftyDeployments(b *testing.B) {
-	c := newBench(b)
+	c := newFixture(b)
 	c.apply("w1", deployment) // discovery and the connection are warm for all
 	round := 0
 	wave := func(prefix string) (reqs []Request) {
@@ -54,7 +54,7 @@ func requireAll(b *testing.B, want Action, changes []Change) {
 	}
 }
 
-func plainApply(c *bench, reqs []Request) error {
+func plainApply(c *fixture, reqs []Request) error {
 	var group errgroup.Group
 	group.SetLimit(8)
 	force := true

@@ -12,30 +12,30 @@ import (
 	"github.com/kubeorch/core/pkg/kubernetes/kubetest"
 )
 
-// bench is a namespace of its own in a real cluster, with appliers for it.
-type bench struct {
+// fixture is a namespace of its own in a real cluster, with appliers for it.
+type fixture struct {
 	t    testing.TB
 	conn *kubernetes.Connection
 	ns   string
 }
 
-func newBench(tb testing.TB) *bench {
+func newFixture(tb testing.TB) *fixture {
 	tb.Helper()
-	return benchIn(tb, shared.Cluster(tb))
+	return fixtureIn(tb, shared.Cluster(tb))
 }
 
-func benchIn(tb testing.TB, cluster *kubetest.Cluster) *bench {
+func fixtureIn(tb testing.TB, cluster *kubetest.Cluster) *fixture {
 	tb.Helper()
 	connector := kubernetes.NewConnector(kubernetes.Options{})
 	tb.Cleanup(connector.Close)
 	conn, err := connector.Open(kubernetes.Config{AuthType: kubernetes.AuthKubeconfig, Kubeconfig: string(cluster.Kubeconfig())})
 	require.NoError(tb, err)
 	tb.Cleanup(func() { connector.Discard(conn) })
-	return &bench{t: tb, conn: conn, ns: cluster.Namespace(tb)}
+	return &fixture{t: tb, conn: conn, ns: cluster.Namespace(tb)}
 }
 
 // by returns an applier of the given owner.
-func (b *bench) by(owner string) *Applier {
+func (b *fixture) by(owner string) *Applier {
 	o := DefaultOptions(map[string]string{"managed-by": "kubeorch", "kubeorch.io/workflow": owner})
 	o.OwnerName = func(labels map[string]string) string {
 		if labels["kubeorch.io/workflow"] != "" {
@@ -47,8 +47,8 @@ func (b *bench) by(owner string) *Applier {
 	return New(b.conn, o)
 }
 
-// object reads one manifest and puts it into the bench's namespace.
-func (b *bench) object(manifest string) *unstructured.Unstructured {
+// object reads one manifest and puts it into the fixture's namespace.
+func (b *fixture) object(manifest string) *unstructured.Unstructured {
 	b.t.Helper()
 	o := &unstructured.Unstructured{}
 	require.NoError(b.t, yaml.Unmarshal([]byte(manifest), &o.Object))
@@ -57,7 +57,7 @@ func (b *bench) object(manifest string) *unstructured.Unstructured {
 }
 
 // apply applies the manifests as one wave and returns the changes.
-func (b *bench) apply(owner string, manifests ...string) []Change {
+func (b *fixture) apply(owner string, manifests ...string) []Change {
 	b.t.Helper()
 	var reqs []Request
 	for _, m := range manifests {
@@ -67,7 +67,7 @@ func (b *bench) apply(owner string, manifests ...string) []Change {
 }
 
 // one applies one manifest and requires the action.
-func (b *bench) one(want Action, manifest string) Change {
+func (b *fixture) one(want Action, manifest string) Change {
 	b.t.Helper()
 	c := b.apply("w1", manifest)[0]
 	require.Equal(b.t, want, c.Action, c.Message)

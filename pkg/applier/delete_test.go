@@ -13,7 +13,7 @@ import (
 
 func TestListAndDeleteWhatIsOurs(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	owner := b.ns // of this test alone, since lists span the cluster
 	b.apply(owner, configMap, deployment)
 	b.apply("w2", secret)
@@ -50,7 +50,7 @@ func TestListAndDeleteWhatIsOurs(t *testing.T) {
 
 func TestObjectBeingDeletedIsWaitedFor(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	first := b.one(Created, configMap)
 	ta, err := b.by("w1").locate(t.Context(), first.Ref)
 	require.NoError(t, err)
@@ -77,7 +77,7 @@ func TestObjectBeingDeletedIsWaitedFor(t *testing.T) {
 
 func TestNamespaces(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	a := b.by("w1")
 	extra := b.ns + "-x"
 	labels := map[string]string{"managed-by": "kubeorch"}
@@ -96,7 +96,7 @@ func TestNamespaces(t *testing.T) {
 
 func TestUnknownKind(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	c := b.one(Failed, `{apiVersion: "nowhere.example/*", kind: Nothing, metadata: {name: a}}`)
 	require.Equal(t, kubernetes.UnknownKind, kubernetes.ReasonOf(c.Err))
 	require.Contains(t, c.Message, "the cluster has no Nothing (nowhere.example); is the operator")
@@ -104,7 +104,7 @@ func TestUnknownKind(t *testing.T) {
 
 func TestVersionAndScopeComeFromTheCluster(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	c := b.one(Created, `{apiVersion: "autoscaling/*", kind: HorizontalPodAutoscaler, metadata: {name: hpa}, spec: {maxReplicas: 2, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}}`)
 	require.Equal(t, "v2", c.Version)
 

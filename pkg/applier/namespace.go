@@ -50,7 +50,7 @@ func (a *Applier) ensureNamespace(ctx context.Context, ref Ref, labels map[strin
 		case err != nil:
 			return a.conn.Err(err)
 		case old == nil && a.restricted():
-			return invalidf(ref, "does not exist, and it may not be created by whoever may touch certain namespaces only")
+			return invalidf(ref, "does not exist and may not be created, since only certain namespaces may be touched")
 		case old == nil:
 			c, err = a.createNamespace(ctx, ref, labels)
 			return a.conn.Err(err)

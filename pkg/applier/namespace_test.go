@@ -11,7 +11,7 @@ import (
 )
 
 // restricted returns an applier that is restricted to some namespaces.
-func (b *bench) restricted(namespaces ...string) *Applier {
+func (b *fixture) restricted(namespaces ...string) *Applier {
 	a := b.by("w1")
 	a.opts.Namespaces = namespaces
 	return a
@@ -19,7 +19,7 @@ func (b *bench) restricted(namespaces ...string) *Applier {
 
 func TestRestrictionKeepsObjectsOutside(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	a := b.restricted("another", "more")
 	made := b.one(Created, configMap)
 
@@ -39,7 +39,7 @@ func TestRestrictionKeepsObjectsOutside(t *testing.T) {
 // A cluster-scoped object that names a namespace is refused as well.
 func TestRestrictionRefusesClusterScopedObjects(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	role := b.object(`{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: ` + b.ns + `}, rules: []}`)
 	unknown := &unstructured.Unstructured{}
 	unknown.SetGroupVersionKind(schema.GroupVersionKind{Group: "none.example.org", Version: "v1", Kind: "None"})
@@ -56,7 +56,7 @@ func TestRestrictionRefusesClusterScopedObjects(t *testing.T) {
 
 func TestRestrictionCreatesNoNamespaces(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	changes := b.restricted(b.ns, b.ns+"-new").EnsureNamespaces(t.Context(), []string{b.ns, b.ns + "-new", "kube-system"}, nil)
 	require.Equal(t, []Action{Failed, Unchanged, Failed}, []Action{changes[0].Action, changes[1].Action, changes[2].Action})
 	require.Contains(t, changes[2].Message, "may not be created")
@@ -67,14 +67,14 @@ func TestRestrictionCreatesNoNamespaces(t *testing.T) {
 
 func TestKnownOwnersAreKept(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	b.one(Created, configMap)
 	other := b.by("w2")
 	other.opts.KeepOwners = true
 	adopt := []Request{{Object: b.object(configMap), Adopt: true}}
-	kept := other.Apply(t.Context(), adopt, nil)[0]
-	require.Equal(t, Failed, kept.Action)
-	require.Contains(t, kept.Message, "belongs to another workflow")
+	refused := other.Apply(t.Context(), adopt, nil)[0]
+	require.Equal(t, Failed, refused.Action)
+	require.Contains(t, refused.Message, "belongs to another workflow")
 	other.opts.KeepOwners = false
 	require.Equal(t, Configured, other.Apply(t.Context(), adopt, nil)[0].Action)
 }

@@ -12,16 +12,16 @@ import (
 	"github.com/kubeorch/core/pkg/kubernetes/kubetest"
 )
 
-// TestClusterThatHangsOrDies applies a wave to a cluster that does not answer
-// and to one that is gone: each time the whole wave fails in bounded time,
-// and the next one after that completes it.
+// TestClusterThatHangsOrDies applies a wave to a cluster that hangs and to one that
+// has stopped. The whole wave fails in bounded time; after the cluster is back, the
+// same wave succeeds.
 func TestClusterThatHangsOrDies(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("starts a cluster of its own and waits for time-outs")
 	}
 	private := kubetest.NewPrivate(t, "--nodes=1")
-	b := benchIn(t, private.Cluster)
+	b := fixtureIn(t, private.Cluster)
 	b.one(Created, configMap)
 	var wave []Request
 	for i := range 40 {

@@ -16,7 +16,7 @@ func TestPanicFailsTheObjectOnly(t *testing.T) {
 	causes := make(chan error, 8)
 	opts.OnPanic = func(cause error) { causes <- cause }
 	a := New(&kubernetes.Connection{}, opts)
-	b := bench{t: t}
+	b := fixture{t: t}
 	o := b.object(secret)
 	for name, work := range map[string]func() []Change{
 		"apply":      func() []Change { return a.Apply(t.Context(), []Request{{Object: o}}, nil) },
@@ -39,7 +39,7 @@ func TestPanicFailsTheObjectOnly(t *testing.T) {
 
 func TestPanicOfTheReporterIsAFailure(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	changes := b.by("w1").Apply(t.Context(), []Request{{Object: b.object(secret)}}, func(int, Change) { panic("boom") })
 	require.Equal(t, Failed, changes[0].Action)
 	require.Contains(t, changes[0].Message, "fault in the server")

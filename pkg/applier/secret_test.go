@@ -10,11 +10,11 @@ import (
 
 const emptySecret = `{apiVersion: v1, kind: Secret, metadata: {name: sec}, type: Opaque}`
 
-func (b *bench) values(values map[string]string, keys ...string) (Change, ValuesState) {
+func (b *fixture) values(values map[string]string, keys ...string) (Change, ValuesState) {
 	return b.by("w1").ApplyValues(b.t.Context(), ValuesRequest{Object: b.object(emptySecret), Keys: keys, Values: values})
 }
 
-func (b *bench) stored() map[string]string {
+func (b *fixture) stored() map[string]string {
 	b.t.Helper()
 	s, err := b.conn.Typed().CoreV1().Secrets(b.ns).Get(b.t.Context(), "sec", metav1.GetOptions{})
 	require.NoError(b.t, err)
@@ -27,7 +27,7 @@ func (b *bench) stored() map[string]string {
 
 func TestValuesAreMergedPerKey(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 
 	c, state := b.values(nil, "a", "b")
 	require.Equal(t, Skipped, c.Action, c.Message)
@@ -58,7 +58,7 @@ func TestValuesAreMergedPerKey(t *testing.T) {
 
 func TestSameValueKeepsTheRevision(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	_, first := b.values(map[string]string{"a": "1"}, "a")
 	c, again := b.values(map[string]string{"a": "1"}, "a")
 	require.Equal(t, Unchanged, c.Action, c.Message)
@@ -67,7 +67,7 @@ func TestSameValueKeepsTheRevision(t *testing.T) {
 
 func TestForeignSecretIsReadButNotWritten(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	o := b.object(secret)
 	_, err := b.conn.Dynamic().Resource(secrets).Namespace(b.ns).Create(t.Context(), o, metav1.CreateOptions{FieldManager: "kubectl-create"})
 	require.NoError(t, err)
@@ -85,7 +85,7 @@ func TestForeignSecretIsReadButNotWritten(t *testing.T) {
 
 func TestValuesStayOutOfErrors(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	const value = "hunter2-hunter2"
 	c, _ := b.values(map[string]string{"no/slash/allowed": value}, "no/slash/allowed")
 	require.Equal(t, Failed, c.Action)
@@ -95,8 +95,9 @@ func TestValuesStayOutOfErrors(t *testing.T) {
 	require.NotContains(t, fmt.Sprintf("%v %+v %#v", req, req, req), value)
 }
 
-// named applies a Secret of the owner's node, its values kept from a former one.
-func (b *bench) named(owner, node, name, typ string, values map[string]string, keys ...string) (Change, ValuesState, map[string]string) {
+// named applies a Secret of the owner's node, which takes over the values of a
+// former one.
+func (b *fixture) named(owner, node, name, typ string, values map[string]string, keys ...string) (Change, ValuesState, map[string]string) {
 	b.t.Helper()
 	marks := map[string]string{"node": node}
 	o := b.object(emptySecret)
@@ -117,7 +118,7 @@ func (b *bench) named(owner, node, name, typ string, values map[string]string, k
 
 func TestRenamedSecretKeepsItsValues(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	const opaque = "Opaque"
 	_, _, got := b.named("w1", "n", "old", opaque, map[string]string{"a": "1", "b": "2", "c": "3"}, "a", "b", "c")
 	require.Len(t, got, 3)
@@ -146,7 +147,7 @@ func TestFormerSecretsOfOthersAreNotRead(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t)
+			b := newFixture(t)
 			b.named("w1", "n", "old", opaque, map[string]string{"a": "1"}, "a")
 			c, state, _ := b.named(tc.owner, tc.node, "new", tc.typ, nil, "a")
 			require.Equal(t, Skipped, c.Action, c.Message)
@@ -160,7 +161,7 @@ func TestFormerSecretsOfOthersAreNotRead(t *testing.T) {
 
 func TestCopyOfAFormerSecretIsNotRead(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	o := b.object(secret)
 	o.SetName("copy")
 	o.SetLabels(map[string]string{"node": "n", "managed-by": "kubeorch", "kubeorch.io/workflow": "w1"})

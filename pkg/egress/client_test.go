@@ -28,7 +28,7 @@ func tlsServer(t *testing.T, h http.HandlerFunc) (srv *httptest.Server, roots *x
 	return srv, roots
 }
 
-// client ends its connections with the test.
+// client returns a client whose connections are closed when t ends.
 func client(t *testing.T, g *Guard, o ClientOptions) *http.Client {
 	t.Helper()
 	c := g.Client(o)
@@ -138,9 +138,9 @@ func TestClientIsBounded(t *testing.T) {
 	require.ErrorContains(t, err, "not an allowed scheme")
 }
 
-// A name that leads to a public address when it is looked at and to another
-// one when it is dialled gains nothing.
-func TestNamesThatChangeTheirAddress(t *testing.T) {
+// DNS rebinding: the name has a public address when it is looked up first and
+// another one when it is dialled.
+func TestRebindingNamesAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, answers := range map[string][]string{
 		"rebound to metadata": {"93.184.216.34", "169.254.169.254"},

@@ -61,7 +61,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// Whatever is allowed, and however it is written, no metadata service answers.
+// Metadata services are refused in every notation, even if all ranges are allowed.
 func TestMetadataIsAlwaysRefused(t *testing.T) {
 	t.Parallel()
 	everything := New(Options{

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// rebinding resolves every name to the first address at the first question,
-// then to the second, and so on; the last one stays.
+// rebinding resolves every name to the first address at the first query, to the
+// second at the next, and so on. The last address is repeated.
 func rebinding(t *testing.T, answers ...netip.Addr) *net.Resolver {
 	t.Helper()
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -49,8 +49,8 @@ func (s *nameServer) serve(conn net.PacketConn) {
 	}
 }
 
-// answer gives an address of the type that was asked for, or none: both types
-// are asked for at each look-up.
+// answer returns an address of the type of the query, or none: each look-up queries
+// both types.
 func (s *nameServer) answer(q dnsmessage.Message) ([]byte, error) {
 	question := q.Questions[0]
 	s.mu.Lock()

@@ -3,10 +3,10 @@
 // A sealed value is one byte of format (1), 8 bytes of key id, 12 bytes of
 // nonce, then the AES-256-GCM ciphertext with its tag. The key is derived by
 // HKDF-SHA256 from a secret string; the key id is derived from the same secret
-// under another label, so that it tells nothing about the key. The format
-// byte and the key id are authenticated together with the caller's additional
-// data, which names the record and field a value belongs to: a value copied
-// to another place does not open there.
+// under another label, so that it reveals nothing about the key. The format byte
+// and the key id are authenticated together with the caller's additional data,
+// which names the record and field of the value: a value that is copied to another
+// record does not open there.
 package encryption
 
 import (
@@ -21,11 +21,11 @@ import (
 	"slices"
 )
 
-// The reasons why a value does not open.
+// The errors of Box.Open.
 var (
-	// ErrUnknownKey says that none of the box's keys has sealed the value.
+	// ErrUnknownKey means that the box does not have the key of the value.
 	ErrUnknownKey = errors.New("sealed with a key that is not configured")
-	// ErrTampered says that the value was changed, or belongs elsewhere.
+	// ErrTampered means that the value was changed, or is of another record.
 	ErrTampered = errors.New("sealed value is damaged or belongs to another record")
 )
 
@@ -40,16 +40,16 @@ type keyID [keyIDSize]byte
 
 func (id keyID) String() string { return hex.EncodeToString(id[:]) }
 
-// Box seals with one key and opens with several, so that keys can be
-// rotated. It is safe for concurrent use.
+// Box seals with one key and opens with several, so that keys can be rotated. It
+// is safe for concurrent use.
 type Box struct {
 	primary keyID
 	ids     []string // of keys, the primary first
 	keys    map[keyID]cipher.AEAD
 }
 
-// NewBox returns a box that seals with primary and opens what primary or any
-// of older has sealed. Empty secrets are an error.
+// NewBox returns a box that seals with the key of the secret primary, and opens
+// values of that and of the older secrets. An empty secret is an error.
 func NewBox(primary string, older ...string) (*Box, error) {
 	b := &Box{keys: make(map[keyID]cipher.AEAD, 1+len(older))}
 	for i, secret := range append([]string{primary}, older...) {
@@ -88,12 +88,12 @@ func derive(secret string) (id keyID, aead cipher.AEAD, err error) {
 	return keyID(name), aead, err
 }
 
-// Keys returns the ids of the box's keys in hexadecimal, the one that Seal uses
-// first. An id tells nothing about its key.
+// Keys returns the ids of the box's keys in hexadecimal, that of Seal first. An id
+// reveals nothing about its key.
 func (b *Box) Keys() []string { return slices.Clone(b.ids) }
 
-// KeyOf returns the id, as Keys writes it, of the key that sealed was made
-// with, and "" for what is no sealed value.
+// KeyOf returns the id, as in Keys, of the key with which sealed was made, or "" if
+// sealed is no sealed value.
 func KeyOf(sealed []byte) string {
 	if len(sealed) < headSize || sealed[0] != format {
 		return ""
@@ -101,7 +101,7 @@ func KeyOf(sealed []byte) string {
 	return keyID(sealed[1:headSize]).String()
 }
 
-// Seal encrypts plaintext for the place that aad names, for example
+// Seal encrypts plaintext for the record and field that aad names, for example
 // "clusters/<id>/credentials".
 func (b *Box) Seal(plaintext []byte, aad string) ([]byte, error) {
 	out := make([]byte, headSize+nonceSize, headSize+nonceSize+len(plaintext)+16)
@@ -132,8 +132,8 @@ func (b *Box) Open(sealed []byte, aad string) ([]byte, error) {
 	return plain, nil
 }
 
-// Current reports whether sealed was made with the key that Seal uses; a
-// rotation has to seal the others again.
+// Current reports whether sealed was made with the key of Seal. After a rotation,
+// other values have to be sealed again.
 func (b *Box) Current(sealed []byte) bool {
 	return len(sealed) >= headSize && sealed[0] == format && keyID(sealed[1:headSize]) == b.primary
 }

@@ -10,122 +10,129 @@ import (
 )
 
 const (
-	breakAfter = 5                // failures in a row
-	minProbe   = time.Second      // the first pause between two probes,
-	maxProbe   = 60 * time.Second // and the longest
-	tellingAge = 5 * time.Second  // of a call: its end by the caller's deadline then tells of the cluster
+	breakAfter    = 5                // failures in a row
+	minProbePause = time.Second      // between two probes
+	maxProbePause = 60 * time.Second // between two probes
+	slowAfter     = 5 * time.Second  // a call that times out later than this is a failure of the cluster
 )
 
-// Reach is what a connection knows about whether its cluster can be reached.
+// Reach tells whether a cluster can be reached, as far as a connection knows.
 type Reach struct {
-	Failures int       // in a row: connections that fail or break, and answers that do not come
-	Open     bool      // calls are refused at once, probes aside
-	Since    time.Time // of the first of these failures; zero without any
-	NextTry  time.Time // when a call is let through again; zero unless Open
+	Failures int       // in a row: connections that failed or broke, and time-outs
+	Open     bool      // the circuit is open: calls fail at once, except probes
+	Since    time.Time // of the first of the failures; zero without any
+	NextTry  time.Time // of the next probe; zero unless Open
 	Cause    string    // the newest failure, in words for users
 }
 
-type eagerness uint8
+// probing tells when a call to a cluster that is out of reach is a probe.
+type probing uint8
 
 const (
-	patient eagerness = iota // leaves probing to others until it is due
-	eager                    // tries when nobody did so within the last second
-	certain                  // tries
+	probeWhenDue probing = iota // at Reach.NextTry
+	probeEarly                  // a second after the last failure
+	probeAlways                 // at once
 )
 
-type eagernessKey struct{}
+type probingKey struct{}
 
-// Insist returns a context whose calls try a cluster that is out of reach
-// again, although the next try is not due yet, yet not more often than once a
-// second. It is for work that a person is waiting for.
-func Insist(ctx context.Context) context.Context {
-	return context.WithValue(ctx, eagernessKey{}, eager)
+func probingOf(ctx context.Context) probing {
+	p, _ := ctx.Value(probingKey{}).(probing)
+	return p
 }
 
-// certainly is Insist for the check that finds out.
-func certainly(ctx context.Context) context.Context {
-	return context.WithValue(ctx, eagernessKey{}, certain)
+// ProbeEarly returns a context whose calls probe a cluster that is out of reach
+// before the next probe is due, though once a second at most. It is for work
+// that a person waits for.
+func ProbeEarly(ctx context.Context) context.Context {
+	return context.WithValue(ctx, probingKey{}, probeEarly)
 }
 
-// breaker refuses calls to a cluster that is out of reach, so that they cost
-// nobody time. Now and then one is let through, and its success ends that for
-// all. It is safe for concurrent use.
+// withProbe returns a context whose calls are always sent.
+func withProbe(ctx context.Context) context.Context {
+	return context.WithValue(ctx, probingKey{}, probeAlways)
+}
+
+// breaker is a circuit breaker: while a cluster is out of reach, calls fail at
+// once. Single calls are let through as probes, with growing pauses; the success
+// of one closes the circuit. It is safe for concurrent use.
 type breaker struct {
-	next    http.RoundTripper
-	telling time.Duration // after which a timeout is the cluster's fault
-	now     func() time.Time
+	next      http.RoundTripper
+	slowAfter time.Duration // a time-out after less is the caller's impatience
+	now       func() time.Time
 
-	mu     sync.Mutex
-	reach  Reach
-	cause  *Error
-	pause  time.Duration
-	last   time.Time     // of the newest failure
-	probed chan struct{} // closed when the probe under way has ended; nil without one
+	mu    sync.Mutex
+	reach Reach
+	cause *Error
+	pause time.Duration
+	last  time.Time     // of the newest failure
+	probe chan struct{} // closed when the running probe ends; nil without one
 }
 
 func newBreaker(next http.RoundTripper, lim limits) *breaker {
-	return &breaker{next: next, telling: min(tellingAge, lim.request, lim.headers), now: time.Now}
+	return &breaker{next: next, slowAfter: min(slowAfter, lim.request, lim.headers), now: time.Now}
 }
 
-// RoundTrip sends r, or refuses it at once with an *Error of the reason of the
+// RoundTrip sends r, or fails at once with an *Error that has the reason of the
 // newest failure.
 func (b *breaker) RoundTrip(r *http.Request) (*http.Response, error) {
-	probe, err := b.enter(r.Context())
+	probe, err := b.admit(r.Context())
 	if err != nil {
 		closeBody(r)
 		return nil, err
 	}
 	begin := b.now()
 	resp, err := b.next.RoundTrip(r)
-	b.leave(probe, err, b.now().Sub(begin))
-	if err != nil && r.Context().Value(eagernessKey{}) == certain {
-		err = final(err)
+	b.record(probe, err, b.now().Sub(begin))
+	if err != nil && probingOf(r.Context()) == probeAlways {
+		err = withoutRetries(err)
 	}
 	return resp, err
 }
 
-// final hides what kind of error the cause of err is: after a reset, client-go
-// would try again once a second, ten times.
-func final(err error) *Error {
+// withoutRetries hides the type of the cause of err from client-go, which would
+// repeat a request ten times, once a second, after a connection reset.
+func withoutRetries(err error) *Error {
 	e := *Translate(err)
-	e.Err = opaque{err}
+	e.Err = hiddenCause{err}
 	return &e
 }
 
-type opaque struct{ cause error }
+type hiddenCause struct{ cause error }
 
 // Error is for operators.
-func (o opaque) Error() string { return o.cause.Error() }
+func (h hiddenCause) Error() string { return h.cause.Error() }
 
-// state returns what is known.
+// state returns a copy of what is known.
 func (b *breaker) state() Reach {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.reach
 }
 
-// enter returns the probe that the caller has to end, if it is one.
-func (b *breaker) enter(ctx context.Context) (probe chan struct{}, err error) {
-	how, _ := ctx.Value(eagernessKey{}).(eagerness)
+// admit lets a call through or returns why it fails. probe is set when the call
+// is a probe, and is passed on to record.
+func (b *breaker) admit(ctx context.Context) (probe chan struct{}, err error) {
+	how := probingOf(ctx)
 	for {
 		b.mu.Lock()
-		if !b.reach.Open || how == certain {
+		if !b.reach.Open || how == probeAlways {
 			b.mu.Unlock()
 			return nil, nil
 		}
-		under := b.probed
-		if under == nil && b.due(how) {
-			b.probed = make(chan struct{})
+		running := b.probe
+		if running == nil && b.due(how) {
+			b.probe = make(chan struct{})
 			defer b.mu.Unlock()
-			return b.probed, nil
+			return b.probe, nil
 		}
 		refusal := b.refusal()
 		b.mu.Unlock()
-		if under == nil || how == patient {
+		if running == nil || how == probeWhenDue {
 			return nil, refusal
 		}
-		select { // its outcome counts for the caller, too
-		case <-under:
+		select { // the outcome of the running probe decides
+		case <-running:
 		case <-ctx.Done():
 			return nil, refusal
 		}
@@ -133,36 +140,37 @@ func (b *breaker) enter(ctx context.Context) (probe chan struct{}, err error) {
 }
 
 // due reports whether it is time for a probe. b.mu must be held.
-func (b *breaker) due(how eagerness) bool {
-	if how == eager {
-		return !b.now().Before(b.last.Add(minProbe))
+func (b *breaker) due(how probing) bool {
+	if how == probeEarly {
+		return !b.now().Before(b.last.Add(minProbePause))
 	}
 	return !b.now().Before(b.reach.NextTry)
 }
 
 func (b *breaker) refusal() *Error {
-	return &Error{Reason: b.cause.Reason, Err: opaque{b.cause}, Message: fmt.Sprintf("the cluster has been out of reach since %s: %s",
+	return &Error{Reason: b.cause.Reason, Err: hiddenCause{b.cause}, Message: fmt.Sprintf("the cluster has been out of reach since %s: %s",
 		b.reach.Since.UTC().Format("2006-01-02 15:04:05 UTC"), b.cause.Message)}
 }
 
-func (b *breaker) leave(probe chan struct{}, err error, took time.Duration) {
+// record takes the outcome of a call into account.
+func (b *breaker) record(probe chan struct{}, err error, took time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if probe != nil {
-		b.probed = nil
+		b.probe = nil
 		close(probe)
 	}
 	e := Translate(err)
 	switch {
 	case e == nil, e.Reason == NotKubernetes, e.Reason == Busy, e.Reason == Unauthorized, e.Reason == TooLarge:
 		b.reach, b.cause, b.pause = Reach{}, nil, 0 // it answers
-	case e.Reason == Unreachable, e.Reason == Timeout && took >= b.telling:
-		b.failed(e)
+	case e.Reason == Unreachable, e.Reason == Timeout && took >= b.slowAfter:
+		b.fail(e)
 	}
 }
 
-// failed counts e. b.mu must be held.
-func (b *breaker) failed(e *Error) {
+// fail counts e, and opens the circuit or lengthens the pause. b.mu must be held.
+func (b *breaker) fail(e *Error) {
 	b.last, b.cause = b.now(), e
 	if b.reach.Failures == 0 {
 		b.reach.Since = b.last
@@ -170,9 +178,9 @@ func (b *breaker) failed(e *Error) {
 	b.reach.Failures++
 	b.reach.Cause = e.Message
 	if b.reach.Failures < breakAfter || b.reach.NextTry.After(b.last) {
-		return // of those that went out together, one lengthens the pause
+		return // of calls that were sent together, one lengthens the pause
 	}
 	b.reach.Open = true
-	b.pause = min(max(2*b.pause, minProbe), maxProbe)
+	b.pause = min(max(2*b.pause, minProbePause), maxProbePause)
 	b.reach.NextTry = b.last.Add(b.pause*3/4 + rand.N(b.pause/2)) //nolint:gosec // jitter needs no secrecy
 }

@@ -16,13 +16,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// away is a cluster that answers, or does not.
-type away struct {
+// fakeCluster is a cluster that answers or fails as a test tells it.
+type fakeCluster struct {
 	calls  atomic.Int32
 	answer func(*http.Request) error // nil: it answers
 }
 
-func (a *away) RoundTrip(r *http.Request) (*http.Response, error) {
+func (a *fakeCluster) RoundTrip(r *http.Request) (*http.Response, error) {
 	a.calls.Add(1)
 	if a.answer != nil {
 		if err := a.answer(r); err != nil {
@@ -34,7 +34,7 @@ func (a *away) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func refuses(*http.Request) error { return &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED} }
 
-// hangs answers when its caller gives up.
+// hangs answers when the caller's context ends.
 func hangs(r *http.Request) error {
 	<-r.Context().Done()
 	return r.Context().Err()
@@ -49,14 +49,14 @@ func request(ctx context.Context, t *testing.T, b *breaker) error {
 	return err
 }
 
-func testBreaker(a *away) *breaker {
+func testBreaker(a *fakeCluster) *breaker {
 	return newBreaker(a, limits{request: defaultRequestTimeout, headers: watchHeaders})
 }
 
-func TestDeadClusterCostsNothing(t *testing.T) {
+func TestOpenCircuitFailsAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := &away{answer: refuses}
+		a := &fakeCluster{answer: refuses}
 		b := testBreaker(a)
 		for range breakAfter {
 			require.Error(t, request(t.Context(), t, b))
@@ -73,7 +73,7 @@ func TestDeadClusterCostsNothing(t *testing.T) {
 		require.True(t, b.state().Open)
 		require.Equal(t, begin.UTC(), b.state().Since.UTC())
 
-		// Callers who come all the time probe ever more rarely.
+		// Probes get rarer, however often callers try.
 		for range 10 * 60 * 10 {
 			time.Sleep(100 * time.Millisecond)
 			require.Error(t, request(t.Context(), t, b))
@@ -83,17 +83,17 @@ func TestDeadClusterCostsNothing(t *testing.T) {
 		require.Less(t, probes, int32(25), "in ten minutes")
 
 		a.answer = nil
-		time.Sleep(maxProbe * 2)
+		time.Sleep(maxProbePause * 2)
 		require.NoError(t, request(t.Context(), t, b))
 		require.Equal(t, Reach{}, b.state())
 		require.NoError(t, request(t.Context(), t, b))
 	})
 }
 
-func TestHangingClusterCostsOneCallerAtATime(t *testing.T) {
+func TestOneCallerAtATimeProbesAHangingCluster(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := &away{answer: hangs}
+		a := &fakeCluster{answer: hangs}
 		b := testBreaker(a)
 		for range breakAfter {
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -115,19 +115,19 @@ func TestHangingClusterCostsOneCallerAtATime(t *testing.T) {
 	})
 }
 
-func TestWhatDoesNotBreak(t *testing.T) {
+func TestErrorsThatDoNotOpenTheCircuit(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]func(*http.Request) error{
-		"callers who give up":    func(*http.Request) error { return context.Canceled },
-		"impatient callers":      func(*http.Request) error { return context.DeadlineExceeded },
-		"wrong credentials":      func(*http.Request) error { return &Error{Reason: Unauthorized} },
-		"a proxy that is alive":  func(*http.Request) error { return &Error{Reason: Busy} },
-		"a removed cluster":      func(*http.Request) error { return errCut() },
-		"something nobody knows": func(*http.Request) error { return errors.New("x") },
+		"callers who give up":          func(*http.Request) error { return context.Canceled },
+		"callers with short deadlines": func(*http.Request) error { return context.DeadlineExceeded },
+		"wrong credentials":            func(*http.Request) error { return &Error{Reason: Unauthorized} },
+		"a proxy that is alive":        func(*http.Request) error { return &Error{Reason: Busy} },
+		"a removed cluster":            func(*http.Request) error { return errClosed() },
+		"an unknown error":             func(*http.Request) error { return errors.New("x") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a := &away{answer: answer}
+			a := &fakeCluster{answer: answer}
 			b := testBreaker(a)
 			for range 20 {
 				require.Error(t, request(t.Context(), t, b))
@@ -138,33 +138,33 @@ func TestWhatDoesNotBreak(t *testing.T) {
 	}
 }
 
-func TestWhoWaitsForAClusterFindsItBack(t *testing.T) {
+func TestEarlyProbesFindTheClusterBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := &away{answer: refuses}
+		a := &fakeCluster{answer: refuses}
 		b := testBreaker(a)
 		for range 40 { // until the pauses are long
-			require.Error(t, request(certainly(t.Context()), t, b))
-			time.Sleep(maxProbe)
+			require.Error(t, request(withProbe(t.Context()), t, b))
+			time.Sleep(maxProbePause)
 		}
 		time.Sleep(time.Until(b.state().NextTry))
 		require.Error(t, request(t.Context(), t, b))
 		before := a.calls.Load()
-		require.Error(t, request(Insist(t.Context()), t, b), "tried just now")
+		require.Error(t, request(ProbeEarly(t.Context()), t, b), "tried just now")
 		require.Equal(t, before, a.calls.Load())
 
-		// It is back. Of many that insist, one tries and all go on.
+		// The cluster is back. One of many early probes is sent; all succeed.
 		var calls atomic.Int32
 		a.answer = func(*http.Request) error {
 			calls.Add(1)
 			time.Sleep(50 * time.Millisecond)
 			return nil
 		}
-		time.Sleep(minProbe)
+		time.Sleep(minProbePause)
 		require.Error(t, request(t.Context(), t, b), "it is not due for others")
 		var all sync.WaitGroup
 		for range 8 {
-			all.Go(func() { require.NoError(t, request(Insist(t.Context()), t, b)) })
+			all.Go(func() { require.NoError(t, request(ProbeEarly(t.Context()), t, b)) })
 		}
 		all.Wait()
 		require.EqualValues(t, 8, calls.Load())
@@ -172,12 +172,11 @@ func TestWhoWaitsForAClusterFindsItBack(t *testing.T) {
 	})
 }
 
-// A probe whose caller gives up tells nothing, and does not keep others from
-// probing.
-func TestProbeThatIsGivenUp(t *testing.T) {
+// A probe whose caller cancels it has no outcome, and the next call is a probe.
+func TestCancelledProbe(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := &away{answer: refuses}
+		a := &fakeCluster{answer: refuses}
 		b := testBreaker(a)
 		for range breakAfter {
 			require.Error(t, request(t.Context(), t, b))
@@ -195,11 +194,11 @@ func TestProbeThatIsGivenUp(t *testing.T) {
 	})
 }
 
-func TestPaceUntilTheServerIsFair(t *testing.T) {
+func TestRateLimitUntilTheServerIsFair(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		header := http.Header{}
-		p := newPace(roundTrip(func(*http.Request) (*http.Response, error) {
+		p := newRateLimitTransport(roundTrip(func(*http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: http.StatusOK, Header: header, Body: http.NoBody}, nil
 		}))
 		send := func(count int) time.Duration {
@@ -211,9 +210,9 @@ func TestPaceUntilTheServerIsFair(t *testing.T) {
 			}
 			return time.Since(begin)
 		}
-		require.Zero(t, send(paceBurst))
-		require.InDelta(t, 2, send(2*paceQPS).Seconds(), 0.05)
-		header.Set(fairness, "an-id")
+		require.Zero(t, send(requestBurst))
+		require.InDelta(t, 2, send(2*requestsPerSecond).Seconds(), 0.05)
+		header.Set(fairnessHeader, "an-id")
 		send(1)
 		require.Zero(t, send(10_000))
 	})

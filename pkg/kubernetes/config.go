@@ -1,6 +1,6 @@
-// Package kubernetes connects to clusters: it checks how a cluster is to be
-// reached, keeps one connection per cluster for everybody, and translates
-// what goes wrong into words for users. It knows nothing of the platform.
+// Package kubernetes connects to clusters: it checks connection settings, shares
+// one connection per cluster, and translates failures into words for users. It
+// knows nothing of the platform.
 package kubernetes
 
 import (
@@ -12,8 +12,9 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// Config says how to reach a cluster and how to log in, as a user typed it.
-// PEM fields hold PEM, or base64 of PEM, encoded once or twice.
+// Config tells how to reach a cluster and how to log in, as a user has typed it.
+// CAData, ClientCert and ClientKey hold PEM, or PEM encoded in base64 once or
+// twice.
 type Config struct {
 	Server     string // https://host:port; a kubeconfig's own server wins
 	AuthType   string // one of the Auth constants
@@ -29,8 +30,8 @@ type Config struct {
 	OIDCClientSecret string // empty for a public client
 	OIDCRefreshToken string
 	OIDCScopes       []string
-	// RefreshTokens is told of the refresh tokens that an issuer gives in
-	// place of OIDCRefreshToken; nil: they are lost with the connection.
+	// RefreshTokens stores the refresh tokens that an issuer gives in place of
+	// OIDCRefreshToken. nil: they are lost with the connection.
 	RefreshTokens refreshTokens
 
 	Insecure  bool // do not verify the server's certificate
@@ -52,11 +53,11 @@ func (Config) String() string { return "[cluster config]" }
 // GoString hides every value.
 func (Config) GoString() string { return "[cluster config]" }
 
-// access is a checked Config: embedded data only, nothing that names a file
-// or a program.
+// access is a checked Config. It holds data only, no references to files or
+// programs.
 type access struct {
 	server     string
-	serverName string // expected in the certificate, when not the host
+	serverName string // expected in the certificate; "" means the host of server
 	insecure   bool
 	caPEM      []byte
 	certPEM    []byte
@@ -67,15 +68,14 @@ type access struct {
 	oidc       *oidcLogin
 }
 
-// Check reports what is wrong with the form of c as an *Error of reason
-// BadConfig that names the field. It does no I/O.
+// Check returns nil, or an *Error of reason BadConfig that names a field and what
+// is wrong with its form. It does no I/O.
 func (c Config) Check() error {
 	_, err := c.resolve()
 	return err
 }
 
-// Endpoint returns the URL of the server that c leads to, which for a
-// kubeconfig is the one in the file.
+// Endpoint returns the URL of the server; that in a kubeconfig wins.
 func (c Config) Endpoint() (string, error) {
 	a, err := c.resolve()
 	return a.server, err
@@ -111,7 +111,7 @@ func (a access) rest() *rest.Config {
 	}
 }
 
-// secrets returns what must never be part of a message.
+// secrets returns the texts that no message may hold.
 func (a access) secrets() []string {
 	var out []string
 	for _, s := range []string{a.token, a.password} {
@@ -122,7 +122,7 @@ func (a access) secrets() []string {
 	return out
 }
 
-// tooShort tells secrets that would tear words apart when they were hidden.
+// tooShort reports whether hiding the secret in a text would garble the text.
 func tooShort(secret string) bool { return len(secret) < 4 }
 
 // maxServer bounds the URL of a server, in bytes.

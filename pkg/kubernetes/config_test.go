@@ -131,7 +131,7 @@ func TestKubeconfig(t *testing.T) {
 		"CA file":               {kubeconfig(at+", certificate-authority: /a", login), "", "kubeconfig", "clusters[0].cluster.certificate-authority is not allowed"},
 		"proxy":                 {kubeconfig(at+", proxy-url: http://p", login), "", "kubeconfig", "clusters[0].cluster.proxy-url is not allowed"},
 		"impersonation":         {kubeconfig(at, login+", as: root"), "", "kubeconfig", "users[0].user.as is not allowed"},
-		"nobody":                {kubeconfig(at, ""), "", "kubeconfig", "users[0].user holds no token"},
+		"no login":              {kubeconfig(at, ""), "", "kubeconfig", "users[0].user holds no token"},
 		"empty token":           {kubeconfig(at, `token: ""`), "", "kubeconfig", "holds no token"},
 		"CA is garbage":         {kubeconfig(at+", certificate-authority-data: "+b64("x"), login), "", "kubeconfig", "clusters[0].cluster.certificate-authority-data must be PEM"},
 		"not base64":            {kubeconfig(at+", certificate-authority-data: '%%'", login), "", "kubeconfig", "clusters[0].cluster.certificate-authority-data must be PEM"},

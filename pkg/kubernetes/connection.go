@@ -16,15 +16,14 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// Connection is everything needed to talk to one cluster as one identity. It
-// is shared: all clients use one transport. Their rate is limited only where
-// the server does not share itself out fairly, and while the cluster is out of
-// reach their calls fail at once. Every method is safe for concurrent use, and every call that reaches
-// the cluster ends with its context, or after the request limit of the
-// Connector, except streams, which end with their context.
+// Connection holds the clients of one cluster and identity. They share one
+// transport, which limits their rate unless the API server does so by priority
+// and fairness, and fails their calls at once while the cluster is out of reach.
+// Every method is safe for concurrent use. Every request ends with its context,
+// and except for streams after Options.RequestTimeout at the latest.
 //
-// A Connection outlives a change of credentials only for requests that have
-// begun; long-lived users watch Done and ask their Connector again.
+// After a change of credentials a Connection only finishes requests that have
+// begun; long-lived users watch Done and ask their Connector for a new one.
 type Connection struct {
 	access    access
 	config    *rest.Config
@@ -38,13 +37,13 @@ type Connection struct {
 	breaker   *breaker
 	tokens    *idTokens // nil unless the login is by OIDC
 	dial      dialFunc
-	used      atomic.Int64 // when it was last asked for or called, in Unix nanoseconds
-	idling    *time.Timer  // nil unless shared
+	lastUsed  atomic.Int64 // when Get returned it or a request was sent, in Unix nanoseconds
+	idleTimer *time.Timer  // nil unless shared
 	done      chan struct{}
 }
 
 // open builds a connection; it does no I/O.
-func open(cfg Config, dial dialFunc, lim limits, refreshes *crew) (*Connection, error) {
+func open(cfg Config, dial dialFunc, lim limits, refreshes *background) (*Connection, error) {
 	a, err := cfg.resolve()
 	if err != nil {
 		return nil, err
@@ -57,14 +56,14 @@ func open(cfg Config, dial dialFunc, lim limits, refreshes *crew) (*Connection, 
 	c.config = a.rest()
 	c.config.TLSClientConfig = rest.TLSClientConfig{} // the transport has it
 	c.config.WarningHandler = rest.NoWarnings{}
-	var sent http.RoundTripper = newPace(&guarded{next: c.transport, limits: lim, ngrok: strings.Contains(a.server, "ngrok"), used: c.use})
+	var sent http.RoundTripper = newRateLimitTransport(&boundedTransport{next: c.transport, limits: lim, ngrok: strings.Contains(a.server, "ngrok"), used: c.markUsed})
 	if a.oidc != nil {
 		c.tokens = newIDTokens(a.oidc, dial, refreshes)
-		sent = &oidcAuth{tokens: c.tokens, next: sent}
+		sent = &oidcTransport{tokens: c.tokens, next: sent}
 	}
 	c.breaker = newBreaker(sent, lim)
 	c.config.Transport = c.breaker
-	c.use()
+	c.markUsed()
 	return c, c.clients()
 }
 
@@ -100,15 +99,14 @@ func (c *Connection) Dynamic() dynamic.Interface { return c.dynamic }
 // Metadata returns the client that reads and writes metadata only.
 func (c *Connection) Metadata() metadata.Interface { return c.metadata }
 
-// Typed returns the client for built-in kinds; it reads protobuf.
+// Typed returns the client for built-in kinds, which uses protobuf.
 func (c *Connection) Typed() kubernetes.Interface { return c.typed }
 
-// Upgrade returns a configuration for client-go's own transports, with the
-// credentials inside, for protocols that upgrade their connection. What they
-// dial ends with c like everything else. It asks for a token when the login is
-// by OIDC.
+// Upgrade returns a configuration with credentials for client-go's own
+// transports, for protocols that upgrade their connection. Connections that they
+// dial are closed with c. It asks the issuer for a token if the login is by OIDC.
 func (c *Connection) Upgrade(ctx context.Context) (*rest.Config, error) {
-	c.use()
+	c.markUsed()
 	cfg := c.access.rest()
 	cfg.Dial = c.dial
 	if c.tokens == nil {
@@ -119,15 +117,15 @@ func (c *Connection) Upgrade(ctx context.Context) (*rest.Config, error) {
 	return cfg, c.Err(err)
 }
 
-// Reach tells whether the cluster could be reached lately. It does no I/O.
+// Reach tells whether recent calls have reached the cluster. It does no I/O.
 func (c *Connection) Reach() Reach { return c.breaker.state() }
 
-// Done is closed when the connection has been replaced or forgotten.
+// Done is closed when the connection is replaced or closed.
 func (c *Connection) Done() <-chan struct{} { return c.done }
 
-// Mapping finds the resource and scope of a kind, asking the cluster again
-// when it is unknown. The error is of reason UnknownKind when the cluster has
-// no such kind.
+// Mapping returns the resource and scope of a kind. It reads the cluster's kinds
+// anew for an unknown one. The error has the reason UnknownKind when the cluster
+// has no such kind.
 func (c *Connection) Mapping(ctx context.Context, gvk schema.GroupVersionKind) (*meta.RESTMapping, error) {
 	var versions []string
 	if gvk.Version != "" && gvk.Version != AnyVersion {
@@ -137,7 +135,7 @@ func (c *Connection) Mapping(ctx context.Context, gvk schema.GroupVersionKind) (
 	return m, c.Err(err)
 }
 
-// AnyVersion in place of a version stands for the one that the cluster prefers.
+// AnyVersion stands for the version of a kind that the cluster prefers.
 const AnyVersion = "*"
 
 // ResolveGVK returns the version of a kind that the cluster prefers, and
@@ -150,16 +148,14 @@ func (c *Connection) ResolveGVK(ctx context.Context, group, kind string) (gvk sc
 	return m.GroupVersionKind, m.Scope.Name() == meta.RESTScopeNameNamespace, nil
 }
 
-// RESTMapper returns what is known of the cluster's kinds, reading them when
-// they are not known yet.
+// RESTMapper returns the cluster's kinds, which it reads at the first call.
 func (c *Connection) RESTMapper(ctx context.Context) (meta.RESTMapper, error) {
 	m, err := c.mapper.rest(ctx)
 	return m, c.Err(err)
 }
 
-// Err translates err into an *Error whose message holds none of the
-// connection's credentials, even when the server sent them back. It returns
-// nil for nil.
+// Err translates err into an *Error and hides credentials of the connection that
+// the server repeats in its message. It returns nil for nil.
 func (c *Connection) Err(err error) error {
 	e := Translate(err)
 	if e == nil {
@@ -182,29 +178,30 @@ func (c *Connection) secrets() []string {
 	return c.tokens.secrets()
 }
 
-func (c *Connection) use() { c.used.Store(time.Now().UnixNano()) }
+func (c *Connection) markUsed() { c.lastUsed.Store(time.Now().UnixNano()) }
 
-// unused reports whether nobody has had anything to do with c for so long.
-func (c *Connection) unused(long time.Duration) bool {
-	return c.idle() && time.Since(time.Unix(0, c.used.Load())) >= long
+// unusedFor reports whether c has no open connection and was last used at least
+// d ago.
+func (c *Connection) unusedFor(d time.Duration) bool {
+	return c.idle() && time.Since(time.Unix(0, c.lastUsed.Load())) >= d
 }
 
-// retire lets begun requests finish and keeps nothing idle.
+// retire closes Done and idle connections; requests that have begun may finish.
 func (c *Connection) retire() {
-	if c.idling != nil {
-		c.idling.Stop()
+	if c.idleTimer != nil {
+		c.idleTimer.Stop()
 	}
 	close(c.done)
 	c.transport.CloseIdleConnections()
 }
 
-// idle reports whether nothing is open that cut would have to end.
-func (c *Connection) idle() bool { return c.conns.none() }
+// idle reports whether no network connection is open.
+func (c *Connection) idle() bool { return c.conns.isEmpty() }
 
-// cut ends everything at once.
-func (c *Connection) cut() {
+// abort ends all requests and closes all connections.
+func (c *Connection) abort() {
 	if c.tokens != nil {
-		c.tokens.end()
+		c.tokens.close()
 	}
 	c.transport.CloseIdleConnections()
 	c.conns.close()

@@ -13,13 +13,13 @@ import (
 
 // Options tune a Connector. Zero values mean the defaults named here.
 type Options struct {
-	// Dial opens network connections. The default permits loopback and
-	// private addresses and refuses link-local and metadata ones.
+	// Dial opens network connections. The default allows loopback and private
+	// addresses and refuses link-local and metadata ones.
 	Dial           func(ctx context.Context, network, addr string) (net.Conn, error)
 	AllowHTTP      bool          // permit http:// servers
-	RequestTimeout time.Duration // of one request, streams exempt; 60 s
-	MaxAnswer      int64         // bytes of one answer, streams exempt; 64 MiB
-	IdleTime       time.Duration // after which an unused connection is forgotten; 10 min
+	RequestTimeout time.Duration // of one request, except streams; 60 s
+	MaxAnswer      int64         // bytes of one response, except streams; 64 MiB
+	IdleTime       time.Duration // after which an unused connection is closed; 10 min
 }
 
 const (
@@ -33,16 +33,16 @@ const (
 // use.
 type Connector struct {
 	opts      Options
-	refreshes crew // of tokens
+	refreshes background // of ID tokens
 
-	mu     sync.Mutex
-	byID   map[string]held
-	old    map[string][]*Connection // replaced, perhaps with requests in flight
-	closed bool
+	mu       sync.Mutex
+	byID     map[string]sharedConnection
+	replaced map[string][]*Connection // by newer ones, perhaps with requests in flight
+	closed   bool
 }
 
-type held struct {
-	version int64
+type sharedConnection struct {
+	version int64 // of the credentials
 	conn    *Connection
 }
 
@@ -60,13 +60,13 @@ func NewConnector(o Options) *Connector {
 	if o.IdleTime == 0 {
 		o.IdleTime = defaultIdleTime
 	}
-	return &Connector{opts: o, byID: make(map[string]held), old: make(map[string][]*Connection)}
+	return &Connector{opts: o, byID: make(map[string]sharedConnection), replaced: make(map[string][]*Connection)}
 }
 
-// Get returns the shared connection of cluster id. load is called only when
-// there is none yet for this version of its credentials; it must not block.
-// An older connection is then retired: its Done is closed, and requests that
-// have begun may finish. Get does no I/O and fails on a bad Config and after
+// Get returns the shared connection of cluster id. It calls load, which must not
+// block, when there is none for this version of the credentials. It retires a
+// connection with an older version: that one's Done is closed, and requests that
+// have begun may finish. Get does no I/O. It fails on a bad Config and after
 // Close.
 func (c *Connector) Get(id string, version int64, load func() (Config, error)) (*Connection, error) {
 	c.mu.Lock()
@@ -76,7 +76,7 @@ func (c *Connector) Get(id string, version int64, load func() (Config, error)) (
 	}
 	have, ok := c.byID[id]
 	if ok && have.version >= version { // a caller with an old record gets the new connection
-		have.conn.use()
+		have.conn.markUsed()
 		return have.conn, nil
 	}
 	cfg, err := load()
@@ -89,29 +89,29 @@ func (c *Connector) Get(id string, version int64, load func() (Config, error)) (
 	}
 	if ok {
 		have.conn.retire()
-		c.old[id] = append(slices.DeleteFunc(c.old[id], (*Connection).idle), have.conn)
+		c.replaced[id] = append(slices.DeleteFunc(c.replaced[id], (*Connection).idle), have.conn)
 	}
-	c.byID[id] = held{version, fresh}
-	fresh.idling = time.AfterFunc(c.opts.IdleTime, func() { c.evict(id, fresh) })
+	c.byID[id] = sharedConnection{version, fresh}
+	fresh.idleTimer = time.AfterFunc(c.opts.IdleTime, func() { c.evict(id, fresh) })
 	return fresh, nil
 }
 
-// evict forgets conn when it is not in use; who needs it later gets another.
+// evict drops conn unless it is in use. A later Get opens another.
 func (c *Connector) evict(id string, conn *Connection) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.byID[id].conn != conn {
 		return
 	}
-	if !conn.unused(c.opts.IdleTime) {
-		conn.idling.Reset(c.opts.IdleTime)
+	if !conn.unusedFor(c.opts.IdleTime) {
+		conn.idleTimer.Reset(c.opts.IdleTime)
 		return
 	}
 	delete(c.byID, id)
 	conn.retire()
 }
 
-// Reach returns Connection.Reach for each cluster that is connected to, by id.
+// Reach returns Connection.Reach of each shared connection by cluster id.
 func (c *Connector) Reach() map[string]Reach {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -122,14 +122,14 @@ func (c *Connector) Reach() map[string]Reach {
 	return all
 }
 
-// Endpoint checks the form of cfg, as Config.Check does, under the
-// connector's rules, and returns the URL of the server that it leads to.
+// Endpoint checks cfg, as Config.Check does, with the connector's options, and
+// returns the URL of its server.
 func (c *Connector) Endpoint(cfg Config) (string, error) {
 	cfg.AllowHTTP = c.opts.AllowHTTP
 	return cfg.Endpoint()
 }
 
-// Open returns a connection that is not shared. The caller closes it with
+// Open returns a connection that is not shared. The caller must close it with
 // Discard.
 func (c *Connector) Open(cfg Config) (*Connection, error) {
 	cfg.AllowHTTP = c.opts.AllowHTTP
@@ -138,43 +138,70 @@ func (c *Connector) Open(cfg Config) (*Connection, error) {
 	}, &c.refreshes)
 }
 
-// Discard ends a connection that Open returned.
+// Discard closes a connection that Open has returned.
 func (c *Connector) Discard(conn *Connection) {
 	conn.retire()
-	conn.cut()
+	conn.abort()
 }
 
-// Forget ends the connection of a cluster that is gone, with all requests.
+// Forget closes the connections of a cluster, with all their requests.
 func (c *Connector) Forget(id string) {
 	c.mu.Lock()
 	have, ok := c.byID[id]
-	old := c.old[id]
+	old := c.replaced[id]
 	delete(c.byID, id)
-	delete(c.old, id)
+	delete(c.replaced, id)
 	c.mu.Unlock()
 	if ok {
 		c.Discard(have.conn)
 	}
 	for _, conn := range old {
-		conn.cut()
+		conn.abort()
 	}
 }
 
-// Close ends all connections, with all requests. A refresh of a token that has
-// begun comes to its end first, which takes some seconds at most: the issuer's
-// answer may be all that is left of a login.
+// Close closes all connections, with all their requests. It waits some seconds at
+// most for refreshes of ID tokens that have begun: a refresh token that the
+// issuer has replaced must be stored.
 func (c *Connector) Close() {
 	c.mu.Lock()
-	all, old := c.byID, c.old
-	c.closed, c.byID, c.old = true, nil, nil
+	all, old := c.byID, c.replaced
+	c.closed, c.byID, c.replaced = true, nil, nil
 	c.mu.Unlock()
 	for _, have := range all {
 		c.Discard(have.conn)
 	}
 	for _, conns := range old {
 		for _, conn := range conns {
-			conn.cut()
+			conn.abort()
 		}
 	}
-	c.refreshes.end()
+	c.refreshes.close()
+}
+
+// background runs functions that are awaited at close even if nobody waits for
+// their results. It is safe for concurrent use.
+type background struct {
+	mu      sync.Mutex
+	closed  bool
+	running sync.WaitGroup
+}
+
+// start runs f in a goroutine and returns true, or returns false after close.
+func (b *background) start(f func()) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return false
+	}
+	b.running.Go(f)
+	return true
+}
+
+// close waits until all functions have returned.
+func (b *background) close() {
+	b.mu.Lock()
+	b.closed = true
+	b.mu.Unlock()
+	b.running.Wait()
 }

@@ -17,46 +17,47 @@ type conns struct {
 
 func newConns() *conns { return &conns{open: make(map[net.Conn]struct{})} }
 
-// dial wraps next so that close reaches what it opened.
+// dial wraps next, so that close reaches the connections that it opens.
 func (c *conns) dial(next dialFunc) dialFunc {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		if c.ended() {
-			return nil, errCut()
+		if c.isClosed() {
+			return nil, errClosed()
 		}
 		raw, err := next(ctx, network, addr)
 		if err != nil {
 			return nil, err
 		}
-		t := &tracked{Conn: raw, from: c}
+		t := &trackedConn{Conn: raw, owner: c}
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if c.closed {
 			_ = raw.Close()
-			return nil, errCut()
+			return nil, errClosed()
 		}
 		c.open[t] = struct{}{}
 		return t, nil
 	}
 }
 
-// errCut is not retried by anybody, unlike a connection that broke.
-func errCut() error {
+// errClosed is the failure of requests on a closed Connection. Its reason keeps
+// callers from trying again, as they do after a broken connection.
+func errClosed() error {
 	return &Error{Reason: Cancelled, Message: "the connection to the cluster was closed because the cluster was removed or the server stops"}
 }
 
-func (c *conns) ended() bool {
+func (c *conns) isClosed() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.closed
 }
 
-func (c *conns) none() bool {
+func (c *conns) isEmpty() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.open) == 0
 }
 
-// close ends every connection; later dials fail.
+// close closes every connection; later dials fail.
 func (c *conns) close() {
 	c.mu.Lock()
 	c.closed = true
@@ -64,20 +65,21 @@ func (c *conns) close() {
 	c.open = nil
 	c.mu.Unlock()
 	for conn := range open {
-		_ = conn.(*tracked).Conn.Close()
+		_ = conn.(*trackedConn).Conn.Close()
 	}
 }
 
-type tracked struct {
+// trackedConn removes itself from its owner when it is closed.
+type trackedConn struct {
 	net.Conn
 
-	from *conns
+	owner *conns
 }
 
-// Close also forgets the connection.
-func (t *tracked) Close() error {
-	t.from.mu.Lock()
-	delete(t.from.open, t)
-	t.from.mu.Unlock()
+// Close closes the connection.
+func (t *trackedConn) Close() error {
+	t.owner.mu.Lock()
+	delete(t.owner.open, t)
+	t.owner.mu.Unlock()
 	return t.Conn.Close()
 }

@@ -11,12 +11,12 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// Facts is what a cluster says of itself. What the credentials do not permit
-// to read is empty, and no list has more than a few thousand names.
+// Facts describe a cluster. What the credentials may not read is empty, and no
+// list has more than 5,000 names.
 type Facts struct {
 	Version        string
 	Platform       string // of the API server: "linux/amd64"
-	Provider       string // guessed from the nodes; "" when nothing tells
+	Provider       string // guessed from the nodes, or ""
 	Region         string
 	NodeCount      int
 	CPUCapacity    string
@@ -28,18 +28,18 @@ type Facts struct {
 
 const (
 	pageSize = 500
-	maxNames = 5000 // of one list: more are left out
+	maxNames = 5000 // of one list; further ones are left out
 	maxName  = 253  // bytes of each text
 )
 
-// full ends a list that a server makes longer than anybody reads.
-const full = ""
+// noMore is returned to paged in place of a continuation.
+const noMore = ""
 
-// name cuts what no API server says at such length.
-func name(s string) string { return strings.ToValidUTF8(s[:min(len(s), maxName)], "") }
+// clipped cuts s to the longest name that Kubernetes allows.
+func clipped(s string) string { return strings.ToValidUTF8(s[:min(len(s), maxName)], "") }
 
-// Describe reads facts about the cluster. Parts that are forbidden or absent
-// are left empty; any other failure ends it.
+// Describe reads facts about the cluster. Parts that are forbidden or absent are
+// left empty; any other failure is returned.
 func (c *Connection) Describe(ctx context.Context) (Facts, error) {
 	var f Facts
 	for _, read := range []func(context.Context, *Facts) error{
@@ -58,7 +58,7 @@ func (c *Connection) readVersion(ctx context.Context, f *Facts) error {
 	if err != nil {
 		return err
 	}
-	f.Version, f.Platform = name(v.GitVersion), name(v.Platform)
+	f.Version, f.Platform = clipped(v.GitVersion), clipped(v.Platform)
 	return nil
 }
 
@@ -75,10 +75,10 @@ func (c *Connection) readNodes(ctx context.Context, f *Facts) error {
 			cpu.Add(*n.Status.Capacity.Cpu())
 			memory.Add(*n.Status.Capacity.Memory())
 			if f.Provider == "" {
-				f.Provider = name(provider(n))
+				f.Provider = clipped(provider(n))
 			}
 			if f.Region == "" {
-				f.Region = name(n.Labels[corev1.LabelTopologyRegion])
+				f.Region = clipped(n.Labels[corev1.LabelTopologyRegion])
 			}
 		}
 		return list.Continue, nil
@@ -99,12 +99,12 @@ func (c *Connection) readStorage(ctx context.Context, f *Facts) error {
 		for i := range list.Items {
 			at := len(f.StorageClasses)
 			if at == maxNames {
-				return full, nil
+				return noMore, nil
 			}
 			if list.Items[i].Annotations[isDefault] == "true" {
 				at = 0
 			}
-			f.StorageClasses = slices.Insert(f.StorageClasses, at, name(list.Items[i].Name))
+			f.StorageClasses = slices.Insert(f.StorageClasses, at, clipped(list.Items[i].Name))
 		}
 		return list.Continue, nil
 	})
@@ -118,16 +118,16 @@ func (c *Connection) readNamespaces(ctx context.Context, f *Facts) error {
 		}
 		for i := range list.Items {
 			if len(f.Namespaces) == maxNames {
-				return full, nil
+				return noMore, nil
 			}
-			f.Namespaces = append(f.Namespaces, name(list.Items[i].Name))
+			f.Namespaces = append(f.Namespaces, clipped(list.Items[i].Name))
 		}
 		return list.Continue, nil
 	})
 }
 
-// readCapabilities names the optional parts that the cluster has, by the API
-// groups that they bring.
+// readCapabilities names the optional parts that the cluster has, which it knows
+// by their API groups.
 func (c *Connection) readCapabilities(ctx context.Context, f *Facts) error {
 	groups, err := c.discovery.ServerGroupsWithContext(ctx)
 	if err != nil {

@@ -13,26 +13,26 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Reason is the class of a failure.
+// Reason classifies a failure.
 type Reason string
 
-// The classes. Callers may branch on them; texts are for people.
+// The reasons. Callers may branch on them; messages are for users.
 const (
-	BadConfig     Reason = "BadConfig"     // the configuration is wrong in form; Field names the place
+	BadConfig     Reason = "BadConfig"     // the form of a Config is wrong; Field names the field
 	Unauthorized  Reason = "Unauthorized"  // the credentials are not accepted
 	Forbidden     Reason = "Forbidden"     // the credentials do not permit this
 	NotFound      Reason = "NotFound"      // no such object
 	UnknownKind   Reason = "UnknownKind"   // the cluster does not know the kind
-	Exists        Reason = "Exists"        // the object is there already
-	Conflict      Reason = "Conflict"      // somebody else changed or holds it
-	Invalid       Reason = "Invalid"       // the cluster refuses the object's content
+	Exists        Reason = "Exists"        // the object exists already
+	Conflict      Reason = "Conflict"      // another client has changed the object
+	Invalid       Reason = "Invalid"       // the cluster refuses the content of the object
 	Timeout       Reason = "Timeout"       // no answer in time
 	Cancelled     Reason = "Cancelled"     // the caller gave up
 	Unreachable   Reason = "Unreachable"   // no connection, or it broke
 	NotAllowed    Reason = "NotAllowed"    // the address may not be connected to
 	TLS           Reason = "TLS"           // the secure connection cannot be made
-	NotKubernetes Reason = "NotKubernetes" // something else answers there
-	TooLarge      Reason = "TooLarge"      // the answer exceeds what is read
+	NotKubernetes Reason = "NotKubernetes" // the server is no API server
+	TooLarge      Reason = "TooLarge"      // the response is larger than this server reads
 	Busy          Reason = "Busy"          // the cluster asks to come back later
 	Other         Reason = "Other"
 )
@@ -46,8 +46,8 @@ type Error struct {
 	Err     error
 }
 
-// Error returns the message; the cause is left to Unwrap because it may hold
-// what a hostile server sent.
+// Error returns the message without the cause, which may hold text of a hostile
+// server.
 func (e *Error) Error() string {
 	if e.Field != "" {
 		return e.Field + ": " + e.Message
@@ -61,8 +61,7 @@ func (e *Error) UserMessage() string { return e.Error() }
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// ReasonOf returns the class of err, translating it first if need be, and ""
-// for nil.
+// ReasonOf returns the reason of Translate(err), and "" for nil.
 func ReasonOf(err error) Reason {
 	if err == nil {
 		return ""
@@ -88,8 +87,8 @@ func (p fieldPath) bad(message string) *Error {
 	return badConfig(p.field, strings.TrimSpace(p.path+" "+message))
 }
 
-// Translate classifies err and words it for users. It returns nil for nil and
-// an *Error in err's chain as it is.
+// Translate returns the *Error that err wraps, or one with the reason and a
+// message for users. It returns nil for nil.
 func Translate(err error) *Error {
 	if err == nil {
 		return nil
@@ -144,11 +143,11 @@ func fromStatus(s metav1.Status, err error) *Error {
 	return e
 }
 
-// typedPatch begins the API server's words for an applied object that does
-// not fit its schema.
+// typedPatch begins the API server's message for an applied object that does not
+// fit its schema.
 const typedPatch = "failed to create typed patch object"
 
-// causes lists what is wrong field by field when the server says so.
+// causes returns the server's messages by field, or fallback without any.
 func causes(s metav1.Status, fallback string) string {
 	if s.Details == nil || len(s.Details.Causes) == 0 {
 		return fallback
@@ -160,8 +159,8 @@ func causes(s metav1.Status, fallback string) string {
 	return clean(strings.Join(parts, "; "))
 }
 
-// withoutDump takes the printed value out of `Invalid value: {…}: reason` when
-// it is a whole structure: it hides the reason and may hold what is private.
+// withoutDump reduces `Invalid value: {…}: reason` to the reason. A printed
+// structure hides the reason and may hold private data.
 func withoutDump(msg string) string {
 	value, ok := strings.CutPrefix(msg, "Invalid value: ")
 	if !ok || !strings.HasPrefix(value, "{") && !strings.HasPrefix(value, "[") {
@@ -177,8 +176,7 @@ func withoutDump(msg string) string {
 
 const maxMessage = 500
 
-// clean makes text of a server fit for one line of at most about 500
-// characters.
+// clean makes a server's text one line of about 500 characters at most.
 func clean(s string) string {
 	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }), " ")
 	if r := []rune(s); len(r) > maxMessage {

@@ -14,8 +14,8 @@ import (
 	"github.com/kubeorch/core/pkg/egress"
 )
 
-// fromTransport classifies failures below HTTP. Texts are our own, since a
-// transport's texts hold URLs and whatever the other side sent.
+// fromTransport translates failures below HTTP. It never uses their texts, which
+// hold URLs and whatever the server has sent.
 func fromTransport(err error) *Error {
 	if e := fromTLS(err); e != nil {
 		return e
@@ -29,7 +29,7 @@ func fromTransport(err error) *Error {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), isTimeout(err):
 		return &Error{Reason: Timeout, Message: "the cluster did not answer in time", Err: err}
-	case brokenOff(err):
+	case isBroken(err):
 		return &Error{Reason: Unreachable, Message: "the connection to the cluster broke off", Err: err}
 	}
 	return &Error{Reason: Other, Message: "the cluster's answer could not be used", Err: err}
@@ -83,9 +83,9 @@ func isTimeout(err error) bool {
 	return ok && t.Timeout()
 }
 
-// brokenOff also knows HTTP/2's own errors, which have no types outside
-// net/http.
-func brokenOff(err error) bool {
+// isBroken reports whether the connection broke. It knows errors of HTTP/2 by
+// their texts, since their types are private to net/http.
+func isBroken(err error) bool {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) ||
 		errors.Is(err, syscall.EPIPE) || errors.Is(err, net.ErrClosed) {
 		return true

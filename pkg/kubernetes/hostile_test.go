@@ -77,11 +77,11 @@ func TestHostileServers(t *testing.T) {
 		"forbids everything, and is no API server": {func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, "blocked "+hostileToken, http.StatusForbidden)
 		}, NotKubernetes, "Kubernetes"},
-		"forbids nobody everything": {status(403, "Forbidden", "User system:anonymous cannot list"), Unauthorized, "credentials"},
-		"echoes the token":          {status(418, "Unknown", "you sent "+hostileToken), NotKubernetes, ""},
-		"internal error":            {status(500, "InternalError", "etcd "+hostileToken), NotKubernetes, ""},
-		"starting":                  {status(503, "ServiceUnavailable", "wait, "+hostileToken), Busy, "busy"},
-		"silent after open":         {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, Timeout, "in time"},
+		"forbids anonymous users all": {status(403, "Forbidden", "User system:anonymous cannot list"), Unauthorized, "credentials"},
+		"echoes the token":            {status(418, "Unknown", "you sent "+hostileToken), NotKubernetes, ""},
+		"internal error":              {status(500, "InternalError", "etcd "+hostileToken), NotKubernetes, ""},
+		"starting":                    {status(503, "ServiceUnavailable", "wait, "+hostileToken), Busy, "busy"},
+		"silent after open":           {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, Timeout, "in time"},
 		"silent after headers": {func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			w.(http.Flusher).Flush()
@@ -104,7 +104,7 @@ func TestHostileServers(t *testing.T) {
 	}
 }
 
-// A list without an end is read to where nobody reads on.
+// Endless lists are read up to a bound.
 func TestDescribeIsBounded(t *testing.T) {
 	t.Parallel()
 	page := `{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","metadata":{"continue":"x"},"items":[` +
@@ -142,7 +142,7 @@ func testConnection(t *testing.T, url string, o Options) error {
 	return err
 }
 
-// connectTo returns a connection that ends with the test.
+// connectTo returns a connection that is closed when t ends.
 func connectTo(t *testing.T, url string, o Options) *Connection {
 	t.Helper()
 	connector := NewConnector(o)
@@ -272,7 +272,7 @@ func TestConnectorSharesAndReplaces(t *testing.T) {
 	require.NotSame(t, first, second)
 	<-first.Done()
 
-	late, err := connector.Get("c1", 1, load) // somebody with an old record
+	late, err := connector.Get("c1", 1, load) // a caller with an old record
 	require.NoError(t, err)
 	require.Same(t, second, late)
 
@@ -305,12 +305,12 @@ func TestForgetEndsRequests(t *testing.T) {
 		_, err := connector.Get("c1", 2+version, load)
 		require.NoError(t, err)
 	}
-	require.Len(t, connector.old["c1"], 2, "of those that were replaced: the one in use, and the last")
+	require.Len(t, connector.replaced["c1"], 2, "of those that were replaced: the one in use, and the last")
 	connector.Forget("c1")
 	require.Error(t, <-ended)
 }
 
-func TestWhatStreams(t *testing.T) {
+func TestStreamKind(t *testing.T) {
 	t.Parallel()
 	for target, want := range map[string]bool{
 		"/api/v1/namespaces/shop/pods/web/log":                  true,
@@ -322,7 +322,7 @@ func TestWhatStreams(t *testing.T) {
 		"/api/v1/namespaces/shop/pods/log":                      false,
 		"/apis/apps/v1/namespaces/shop/deployments/watch/scale": false,
 	} {
-		_, stream := streams(httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, nil))
+		_, stream := streamKind(httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, nil))
 		require.Equal(t, want, stream, target)
 	}
 }

@@ -38,7 +38,7 @@ func TestUnusedConnectionsAreForgotten(t *testing.T) {
 	issuer := kubetest.NewIssuer(t)
 	url, open := counting(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		if watch, _ := streams(r); watch {
+		if watch, _ := streamKind(r); watch {
 			w.(http.Flusher).Flush()
 			<-r.Context().Done()
 			return
@@ -53,9 +53,9 @@ func TestUnusedConnectionsAreForgotten(t *testing.T) {
 	}
 	connector := NewConnector(Options{})
 	defer connector.Close()
-	evict := func(id string, conn *Connection) { // as it is done when the time has come
-		conn.transport.CloseIdleConnections() // as the transport does itself after 90 s
-		conn.used.Store(time.Now().Add(-2 * defaultIdleTime).UnixNano())
+	evict := func(id string, conn *Connection) { // as the timer does
+		conn.transport.CloseIdleConnections() // as the transport does after 90 s
+		conn.lastUsed.Store(time.Now().Add(-2 * defaultIdleTime).UnixNano())
 		connector.evict(id, conn)
 	}
 	var conns []*Connection
@@ -88,7 +88,7 @@ func TestUnusedConnectionsAreForgotten(t *testing.T) {
 	require.NoError(t, err)
 	require.NotSame(t, conns[0], again)
 	_, err = conns[0].discovery.ServerVersionWithContext(t.Context())
-	require.NoError(t, err, "whoever has still got it may use it")
+	require.NoError(t, err, "callers that still have it may use it")
 	conns[0].transport.CloseIdleConnections()
 }
 
@@ -123,5 +123,5 @@ func TestReplacedAndRemovedConnectionsLeaveNothing(t *testing.T) {
 	require.Eventually(t, func() bool { return open.Load() == 1 }, 10*time.Second, time.Millisecond, "the newest one's")
 	connector.Forget("a")
 	require.Eventually(t, func() bool { return open.Load() == 0 }, 10*time.Second, time.Millisecond)
-	require.Empty(t, connector.old)
+	require.Empty(t, connector.replaced)
 }

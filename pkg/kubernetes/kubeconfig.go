@@ -153,7 +153,7 @@ func notAllowed(path string, args ...any) error {
 		" is not allowed: only embedded data is accepted (kubectl config view --minify --flatten --raw writes it)")
 }
 
-// chooseContext returns the context to use and its place in the file.
+// chooseContext returns the context to use and its path in the file.
 func chooseContext(file kubeconfigFile, want string) (clientcmdapi.Context, string, error) {
 	field := "context"
 	if want == "" {

@@ -12,32 +12,32 @@ import (
 	"k8s.io/client-go/restmapper"
 )
 
-// refreshPause bounds how often an unknown kind makes us ask again.
-const refreshPause = 5 * time.Second
+// minReload is the least time between two loads because of an unknown kind.
+const minReload = 5 * time.Second
 
-// mapper knows the kinds of a cluster. They are read when first needed and
-// again when a kind is unknown, since an operator may just have been
-// installed. It is safe for concurrent use.
+// mapper maps the kinds of a cluster to resources. It reads them when they are
+// first needed, and again for an unknown kind, since its operator may just have
+// been installed. It is safe for concurrent use.
 type mapper struct {
 	client discovery.DiscoveryInterfaceWithContext
 
-	loading chan struct{} // a lock that a context can give up on
-	mu      sync.RWMutex
-	current meta.RESTMapper
-	at      time.Time
+	loading  chan struct{} // a lock; waiting for it ends with a context
+	mu       sync.RWMutex
+	current  meta.RESTMapper
+	loadedAt time.Time
 }
 
 func newMapper(c discovery.DiscoveryInterfaceWithContext) *mapper {
 	return &mapper{client: c, loading: make(chan struct{}, 1)}
 }
 
-// mapping finds the resource of a kind. Without versions the cluster's
-// preferred one is taken.
+// mapping returns the resource of a kind, in the version that the cluster prefers
+// unless versions are given.
 func (m *mapper) mapping(ctx context.Context, gk schema.GroupKind, versions ...string) (*meta.RESTMapping, error) {
-	current, at := m.known()
+	current, at := m.loaded()
 	if current != nil {
 		found, err := current.RESTMapping(gk, versions...)
-		if err == nil || !meta.IsNoMatchError(err) || time.Since(at) < refreshPause {
+		if err == nil || !meta.IsNoMatchError(err) || time.Since(at) < minReload {
 			return found, unknown(gk, versions, err)
 		}
 	}
@@ -49,21 +49,21 @@ func (m *mapper) mapping(ctx context.Context, gk schema.GroupKind, versions ...s
 	return found, unknown(gk, versions, err)
 }
 
-// rest returns the mapper itself, loading it when needed.
+// rest returns the RESTMapper, which it loads when needed.
 func (m *mapper) rest(ctx context.Context) (meta.RESTMapper, error) {
-	if current, _ := m.known(); current != nil {
+	if current, _ := m.loaded(); current != nil {
 		return current, nil
 	}
 	return m.load(ctx, time.Time{})
 }
 
-func (m *mapper) known() (meta.RESTMapper, time.Time) {
+func (m *mapper) loaded() (meta.RESTMapper, time.Time) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	return m.current, m.at
+	return m.current, m.loadedAt
 }
 
-// load reads the kinds unless somebody did so since the caller looked.
+// load reads the kinds, unless another caller has done so after seen.
 func (m *mapper) load(ctx context.Context, seen time.Time) (meta.RESTMapper, error) {
 	select {
 	case m.loading <- struct{}{}:
@@ -71,10 +71,10 @@ func (m *mapper) load(ctx context.Context, seen time.Time) (meta.RESTMapper, err
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if current, at := m.known(); current != nil && at.After(seen) {
+	if current, at := m.loaded(); current != nil && at.After(seen) {
 		return current, nil
 	}
-	// A group whose server is down is left out rather than failing all.
+	// Groups whose API server is down are left out.
 	groups, err := restmapper.GetAPIGroupResourcesWithContext(ctx, m.client)
 	if err != nil {
 		return nil, err
@@ -82,7 +82,7 @@ func (m *mapper) load(ctx context.Context, seen time.Time) (meta.RESTMapper, err
 	fresh := restmapper.NewDiscoveryRESTMapper(groups)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.current, m.at = fresh, time.Now()
+	m.current, m.loadedAt = fresh, time.Now()
 	return fresh, nil
 }
 

@@ -10,28 +10,28 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// Amount is how much of something is in use, in millicores or bytes.
+// Amount is the use and capacity of a resource, in millicores or bytes.
 type Amount struct{ Used, Capacity int64 }
 
-// Measured is how a cluster is doing. What the credentials do not permit to
-// read is zero.
+// Measured are the health and the resources of a cluster. What the credentials
+// may not read is zero.
 type Measured struct {
 	Health []Component // always the same four, in the same order
 
 	CPU, Memory Amount
-	// HasUsage is false when the cluster does not tell what its nodes use:
-	// the used parts of CPU and Memory are then zero.
+	// HasUsage is false when no metrics server tells what the nodes use; CPU
+	// and Memory then have no used part.
 	HasUsage bool
-	// Storage counts persistent volumes; those that claims hold are used.
+	// Storage is of persistent volumes; those bound to a claim are used.
 	Storage Amount
 
 	Nodes int
 	Pods  int // of all phases
 }
 
-// Measure reads how the cluster is doing, with a handful of requests at once
-// whose answers do not grow with the number of pods. Parts that are forbidden
-// or absent are left out; any other failure ends it.
+// Measure reads the health and resources of the cluster with a handful of
+// concurrent requests, whose responses do not grow with the number of pods.
+// Parts that are forbidden or absent are left out; any other failure is returned.
 func (c *Connection) Measure(ctx context.Context) (Measured, error) {
 	var m Measured
 	var leases, probes []Component
@@ -44,7 +44,7 @@ func (c *Connection) Measure(ctx context.Context) (Measured, error) {
 		func() (err error) { probes, err = c.probeComponents(ctx); return err },
 		func() (err error) { leases, err = c.leaseComponents(ctx); return err },
 	} {
-		all.Go(func() error { return leaveOut(read()) })
+		all.Go(func() error { return ignoreAbsent(read()) })
 	}
 	if err := all.Wait(); err != nil {
 		return Measured{}, c.Err(err)
@@ -56,8 +56,8 @@ func (c *Connection) Measure(ctx context.Context) (Measured, error) {
 	return m, nil
 }
 
-// leaveOut forgives that something is forbidden or absent.
-func leaveOut(err error) error {
+// ignoreAbsent returns nil for what is forbidden or absent, and err otherwise.
+func ignoreAbsent(err error) error {
 	switch ReasonOf(err) {
 	case Forbidden, NotFound, UnknownKind:
 		return nil
@@ -81,15 +81,15 @@ func (c *Connection) measureNodes(ctx context.Context, m *Measured) error {
 	})
 }
 
-// nodeMetrics is what counts in a list of NodeMetrics.
+// nodeMetrics is the part of a NodeMetricsList that is read.
 type nodeMetrics struct {
 	Items []struct {
 		Usage corev1.ResourceList `json:"usage"`
 	} `json:"items"`
 }
 
-// measureUsage reads what a metrics server says. There may be none, or one
-// that does not work.
+// measureUsage reads the usage of nodes from a metrics server. It ignores that
+// there is none, or that it is broken.
 func (c *Connection) measureUsage(ctx context.Context, m *Measured) error {
 	data, err := c.typed.CoreV1().RESTClient().Get().AbsPath("/apis/metrics.k8s.io/v1beta1/nodes").
 		SetHeader("Accept", "application/json").Do(ctx).Raw()
@@ -101,7 +101,7 @@ func (c *Connection) measureUsage(ctx context.Context, m *Measured) error {
 	}
 	var list nodeMetrics
 	if err := json.Unmarshal(data, &list); err != nil {
-		return nil //nolint:nilerr // one that does not work is as good as none
+		return nil //nolint:nilerr // a broken one counts as none
 	}
 	m.HasUsage = len(list.Items) > 0
 	for _, n := range list.Items {
@@ -129,8 +129,8 @@ func (c *Connection) measureStorage(ctx context.Context, m *Measured) error {
 	})
 }
 
-// countPods asks for one pod and how many more there are. Clusters that do not
-// say that are asked for all names.
+// countPods lists one pod and reads how many more there are. If the cluster does
+// not tell, it lists the metadata of all.
 func (c *Connection) countPods(ctx context.Context) (n int, err error) {
 	pods := c.metadata.Resource(schema.GroupVersionResource{Version: "v1", Resource: "pods"})
 	first, err := pods.List(ctx, metav1.ListOptions{Limit: 1})

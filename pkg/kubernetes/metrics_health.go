@@ -26,17 +26,17 @@ type Component struct {
 }
 
 const (
-	// leaseGrace is how many times the duration of its lease a component may
-	// be late with renewing it.
+	// leaseGrace is the age of a lease, in durations of that lease, at which its
+	// component counts as unhealthy.
 	leaseGrace = 2
 
-	// clockPlay is how much the clocks of a cluster and this machine may
+	// clockSkew is how much the clocks of a cluster and this machine may
 	// differ.
-	clockPlay = 5 * time.Minute
+	clockSkew = 5 * time.Minute
 )
 
-// probeComponents returns the API server and etcd, as the API server's own
-// checks see them.
+// probeComponents returns the health of the API server and etcd according to the
+// API server's own checks.
 func (c *Connection) probeComponents(ctx context.Context) ([]Component, error) {
 	text, code, err := c.readProbe(ctx, "/readyz")
 	if code == http.StatusNotFound {
@@ -48,8 +48,8 @@ func (c *Connection) probeComponents(ctx context.Context) ([]Component, error) {
 	return componentsFrom(code, text), nil
 }
 
-// readProbe returns a code of 0 and an error when the server did not answer.
-// Of a long text about failures the end may be missing.
+// readProbe returns code 0 and an error when the server does not answer. The end
+// of a long text about failures may be missing.
 func (c *Connection) readProbe(ctx context.Context, path string) (text string, code int, err error) {
 	data, err := c.typed.CoreV1().RESTClient().Get().AbsPath(path).Param("verbose", "true").
 		SetHeader("Accept", "text/plain").Do(ctx).StatusCode(&code).Raw()
@@ -68,7 +68,7 @@ func (c *Connection) readProbe(ctx context.Context, path string) (text string, c
 	return text, int(status.Code), err
 }
 
-// componentsFrom reads the lines "[+]etcd ok" and "[-]etcd failed: reason".
+// componentsFrom parses lines such as "[+]etcd ok" and "[-]etcd failed: reason".
 func componentsFrom(code int, text string) []Component {
 	server := Component{Name: "API Server", Status: UnknownHealth, Message: "the cluster does not say how it is doing"}
 	etcd := Component{Name: "etcd", Status: UnknownHealth, Message: "the API server does not say how it is doing"}
@@ -101,8 +101,8 @@ func componentsFrom(code int, text string) []Component {
 	return []Component{server, etcd}
 }
 
-// leaseComponents returns the scheduler and the controller manager. Whichever
-// of their instances leads renews a lease every few seconds.
+// leaseComponents returns the health of the scheduler and the controller manager,
+// whose leaders renew a lease every few seconds.
 func (c *Connection) leaseComponents(ctx context.Context) ([]Component, error) {
 	renewed := make(map[string]lease)
 	err := paged(func(o metav1.ListOptions) (string, error) {
@@ -117,7 +117,7 @@ func (c *Connection) leaseComponents(ctx context.Context) ([]Component, error) {
 		}
 		return list.Continue, nil
 	})
-	if forgiven := leaveOut(err); forgiven != nil {
+	if forgiven := ignoreAbsent(err); forgiven != nil {
 		return nil, forgiven
 	}
 	return []Component{
@@ -131,8 +131,8 @@ type lease struct {
 	lasts   time.Duration
 }
 
-// leader judges a component by its lease. What time it is in the cluster is
-// told by the newest of all leases, since the API server renews some, too.
+// leader returns the health of a component by its lease. The newest of all leases
+// tells the time in the cluster, since API servers renew leases as well.
 func leader(name, holder string, leases map[string]lease, readable bool, now time.Time) Component {
 	c := Component{Name: name, Status: UnknownHealth, Message: "the credentials do not permit to read it"}
 	if !readable {
@@ -143,13 +143,13 @@ func leader(name, holder string, leases map[string]lease, readable bool, now tim
 		c.Message = "the cluster does not say how it is doing"
 		return c
 	}
-	there := own.renewed
+	clusterTime := own.renewed
 	for _, l := range leases {
-		if l.renewed.After(there) {
-			there = l.renewed
+		if l.renewed.After(clusterTime) {
+			clusterTime = l.renewed
 		}
 	}
-	if there.Sub(own.renewed) > leaseGrace*own.lasts || now.Sub(own.renewed) > clockPlay {
+	if clusterTime.Sub(own.renewed) > leaseGrace*own.lasts || now.Sub(own.renewed) > clockSkew {
 		c.Status, c.Message = Unhealthy, "has not renewed its lease since "+own.renewed.UTC().Format(time.RFC3339)
 		return c
 	}

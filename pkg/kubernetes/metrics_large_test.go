@@ -13,7 +13,7 @@ import (
 	"github.com/kubeorch/core/pkg/kubernetes"
 )
 
-// What a large cluster is asked does not grow with its pods.
+// The requests of Measure do not grow with the number of pods.
 func TestMeasureReadsNoPods(t *testing.T) {
 	t.Parallel()
 	answers := map[string]string{

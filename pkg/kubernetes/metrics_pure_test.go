@@ -76,7 +76,7 @@ func TestLeadersAreJudgedByTheClusterClock(t *testing.T) {
 		"a little late":              {map[string]lease{"kube-scheduler": held(20 * time.Second), "apiserver-x": held(time.Second)}, true, Healthy},
 		"the cluster's clock is off": {map[string]lease{"kube-scheduler": held(3 * time.Minute), "apiserver-x": held(3 * time.Minute)}, true, Healthy},
 		"it runs ahead":              {map[string]lease{"kube-scheduler": held(-time.Hour)}, true, Healthy},
-		"nobody renews":              {map[string]lease{"kube-scheduler": held(time.Hour)}, true, Unhealthy},
+		"no lease renewed":           {map[string]lease{"kube-scheduler": held(time.Hour)}, true, Unhealthy},
 		"no such lease":              {map[string]lease{"other": held(0)}, true, UnknownHealth},
 		"forbidden":                  {nil, false, UnknownHealth},
 	} {

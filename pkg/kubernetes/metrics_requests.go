@@ -6,12 +6,12 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// Requests are what a pod reserves: millicores and bytes.
+// Requests are the resource requests of a pod, in millicores and bytes.
 type Requests struct{ CPU, Memory int64 }
 
-// PodRequests returns what a pod reserves on its node. holds is false for pods
-// that hold no place: those that have none yet, and those that have ended.
-func PodRequests(o metav1.Object) (r Requests, holds bool) {
+// PodRequests returns what a pod reserves on its node. reserved is false for a pod
+// that is not scheduled yet or has ended.
+func PodRequests(o metav1.Object) (r Requests, reserved bool) {
 	u, ok := o.(*unstructured.Unstructured)
 	if !ok {
 		return r, false
@@ -22,40 +22,41 @@ func PodRequests(o metav1.Object) (r Requests, holds bool) {
 		return r, false
 	}
 	spec, _ := field(u.Object, "spec").(map[string]any)
-	return reserved(spec), true
+	return effectiveRequests(spec), true
 }
 
-// reserved adds a pod's containers up as the scheduler does: what runs side by
-// side is added, and of the steps of its start the largest counts.
-func reserved(spec map[string]any) Requests {
-	var together, aside, start Requests
+// effectiveRequests computes the requests of a pod as the scheduler does: the sum
+// of containers and sidecars, or the most that is needed at a step of the
+// initialisation, whichever is more, unless the pod has requests as a pod.
+func effectiveRequests(spec map[string]any) Requests {
+	var containers, sidecars, initial Requests
 	for _, c := range objects(spec, "containers") {
-		together = together.plus(requested(c))
+		containers = containers.add(requested(c))
 	}
 	for _, c := range objects(spec, "initContainers") {
 		own := requested(c)
-		if c["restartPolicy"] == "Always" { // it stays beside those that follow
-			aside = aside.plus(own)
-			start = start.most(aside)
+		if c["restartPolicy"] == "Always" {
+			sidecars = sidecars.add(own)
+			initial = initial.max(sidecars)
 			continue
 		}
-		start = start.most(aside.plus(own))
+		initial = initial.max(sidecars.add(own))
 	}
-	sum := together.plus(aside).most(start)
-	whole := requested(spec)
-	if whole.CPU > 0 {
-		sum.CPU = whole.CPU
+	sum := containers.add(sidecars).max(initial)
+	pod := requested(spec)
+	if pod.CPU > 0 {
+		sum.CPU = pod.CPU
 	}
-	if whole.Memory > 0 {
-		sum.Memory = whole.Memory
+	if pod.Memory > 0 {
+		sum.Memory = pod.Memory
 	}
 	overhead, _ := spec["overhead"].(map[string]any)
-	return sum.plus(amounts(overhead))
+	return sum.add(amounts(overhead))
 }
 
-func (r Requests) plus(s Requests) Requests { return Requests{r.CPU + s.CPU, r.Memory + s.Memory} }
+func (r Requests) add(s Requests) Requests { return Requests{r.CPU + s.CPU, r.Memory + s.Memory} }
 
-func (r Requests) most(s Requests) Requests {
+func (r Requests) max(s Requests) Requests {
 	return Requests{max(r.CPU, s.CPU), max(r.Memory, s.Memory)}
 }
 
@@ -67,7 +68,7 @@ func requested(c map[string]any) Requests {
 func amounts(list map[string]any) Requests {
 	read := func(name string) (q resource.Quantity) {
 		if text, ok := list[name].(string); ok {
-			q, _ = resource.ParseQuantity(text) // what cannot be read counts nothing
+			q, _ = resource.ParseQuantity(text) // an unreadable quantity counts as zero
 		}
 		return q
 	}

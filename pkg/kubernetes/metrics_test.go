@@ -16,7 +16,7 @@ import (
 	"github.com/kubeorch/core/pkg/kubernetes/kubetest"
 )
 
-// burner makes a running pod that uses 450m of CPU.
+// burner creates a running pod that uses 450m of CPU.
 func burner(t *testing.T, c *kubetest.Cluster, namespace string) {
 	t.Helper()
 	_, err := c.Client().CoreV1().Pods(namespace).Create(t.Context(), &corev1.Pod{
@@ -26,11 +26,11 @@ func burner(t *testing.T, c *kubetest.Cluster, namespace string) {
 	require.NoError(t, err)
 }
 
-// holdLease renews the lease of the scheduler, which needs none where it is
-// alone.
+// holdLease renews the lease of the scheduler, which a single scheduler does not
+// have.
 func holdLease(t *testing.T, c *kubetest.Cluster) {
 	t.Helper()
-	holder, lasts, at := "somebody", int32(15), metav1.NowMicro()
+	holder, lasts, at := "another", int32(15), metav1.NowMicro()
 	leases := c.Client().CoordinationV1().Leases(metav1.NamespaceSystem)
 	_, err := leases.Create(t.Context(), &coordinationv1.Lease{
 		ObjectMeta: metav1.ObjectMeta{Name: "kube-scheduler"},
@@ -52,7 +52,7 @@ func TestMeasure(t *testing.T) {
 			Capacity:               corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("3Gi")},
 			AccessModes:            []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
 			PersistentVolumeSource: corev1.PersistentVolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: "/measured"}},
-			StorageClassName:       "nobody-asks-for-this",
+			StorageClassName:       "unused",
 		},
 	}
 	volume, err := c.Client().CoreV1().PersistentVolumes().Create(t.Context(), volume, metav1.CreateOptions{})
@@ -87,7 +87,7 @@ func TestMeasure(t *testing.T) {
 	}, m.Health)
 }
 
-// Credentials that permit nothing are no failure, and nothing is made up.
+// For credentials without any rights, Measure succeeds and returns nothing.
 func TestMeasureWithoutRights(t *testing.T) {
 	t.Parallel()
 	c := shared.Cluster(t)

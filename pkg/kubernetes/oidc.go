@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// refreshTokens is where the refresh token of a login is kept for everybody
-// who uses it, other processes among them.
+// refreshTokens stores the refresh token of a login for all connections and
+// processes that use it.
 type refreshTokens interface {
 	// Current returns the stored token.
 	Current(ctx context.Context) (string, error)
-	// Replace stores fresh in place of old. When something else is stored by
-	// now it changes nothing and returns nil: somebody entered a new login.
+	// Replace stores fresh in place of old. It returns nil and changes nothing
+	// when another token than old is stored: a new login has been entered.
 	Replace(ctx context.Context, old, fresh string) error
 }
 
@@ -23,16 +23,16 @@ type oidcLogin struct {
 	clientID     string
 	clientSecret string // "" for a public client
 	refreshToken string
-	scopes       []string // asked for at each refresh; nil: those that were granted
-	caPEM        []byte   // trusted beside the system's roots
+	scopes       []string // to ask for at each refresh; nil means those already granted
+	caPEM        []byte   // trusted in addition to the system's roots
 	stored       refreshTokens
 	allowHTTP    bool
 }
 
-// oidc checks the fields of a login by OpenID Connect. The CA of the API
-// server is trusted for the issuer as well, since private ones share it as a
-// rule; Insecure is about the API server alone, because what the issuer gets
-// is worth more than one short-lived token.
+// oidc checks the fields of a login by OpenID Connect. The CA of the API server
+// is trusted for the issuer as well, since private ones usually share it.
+// Insecure does not apply to the issuer: the refresh token that it receives is
+// worth more than a short-lived ID token.
 func (c Config) oidc(caPEM []byte) (*oidcLogin, error) {
 	o := &oidcLogin{caPEM: caPEM, stored: c.RefreshTokens, allowHTTP: c.AllowHTTP}
 	var err error

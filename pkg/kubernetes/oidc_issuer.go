@@ -25,36 +25,36 @@ type issuer struct {
 	client *http.Client
 
 	mu       sync.Mutex
-	endpoint oauth2.Endpoint // zero until it was discovered
+	endpoint oauth2.Endpoint // zero until it is discovered
 }
 
-// grant is what an issuer gives for a refresh token.
+// grant is the issuer's answer to a refresh token.
 type grant struct {
 	idToken string
 	expires time.Time
-	refresh string // to be used next; most issuers give a new one each time
+	refresh string // token to use next time; most issuers give a new one each time
 }
 
 func newIssuer(login *oidcLogin, dial dialFunc) *issuer {
-	// A pool of nothing but the CA would lock out public issuers.
+	// With the CA alone, no public issuer would be trusted.
 	roots, err := x509.SystemCertPool()
 	if err != nil {
 		roots = x509.NewCertPool()
 	}
 	roots.AppendCertsFromPEM(login.caPEM)
 	client := egress.NewClient(egress.DialFunc(dial), egress.ClientOptions{
-		Timeout: refreshTime, RootCAs: roots, AllowHTTP: login.allowHTTP,
+		Timeout: refreshTimeout, RootCAs: roots, AllowHTTP: login.allowHTTP,
 	})
-	client.Transport = unavailable{client.Transport}
+	client.Transport = unavailableTransport{client.Transport}
 	return &issuer{login: login, client: client}
 }
 
-// unavailable makes an error of the answers of servers that are down, which
-// the discovery of the library would hide in a text.
-type unavailable struct{ http.RoundTripper }
+// unavailableTransport turns responses of unavailable servers into errors, since
+// the discovery of the oidc package would hide the status in a text.
+type unavailableTransport struct{ http.RoundTripper }
 
 // RoundTrip fails with an *Error of reason Busy.
-func (u unavailable) RoundTrip(r *http.Request) (*http.Response, error) {
+func (u unavailableTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp, err := u.RoundTripper.RoundTrip(r)
 	if err != nil || resp.StatusCode < http.StatusInternalServerError && resp.StatusCode != http.StatusTooManyRequests {
 		return resp, err
@@ -63,22 +63,22 @@ func (u unavailable) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, &Error{Reason: Busy, Message: fmt.Sprintf("is not available: it answered %d", resp.StatusCode)}
 }
 
-// CloseIdleConnections lets http.Client's method of that name work.
-func (u unavailable) CloseIdleConnections() {
+// CloseIdleConnections implements what http.Client.CloseIdleConnections calls.
+func (u unavailableTransport) CloseIdleConnections() {
 	(&http.Client{Transport: u.RoundTripper}).CloseIdleConnections()
 }
 
 // redeem exchanges a refresh token. The error is an *Error that names the
-// issuer; usedUp tells that the token is no longer good.
+// issuer; usedUp reports whether it means that the token is no longer good.
 func (i *issuer) redeem(ctx context.Context, refresh string) (grant, error) {
-	defer i.client.CloseIdleConnections() // the next time is minutes away
+	defer i.client.CloseIdleConnections() // the next refresh is minutes away
 	ctx = oidc.ClientContext(ctx, i.client)
 	endpoint, err := i.discover(ctx)
 	if err != nil {
-		return grant{}, i.wrong(err)
+		return grant{}, i.failure(err)
 	}
-	// The only client of that library that sends scopes with a refresh, which
-	// some issuers need in order to give an ID token.
+	// This is the only client of oauth2 that sends scopes with a refresh token.
+	// Some issuers give an ID token only then.
 	form := clientcredentials.Config{
 		ClientID: i.login.clientID, ClientSecret: i.login.clientSecret,
 		TokenURL: endpoint.TokenURL, AuthStyle: endpoint.AuthStyle, Scopes: i.login.scopes,
@@ -89,7 +89,7 @@ func (i *issuer) redeem(ctx context.Context, refresh string) (grant, error) {
 		if !usedUp(err) {
 			i.forget()
 		}
-		return grant{}, i.wrong(err)
+		return grant{}, i.failure(err)
 	}
 	return i.grantOf(answer, refresh)
 }
@@ -101,7 +101,7 @@ func (i *issuer) grantOf(answer *oauth2.Token, refresh string) (grant, error) {
 	}
 	g.idToken, _ = answer.Extra("id_token").(string)
 	var claims jwt.RegisteredClaims
-	// Whether it is genuine is for the API server to find out.
+	// The API server verifies the token.
 	_, _, err := jwt.NewParser().ParseUnverified(g.idToken, &claims)
 	if err != nil || claims.ExpiresAt == nil {
 		return g, &Error{Reason: Unauthorized, Message: fmt.Sprintf("the OIDC issuer %s gives no ID token: is the scope openid granted?", i.login.issuer)}
@@ -110,7 +110,7 @@ func (i *issuer) grantOf(answer *oauth2.Token, refresh string) (grant, error) {
 	return g, nil
 }
 
-// discover asks for the issuer's addresses once.
+// discover returns the issuer's endpoint, which it asks for once.
 func (i *issuer) discover(ctx context.Context) (oauth2.Endpoint, error) {
 	i.mu.Lock()
 	known := i.endpoint
@@ -122,25 +122,25 @@ func (i *issuer) discover(ctx context.Context) (oauth2.Endpoint, error) {
 	if err != nil {
 		return known, err
 	}
-	var says struct {
+	var document struct {
 		Methods []string `json:"token_endpoint_auth_methods_supported"`
 	}
-	if err := provider.Claims(&says); err != nil {
+	if err := provider.Claims(&document); err != nil {
 		return known, err
 	}
 	known = provider.Endpoint()
 	if known.TokenURL == "" {
 		return known, errors.New("the discovery document names no token endpoint")
 	}
-	known.AuthStyle = i.authStyle(says.Methods)
+	known.AuthStyle = i.authStyle(document.Methods)
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.endpoint = known
 	return known, nil
 }
 
-// authStyle decides how the client proves who it is. Trying one way after the
-// other, as the library would, could use a refresh token up.
+// authStyle decides how to send the client secret. Trying one way after the
+// other, as oauth2 does by default, could use up a refresh token.
 func (i *issuer) authStyle(methods []string) oauth2.AuthStyle {
 	basic := len(methods) == 0 || slices.Contains(methods, "client_secret_basic")
 	if i.login.clientSecret == "" || !basic {
@@ -160,9 +160,9 @@ func usedUp(err error) bool {
 	return ok && answer.ErrorCode == "invalid_grant"
 }
 
-// wrong words a failure so that people look at the issuer, not at the cluster.
-// Nothing of the issuer's own text is in it.
-func (i *issuer) wrong(err error) error {
+// failure returns an *Error that tells users to look at the issuer, not at the
+// cluster. It holds no text of the issuer's.
+func (i *issuer) failure(err error) error {
 	say := func(r Reason, format string) error {
 		return &Error{Reason: r, Message: fmt.Sprintf("the OIDC issuer %s %s", i.login.issuer, format), Err: err}
 	}

@@ -67,8 +67,8 @@ func TestIssuerThatIsNotTrusted(t *testing.T) {
 	require.Equal(t, NotAllowed, ReasonOf(err))
 }
 
-// What an issuer refused a moment ago is not asked for again by everybody,
-// but by a test, since somebody may have mended it.
+// After a refusal, requests do not ask the issuer again at once. Connection.Test
+// does, since the issuer may have been repaired.
 func TestRefusalIsRemembered(t *testing.T) {
 	t.Parallel()
 	issuer, api := kubetest.NewIssuer(t), newBearerOnly(t)

@@ -17,7 +17,7 @@ import (
 	"github.com/kubeorch/core/pkg/kubernetes/kubetest"
 )
 
-// vault stores one refresh token, as several processes would see it.
+// vault stores one refresh token for several processes.
 type vault struct {
 	mu     sync.Mutex
 	token  string
@@ -50,7 +50,7 @@ func (v *vault) setBroken(broken bool) {
 	v.broken = broken
 }
 
-// bearerOnly is an API server that accepts a token until it is told not to.
+// bearerOnly is an API server that accepts any token but the one it is to refuse.
 type bearerOnly struct {
 	*httptest.Server
 	refused atomic.Value // one token
@@ -85,7 +85,7 @@ func (b *bearerOnly) tokens() (n int) {
 	return n
 }
 
-// by is how to log in to b by OIDC.
+// by returns the Config of a login to b by OIDC.
 func (b *bearerOnly) by(i *kubetest.Issuer, v *vault) Config {
 	return Config{
 		Server: b.URL, AuthType: AuthOIDC, CAData: string(i.CA()), Insecure: true, RefreshTokens: v,
@@ -185,8 +185,8 @@ func TestRefusedTokenIsReplacedOnce(t *testing.T) {
 	require.Equal(t, 2, redeemed, "a new token that is refused is no reason for another")
 }
 
-// Two processes on one database: the one that comes second takes over what
-// the first has stored.
+// Two processes share one database: the one whose refresh token has been used up
+// takes over the token that the other has stored.
 func TestLostRaceTakesTheStoredToken(t *testing.T) {
 	t.Parallel()
 	issuer, api := kubetest.NewIssuer(t), newBearerOnly(t)

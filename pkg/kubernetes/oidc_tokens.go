@@ -5,59 +5,62 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
 )
 
 const (
-	refreshTime = 8 * time.Second // less than what people wait for a test, so that they read which side is slow
-	storeTime   = 5 * time.Second
-	expiryGuard = time.Minute      // before its end a token is replaced
-	leastUse    = 10 * time.Second // of one token, however short it lives and whoever refuses it
-	raceTries   = 5                // to see the token that won a race,
-	racePause   = 200 * time.Millisecond
+	refreshTimeout = 8 * time.Second // less than people wait for Connection.Test, so that they read which side is slow
+	storeTimeout   = 5 * time.Second
+	expiryMargin   = time.Minute      // a token is replaced so long before it expires
+	minTokenAge    = 10 * time.Second // a younger token is not replaced because it is refused
+	rotationPoll   = 200 * time.Millisecond
+	rotationWait   = time.Second // for another process to store the token that it was given
 )
 
-// idTokens keeps the ID token of one login fresh. However many ask at once,
-// the issuer is asked once. It is safe for concurrent use.
+// idTokens keeps the ID token of one login fresh. Concurrent callers share one
+// request to the issuer. It is safe for concurrent use.
 type idTokens struct {
-	issuer *issuer
-	stored refreshTokens // nil: nobody keeps them
-	crew   *crew
-	now    func() time.Time
+	issuer     *issuer
+	store      refreshTokens // nil: refresh tokens are not stored
+	background *background
+	now        func() time.Time
 
-	mu      sync.Mutex
-	token   string
-	got     time.Time
-	until   time.Time // when it is to be replaced
-	expires time.Time
-	refresh string // the newest refresh token that is known here
-	behind  string // what is stored in place of refresh, as storing it failed
-	failed  error  // of the last refresh
-	tried   time.Time
-	flight  *flight
-	ended   bool
+	mu           sync.Mutex
+	token        string
+	received     time.Time
+	renewAt      time.Time
+	expires      time.Time
+	refreshToken string    // the newest one known here
+	unreplaced   string    // what is stored in place of refreshToken, since storing that failed; else ""
+	lastErr      error     // of the last refresh
+	lastTry      time.Time // when that ended
+	running      *refresh
+	closed       bool
 }
 
-// flight is one refresh. Its fields are read after done is closed.
-type flight struct {
+// refresh is one request to the issuer. Its results are read after done is
+// closed.
+type refresh struct {
 	done  chan struct{}
 	token string
 	err   error
 }
 
-func newIDTokens(login *oidcLogin, dial dialFunc, c *crew) *idTokens {
-	return &idTokens{issuer: newIssuer(login, dial), stored: login.stored, crew: c, now: time.Now, refresh: login.refreshToken}
+func newIDTokens(login *oidcLogin, dial dialFunc, b *background) *idTokens {
+	return &idTokens{issuer: newIssuer(login, dial), store: login.stored, background: b, now: time.Now, refreshToken: login.refreshToken}
 }
 
 // get returns a token that has not expired.
 func (t *idTokens) get(ctx context.Context) (string, error) {
 	t.mu.Lock()
-	if t.token != "" && t.now().Before(t.until) {
+	if t.token != "" && t.now().Before(t.renewAt) {
 		defer t.mu.Unlock()
 		return t.token, nil
 	}
-	token, err := t.await(ctx, t.begin(ctx))
-	if still := t.unexpired(); err != nil && still != "" {
-		return still, nil // the issuer has a little longer to come back
+	token, err := t.wait(ctx, t.startRefresh(ctx))
+	if valid := t.unexpired(); err != nil && valid != "" {
+		return valid, nil // the issuer may be back before it expires
 	}
 	return token, err
 }
@@ -71,173 +74,161 @@ func (t *idTokens) unexpired() string {
 	return ""
 }
 
-// after returns another token than one that the cluster has refused, or the
-// same when that is so new that another would fare no better.
-func (t *idTokens) after(ctx context.Context, refused string) (string, error) {
+// replace returns a token in place of one that the cluster has refused. It
+// returns the refused one if that is so new that another would be refused, too.
+func (t *idTokens) replace(ctx context.Context, refused string) (string, error) {
 	t.mu.Lock()
-	if t.token != refused || t.now().Before(t.got.Add(leastUse)) {
+	if t.token != refused || t.now().Before(t.received.Add(minTokenAge)) {
 		defer t.mu.Unlock()
 		return t.token, nil
 	}
-	return t.await(ctx, t.begin(ctx))
+	return t.wait(ctx, t.startRefresh(ctx))
 }
 
-// begin joins the refresh that goes on, or starts one. It does not end with
-// ctx: a refresh token that was given up half way might be lost. t.mu must be
-// held; begin releases it.
-func (t *idTokens) begin(ctx context.Context) *flight {
+// startRefresh starts a refresh or returns the one that is running. It goes on
+// when ctx ends, since the issuer's answer may hold the only refresh token that
+// is still good. t.mu must be held; startRefresh releases it.
+func (t *idTokens) startRefresh(ctx context.Context) *refresh {
 	defer t.mu.Unlock()
-	if t.flight != nil {
-		return t.flight
+	if t.running != nil {
+		return t.running
 	}
-	f := &flight{done: make(chan struct{})}
-	if how, _ := ctx.Value(eagernessKey{}).(eagerness); t.failed != nil && how != certain && t.now().Before(t.tried.Add(leastUse)) {
-		return f.fail(t.failed) // what the issuer refused a moment ago it refuses still
+	r := &refresh{done: make(chan struct{})}
+	if t.lastErr != nil && probingOf(ctx) != probeAlways && t.now().Before(t.lastTry.Add(minTokenAge)) {
+		return r.fail(t.lastErr) // the issuer would give the same answer
 	}
 	ctx = context.WithoutCancel(ctx)
-	begun := !t.ended && t.crew.do(func() {
-		defer close(f.done)
-		f.token, f.err = t.renew(ctx)
+	started := !t.closed && t.background.start(func() {
+		defer close(r.done)
+		r.token, r.err = t.renew(ctx)
 	})
-	if !begun {
-		return f.fail(errCut())
+	if !started {
+		return r.fail(errClosed())
 	}
-	t.flight = f
-	return f
+	t.running = r
+	return r
 }
 
-func (f *flight) fail(err error) *flight {
-	f.err = err
-	close(f.done)
-	return f
+func (r *refresh) fail(err error) *refresh {
+	r.err = err
+	close(r.done)
+	return r
 }
 
-func (t *idTokens) await(ctx context.Context, f *flight) (string, error) {
+func (t *idTokens) wait(ctx context.Context, r *refresh) (string, error) {
 	select {
-	case <-f.done:
-		return f.token, f.err
+	case <-r.done:
+		return r.token, r.err
 	case <-ctx.Done():
-		return "", t.issuer.wrong(ctx.Err())
+		return "", t.issuer.failure(ctx.Err())
 	}
 }
 
-// renew asks the issuer. A new refresh token is stored before anything else
-// happens: a process that dies between the issuer's answer and that moment
-// loses the login, and nothing can be done about it.
+// renew asks the issuer for an ID token. It stores a new refresh token before
+// anything else: a process that dies between the issuer's answer and that moment
+// loses the login.
 func (t *idTokens) renew(ctx context.Context) (string, error) {
-	asking, cancel := context.WithTimeout(ctx, refreshTime)
+	asking, cancel := context.WithTimeout(ctx, refreshTimeout)
 	defer cancel()
-	old := t.newest(asking)
-	g, err := t.issuer.redeem(asking, old)
+	used := t.newestRefreshToken(asking)
+	g, err := t.issuer.redeem(asking, used)
 	if usedUp(err) {
-		if other := t.winner(asking, old); other != "" {
-			old = other
-			g, err = t.issuer.redeem(asking, old)
+		if rotated := t.awaitRotation(asking, used); rotated != "" {
+			used = rotated
+			g, err = t.issuer.redeem(asking, used)
 		}
 	}
 	if g.refresh != "" {
-		t.keep(ctx, old, g.refresh)
+		t.saveRefreshToken(ctx, used, g.refresh)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.flight, t.failed, t.tried = nil, err, t.now()
+	t.running, t.lastErr, t.lastTry = nil, err, t.now()
 	if err != nil {
 		return "", err
 	}
-	t.token, t.got, t.expires = g.idToken, t.now(), g.expires
-	t.until = usable(t.got, g.expires)
+	t.token, t.received, t.expires = g.idToken, t.now(), g.expires
+	t.renewAt = renewalTime(t.received, g.expires)
 	return t.token, nil
 }
 
-// usable ends shortly before the token does.
-func usable(got, expires time.Time) time.Time {
-	until := expires.Add(-min(expiryGuard, expires.Sub(got)/10))
-	if least := got.Add(leastUse / 10); until.Before(least) {
-		return least // the clocks differ; asking for each request would help nobody
+// renewalTime is shortly before the token expires.
+func renewalTime(received, expires time.Time) time.Time {
+	at := expires.Add(-min(expiryMargin, expires.Sub(received)/10))
+	if earliest := received.Add(minTokenAge / 10); at.Before(earliest) {
+		return earliest // the clocks differ: without it, each request would ask the issuer
 	}
-	return until
+	return at
 }
 
-// newest returns the refresh token to use: another process may have stored
-// one since.
-func (t *idTokens) newest(ctx context.Context) string {
+// newestRefreshToken returns the stored refresh token, which another process may
+// have replaced, or the one known here.
+func (t *idTokens) newestRefreshToken(ctx context.Context) string {
 	t.mu.Lock()
-	own, behind := t.refresh, t.behind
+	own, unreplaced := t.refreshToken, t.unreplaced
 	t.mu.Unlock()
-	if behind != "" {
-		t.keep(ctx, behind, own)
+	if unreplaced != "" {
+		t.saveRefreshToken(ctx, unreplaced, own)
 		return own
 	}
-	if current := t.current(ctx); current != "" {
-		return current
+	if stored := t.storedToken(ctx); stored != "" {
+		return stored
 	}
 	return own
 }
 
-func (t *idTokens) current(ctx context.Context) string {
-	if t.stored == nil {
+// storedToken returns "" when there is no store, or when it cannot be read.
+func (t *idTokens) storedToken(ctx context.Context) string {
+	if t.store == nil {
 		return ""
 	}
-	current, err := t.stored.Current(ctx)
+	stored, err := t.store.Current(ctx)
 	if err != nil {
-		return "" // the one at hand may still do
+		return ""
 	}
-	return current
+	return stored
 }
 
-// winner waits a moment for the token of whoever used the given one up.
-func (t *idTokens) winner(ctx context.Context, used string) string {
-	for range raceTries {
-		if current := t.current(ctx); current != "" && current != used {
-			return current
+// awaitRotation waits a moment until the process that has used up the refresh
+// token used has stored its successor, and returns that or "".
+func (t *idTokens) awaitRotation(ctx context.Context, used string) (successor string) {
+	_ = wait.PollUntilContextTimeout(ctx, rotationPoll, rotationWait, true, func(ctx context.Context) (bool, error) {
+		if stored := t.storedToken(ctx); stored != used {
+			successor = stored
 		}
-		if !sleep(ctx, racePause) {
-			break
-		}
-	}
-	return ""
+		return successor != "", nil
+	})
+	return successor
 }
 
-// keep makes fresh the refresh token to use next, here and in the store. What
-// cannot be stored now is stored at the next refresh.
-func (t *idTokens) keep(ctx context.Context, old, fresh string) {
+// saveRefreshToken makes fresh the refresh token to use next, here and in the
+// store. If it cannot be stored, the next refresh tries again.
+func (t *idTokens) saveRefreshToken(ctx context.Context, old, fresh string) {
 	var err error
-	if t.stored != nil && old != fresh {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
+	if t.store != nil && old != fresh {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 		defer cancel()
-		err = t.stored.Replace(ctx, old, fresh)
+		err = t.store.Replace(ctx, old, fresh)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.refresh, t.behind = fresh, ""
+	t.refreshToken, t.unreplaced = fresh, ""
 	if err != nil {
-		t.behind = old
+		t.unreplaced = old
 	}
 }
 
-// secrets returns what must never be part of a message.
+// secrets returns the texts that no message may hold.
 func (t *idTokens) secrets() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	all := []string{t.token, t.refresh, t.behind, t.issuer.login.clientSecret, t.issuer.login.refreshToken}
+	all := []string{t.token, t.refreshToken, t.unreplaced, t.issuer.login.clientSecret, t.issuer.login.refreshToken}
 	return slices.DeleteFunc(all, tooShort)
 }
 
-// end refuses further refreshes; one that has begun comes to its end.
-func (t *idTokens) end() {
+// close refuses further refreshes; a running one is not interrupted.
+func (t *idTokens) close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.ended = true
-}
-
-// sleep returns false when ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	t.closed = true
 }

@@ -5,25 +5,25 @@ import (
 	"net/http"
 )
 
-// oidcAuth logs each request in with an ID token.
-type oidcAuth struct {
+// oidcTransport adds an ID token to each request.
+type oidcTransport struct {
 	tokens *idTokens
 	next   http.RoundTripper
 }
 
-// RoundTrip sends r, and once more with another token when the cluster does
-// not accept the first.
-func (a *oidcAuth) RoundTrip(r *http.Request) (*http.Response, error) {
-	token, err := a.tokens.get(r.Context())
+// RoundTrip sends r. When the cluster refuses the token, it sends r once more
+// with another one, if there is one and the body can be read again.
+func (t *oidcTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	token, err := t.tokens.get(r.Context())
 	if err != nil {
 		closeBody(r)
 		return nil, err
 	}
-	resp, err := a.send(r, token)
+	resp, err := t.send(r, token)
 	if err != nil || resp.StatusCode != http.StatusUnauthorized || !repeatable(r) {
 		return resp, err
 	}
-	fresh, err := a.tokens.after(r.Context(), token)
+	fresh, err := t.tokens.replace(r.Context(), token)
 	if err == nil && fresh == token {
 		return resp, nil
 	}
@@ -38,13 +38,13 @@ func (a *oidcAuth) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
-	return a.send(again, fresh)
+	return t.send(again, fresh)
 }
 
-func (a *oidcAuth) send(r *http.Request, token string) (*http.Response, error) {
+func (t *oidcTransport) send(r *http.Request, token string) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.Header.Set("Authorization", "Bearer "+token)
-	return a.next.RoundTrip(r)
+	return t.next.RoundTrip(r)
 }
 
 func repeatable(r *http.Request) bool {

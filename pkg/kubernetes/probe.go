@@ -11,17 +11,16 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Test reports whether the cluster answers and accepts the credentials. The
-// version alone would not do, since anybody may read it: the cluster is asked
-// who we are, or, where it does not tell, for a list that it may forbid but
-// only to somebody it knows. It asks even while the cluster counts as out of
-// reach, and its success ends that.
+// Test reports whether the cluster answers and accepts the credentials. Anybody
+// may read the version, so it also asks who the user is or, from clusters that
+// do not tell, for a list, which is forbidden by name to a known user only. It
+// is sent even when the cluster counts as out of reach; success ends that.
 func (c *Connection) Test(ctx context.Context) error {
-	ctx = certainly(ctx)
+	ctx = withProbe(ctx)
 	begin := time.Now()
 	err := c.test(ctx)
 	if ReasonOf(err) == Unreachable && time.Since(begin) < time.Second {
-		return c.test(ctx) // perhaps it was an old connection
+		return c.test(ctx) // an idle connection may have been closed
 	}
 	return err
 }
@@ -37,21 +36,21 @@ func (c *Connection) test(ctx context.Context) error {
 	review, err := c.typed.AuthenticationV1().SelfSubjectReviews().
 		Create(ctx, &authv1.SelfSubjectReview{}, metav1.CreateOptions{})
 	if err == nil {
-		return anonymous(review.Status.UserInfo.Username)
+		return refuseAnonymous(review.Status.UserInfo.Username)
 	}
 	if r := ReasonOf(err); r != Forbidden && r != UnknownKind && r != NotFound {
 		return c.Err(err)
 	}
 	_, err = c.metadata.Resource(namespaces()).List(ctx, metav1.ListOptions{Limit: 1})
 	if ReasonOf(err) == Forbidden {
-		err = forbidsSomebody(err)
+		err = denialOfKnownUser(err)
 	}
 	return c.Err(err)
 }
 
-// forbidsSomebody returns nil when a refusal comes from an API server, and
-// tells that it knows who asks.
-func forbidsSomebody(err error) error {
+// denialOfKnownUser returns nil for a denial that an API server has given to an
+// authenticated user.
+func denialOfKnownUser(err error) error {
 	status := apierrors.APIStatus(nil)
 	if !errors.As(err, &status) {
 		return err
@@ -59,17 +58,17 @@ func forbidsSomebody(err error) error {
 	if _, foreign := apierrors.StatusCause(err, metav1.CauseTypeUnexpectedServerResponse); foreign {
 		return notAPI(&Error{Reason: Other, Err: err})
 	}
-	if strings.Contains(status.Status().Message, nobody) {
-		return anonymous(nobody)
+	if strings.Contains(status.Status().Message, anonymousUser) {
+		return refuseAnonymous(anonymousUser)
 	}
 	return nil
 }
 
-// nobody is who a cluster takes a request for that brings no credentials, or
-// has lost them on its way, as certificates do at some proxies.
-const nobody = "system:anonymous"
+// anonymousUser is the user of a request without credentials. Client
+// certificates are lost that way at proxies that end TLS.
+const anonymousUser = "system:anonymous"
 
-// notAPI words the answers of servers that speak HTTP but not Kubernetes.
+// notAPI returns the error for servers that speak HTTP but not Kubernetes.
 func notAPI(e *Error) *Error {
 	switch e.Reason {
 	case NotFound, UnknownKind, Other:
@@ -79,8 +78,8 @@ func notAPI(e *Error) *Error {
 	}
 }
 
-func anonymous(user string) error {
-	if user == nobody || user == "" {
+func refuseAnonymous(user string) error {
+	if user == anonymousUser || user == "" {
 		return &Error{Reason: Unauthorized, Message: "the cluster does not accept the credentials"}
 	}
 	return nil

@@ -11,23 +11,23 @@ import (
 	"time"
 )
 
-// errHeaders is the cause of giving up on a watch that never begins.
-var errHeaders = fmt.Errorf("no answer to a watch: %w", context.DeadlineExceeded)
+// errNoHeaders ends a watch that does not begin in time.
+var errNoHeaders = fmt.Errorf("no answer to a watch: %w", context.DeadlineExceeded)
 
 const (
-	maxHeaders = 256 << 10
-	testAnswer = 1 << 20 // of a server that nobody has spoken to yet
+	maxHeaders   = 256 << 10
+	maxTestBytes = 1 << 20 // of a response to Connection.Test, whose server is not known to be a cluster
 )
 
-// limits bound what a server can cost.
+// limits bound the time and the memory that a server can take.
 type limits struct {
-	request time.Duration // a whole request, streams exempt
+	request time.Duration // for a whole request, except streams
 	headers time.Duration // until a watch begins
-	answer  int64         // bytes of one answer, streams exempt
+	answer  int64         // bytes of one response, except streams
 }
 
-// newTransport returns the one transport of a connection. A hung server is
-// found by HTTP/2 pings; conns holds the open connections.
+// newTransport returns the HTTP transport of a connection. HTTP/2 pings detect a
+// server that hangs.
 func newTransport(a access, dial dialFunc) (*http.Transport, error) {
 	cfg := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: a.serverName}
 	cfg.InsecureSkipVerify = a.insecure //nolint:gosec // asked for by the cluster's owner
@@ -43,8 +43,8 @@ func newTransport(a access, dial dialFunc) (*http.Transport, error) {
 		cfg.Certificates = []tls.Certificate{pair}
 	}
 	return &http.Transport{
-		// No proxy from the environment: the egress rules are about the
-		// address that is dialled, so it has to be the cluster's.
+		// No proxy from the environment: dial checks the address that is
+		// dialled, so that has to be the cluster's.
 		DialContext:         dial,
 		TLSClientConfig:     cfg,
 		TLSHandshakeTimeout: 5 * time.Second,
@@ -57,28 +57,29 @@ func newTransport(a access, dial dialFunc) (*http.Transport, error) {
 	}, nil
 }
 
-// guarded limits answers and refuses what no API server says. The header
-// keeps ngrok's free tunnels from answering with a page for browsers.
-type guarded struct {
+// boundedTransport limits the time and size of responses and refuses responses
+// that no API server gives. For ngrok it adds the header that keeps free tunnels
+// from answering with a page for browsers.
+type boundedTransport struct {
 	next   http.RoundTripper
 	limits limits
 	ngrok  bool
-	used   func() // called for each request
+	used   func() // is called for each request
 }
 
 // RoundTrip sends r under the limits that suit its kind.
-func (g *guarded) RoundTrip(r *http.Request) (*http.Response, error) {
-	g.used()
-	if g.ngrok {
+func (t *boundedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	t.used()
+	if t.ngrok {
 		r = r.Clone(r.Context())
 		r.Header.Set("Ngrok-Skip-Browser-Warning", "true")
 	}
-	watch, stream := streams(r)
+	watch, stream := streamKind(r)
 	ctx, cancel := context.WithCancelCause(r.Context())
-	timer := g.deadline(cancel, watch, stream)
-	resp, err := g.next.RoundTrip(r.WithContext(ctx))
+	timer := t.deadline(cancel, watch, stream)
+	resp, err := t.next.RoundTrip(r.WithContext(ctx))
 	if err == nil && ctx.Err() != nil {
-		// What a server answers because it was given up on is no answer.
+		// The response came only because the request was ended.
 		_ = resp.Body.Close()
 		err = ctx.Err()
 	}
@@ -90,46 +91,47 @@ func (g *guarded) RoundTrip(r *http.Request) (*http.Response, error) {
 	if stream {
 		timer.stop()
 	}
-	resp.Body = &body{ReadCloser: resp.Body, ctx: ctx, left: g.most(ctx), endless: stream, end: func() {
+	resp.Body = &responseBody{ReadCloser: resp.Body, ctx: ctx, remaining: t.maxBytes(ctx), unlimited: stream, end: func() {
 		timer.stop()
 		cancel(nil)
 	}}
-	if err := foreign(resp, stream); err != nil {
+	if err := checkResponse(resp, stream); err != nil {
 		_ = resp.Body.Close()
 		return nil, err
 	}
 	return resp, nil
 }
 
-// most is how much of an answer is read.
-func (g *guarded) most(ctx context.Context) int64 {
-	if ctx.Value(eagernessKey{}) == certain {
-		return min(testAnswer, g.limits.answer)
+// maxBytes returns the limit of the response to a request with ctx.
+func (t *boundedTransport) maxBytes(ctx context.Context) int64 {
+	if probingOf(ctx) == probeAlways {
+		return min(maxTestBytes, t.limits.answer)
 	}
-	return g.limits.answer
+	return t.limits.answer
 }
 
-// deadline starts the timer of one request. Logs and upgrades have none: a
-// silent pod sends no header for hours.
-func (g *guarded) deadline(cancel context.CancelCauseFunc, watch, stream bool) stoppable {
+// deadline starts the timer of one request. Logs and upgraded connections have
+// none, since a silent pod sends no header for hours.
+func (t *boundedTransport) deadline(cancel context.CancelCauseFunc, watch, stream bool) optionalTimer {
 	switch {
 	case watch:
-		return stoppable{time.AfterFunc(g.limits.headers, func() { cancel(errHeaders) })}
+		return optionalTimer{time.AfterFunc(t.limits.headers, func() { cancel(errNoHeaders) })}
 	case stream:
-		return stoppable{}
+		return optionalTimer{}
 	}
-	return stoppable{time.AfterFunc(g.limits.request, func() { cancel(context.DeadlineExceeded) })}
+	return optionalTimer{time.AfterFunc(t.limits.request, func() { cancel(context.DeadlineExceeded) })}
 }
 
-type stoppable struct{ *time.Timer }
+// optionalTimer is a timer or none.
+type optionalTimer struct{ *time.Timer }
 
-func (s stoppable) stop() {
+func (s optionalTimer) stop() {
 	if s.Timer != nil {
 		s.Stop()
 	}
 }
 
-// causeOf prefers why the request was ended over the bare cancellation.
+// causeOf returns the cause of a cancellation in place of context.Canceled.
 func causeOf(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil && errors.Is(err, context.Canceled) {
 		return cause
@@ -137,8 +139,9 @@ func causeOf(ctx context.Context, err error) error {
 	return err
 }
 
-// streams tells a watch, and anything that may flow without end.
-func streams(r *http.Request) (watch, stream bool) {
+// streamKind reports whether r is a watch, and whether its response is a stream
+// of any kind.
+func streamKind(r *http.Request) (watch, stream bool) {
 	q := r.URL.Query()
 	if q.Get("watch") == "true" || q.Get("watch") == "1" {
 		return true, true
@@ -147,8 +150,8 @@ func streams(r *http.Request) (watch, stream bool) {
 	return false, upgrade || q.Get("follow") == "true" || isLog(r.URL.Path)
 }
 
-// isLog knows …/namespaces/<namespace>/pods/<name>/log from objects that are
-// called log.
+// isLog reports whether path is …/namespaces/<namespace>/pods/<name>/log, as
+// opposed to that of an object named log.
 func isLog(path string) bool {
 	parts := strings.Split(path, "/")
 	n := len(parts)

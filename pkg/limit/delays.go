@@ -3,38 +3,40 @@ package limit
 import (
 	"sync"
 	"time"
+
+	"k8s.io/utils/lru"
 )
 
-// Growth says how the delay grows with failures.
-type Growth struct {
-	Free   int           // failures until the first delay
-	First  time.Duration // the first delay; each further failure doubles it
-	Most   time.Duration // where doubling ends
-	Forget time.Duration // so long after the last failure they count no more; at least Most
+// Backoff tells how the delay grows with failures.
+type Backoff struct {
+	Free       int           // failures without a delay
+	Initial    time.Duration // the first delay; each further failure doubles it
+	Max        time.Duration // the longest delay
+	ResetAfter time.Duration // time after the last failure at which all are forgotten; at least Max
 }
 
-// after returns how long a key has to wait after so many failures.
-func (g Growth) after(failures int) time.Duration {
-	if failures < g.Free {
+// delay returns the delay after so many failures.
+func (b Backoff) delay(failures int) time.Duration {
+	if failures < b.Free {
 		return 0
 	}
-	d := g.First
-	for range failures - g.Free {
-		if d *= 2; d >= g.Most {
-			return g.Most
+	d := b.Initial
+	for range failures - b.Free {
+		if d *= 2; d >= b.Max {
+			return b.Max
 		}
 	}
-	return min(d, g.Most)
+	return min(d, b.Max)
 }
 
-// Delays counts failures for each key and makes it wait ever longer between
+// Delays counts failures by key and makes a key wait longer and longer between
 // tries. It is safe for concurrent use.
 type Delays[K comparable] struct {
-	growth Growth
-	now    func() time.Time
+	backoff Backoff
+	now     func() time.Time
 
-	mu   sync.Mutex
-	seen recent[K, failures]
+	mu    sync.Mutex
+	byKey *lru.Cache // of failures
 }
 
 type failures struct {
@@ -43,53 +45,58 @@ type failures struct {
 }
 
 // NewDelays returns delays for at most keys keys at a time.
-func NewDelays[K comparable](g Growth, keys int, now func() time.Time) *Delays[K] {
-	return &Delays[K]{growth: g, now: now, seen: newRecent[K, failures](keys)}
+func NewDelays[K comparable](b Backoff, keys int, now func() time.Time) *Delays[K] {
+	return &Delays[K]{backoff: b, now: now, byKey: lru.New(keys)}
 }
 
-// Try counts a try that is taken for a failure until it is undone, so that
-// many at once get no further than many in a row. undo may be called once. A
-// key that has to wait yet gets wait and a nil undo, and nothing is counted:
-// being refused makes nobody wait longer.
+// Try counts a failure in advance, so that concurrent tries are delayed like
+// consecutive ones. The caller takes it back by calling undo once when the try
+// succeeds. For a key that still has to wait, Try returns the remaining wait and
+// a nil undo and counts nothing: a refused try makes no wait longer.
 func (d *Delays[K]) Try(key K) (undo func(), wait time.Duration) {
 	now := d.now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	before, known := d.seen.get(key)
-	if known && now.Sub(before.last) >= d.growth.Forget {
+	before, known := d.get(key)
+	if known && now.Sub(before.last) >= d.backoff.ResetAfter {
 		before = failures{}
 	}
-	if wait := d.growth.after(before.count) - now.Sub(before.last); known && wait > 0 {
+	if wait := d.backoff.delay(before.count) - now.Sub(before.last); known && wait > 0 {
 		return nil, wait
 	}
 	tried := failures{before.count + 1, now}
-	d.seen.put(key, tried)
+	d.byKey.Add(key, tried)
 	return func() { d.undo(key, before, tried) }, 0
 }
 
-// undo restores what was before a try, or, where others have tried since,
+// undo restores the failures before a try or, after further tries of others,
 // takes one failure back.
 func (d *Delays[K]) undo(key K, before, tried failures) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	is, known := d.seen.get(key)
+	current, known := d.get(key)
 	if !known {
 		return
 	}
-	is.count--
-	if is.last.Equal(tried.last) {
-		is.last = before.last
+	current.count--
+	if current.last.Equal(tried.last) {
+		current.last = before.last
 	}
-	if is.count <= 0 {
-		d.seen.drop(key)
+	if current.count <= 0 {
+		d.byKey.Remove(key)
 		return
 	}
-	d.seen.put(key, is)
+	d.byKey.Add(key, current)
+}
+
+// get needs d.mu.
+func (d *Delays[K]) get(key K) (failures, bool) {
+	known, ok := d.byKey.Get(key)
+	if !ok {
+		return failures{}, false
+	}
+	return known.(failures), true
 }
 
 // Clear forgets the failures of key.
-func (d *Delays[K]) Clear(key K) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.seen.drop(key)
-}
+func (d *Delays[K]) Clear(key K) { d.byKey.Remove(key) }

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// clock is a time that a test sets.
+// clock is the time of a test.
 type clock struct{ at atomic.Int64 }
 
 func (c *clock) now() time.Time       { return time.Unix(1_000_000, 0).Add(time.Duration(c.at.Load())) }
@@ -67,8 +67,8 @@ func TestBucketTakenTogether(t *testing.T) {
 	require.EqualValues(t, 50, taken.Load())
 }
 
-// Somebody with ever new keys neither fills the memory nor makes the server
-// forget who is there, unless he has more than half of all keys.
+// An attacker with ever new keys neither fills the memory nor makes Buckets forget
+// a key in use, unless he has as many as it holds.
 func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
 	var c clock
@@ -77,8 +77,8 @@ func TestMemoryIsBounded(t *testing.T) {
 	require.True(t, ok)
 	for i := range 100_000 {
 		b.Take(i)
-		require.LessOrEqual(t, b.seen.len(), 1000)
-		if i%400 == 0 {
+		require.LessOrEqual(t, b.byKey.Len(), 1000)
+		if i%900 == 0 {
 			_, ok = b.Take(-1)
 			require.False(t, ok, "forgotten after %d", i)
 		}
@@ -88,7 +88,7 @@ func TestMemoryIsBounded(t *testing.T) {
 func TestDelaysGrow(t *testing.T) {
 	t.Parallel()
 	var c clock
-	d := NewDelays[string](Growth{Free: 5, First: time.Second, Most: 15 * time.Minute, Forget: time.Hour}, 10, c.now)
+	d := NewDelays[string](Backoff{Free: 5, Initial: time.Second, Max: 15 * time.Minute, ResetAfter: time.Hour}, 10, c.now)
 	fail := func() {
 		undo, wait := d.Try("ann")
 		require.NotNil(t, undo)
@@ -107,7 +107,7 @@ func TestDelaysGrow(t *testing.T) {
 		require.Equal(t, w, wait)
 		c.pass(w - time.Millisecond)
 		_, wait = d.Try("ann")
-		require.Equal(t, time.Millisecond, wait, "being refused makes nobody wait longer")
+		require.Equal(t, time.Millisecond, wait, "a refused try makes the wait no longer")
 		c.pass(time.Millisecond)
 		fail()
 	}
@@ -127,7 +127,7 @@ func TestDelaysGrow(t *testing.T) {
 func TestUndo(t *testing.T) {
 	t.Parallel()
 	var c clock
-	d := NewDelays[string](Growth{Free: 2, First: 10 * time.Second, Most: time.Minute, Forget: time.Hour}, 10, c.now)
+	d := NewDelays[string](Backoff{Free: 2, Initial: 10 * time.Second, Max: time.Minute, ResetAfter: time.Hour}, 10, c.now)
 	for range 100 { // successes, each of which is undone, never add up
 		undo, wait := d.Try("ann")
 		require.Zero(t, wait)
@@ -142,13 +142,13 @@ func TestUndo(t *testing.T) {
 	require.Zero(t, wait, "one failure is left")
 	third()
 	second()
-	require.Zero(t, d.seen.len())
+	require.Zero(t, d.byKey.Len())
 }
 
 func TestTriesTogetherAreTriesInARow(t *testing.T) {
 	t.Parallel()
 	var c clock
-	d := NewDelays[string](Growth{Free: 5, First: time.Second, Most: time.Minute, Forget: time.Hour}, 10, c.now)
+	d := NewDelays[string](Backoff{Free: 5, Initial: time.Second, Max: time.Minute, ResetAfter: time.Hour}, 10, c.now)
 	var tried atomic.Int64
 	var wg sync.WaitGroup
 	for range 100 {

@@ -11,16 +11,16 @@ import (
 	"strings"
 )
 
-// Mapping names the claims to read where a provider has its own: paths such as
-// "user.mail" or "emails.0". Empty ones mean the usual claims.
+// Mapping names the claims of a provider that has its own, as paths such as
+// "user.mail" or "emails.0". Empty ones stand for the claims named here.
 type Mapping struct {
-	Subject       string // plain OAuth2 only: "sub", else "id"
+	Subject       string // "sub", else "id"; for plain OAuth2 only
 	Email         string // "email"
-	EmailVerified string // "email_verified", which then says nothing about another claim than "email"
+	EmailVerified string // "email_verified", if Email is "email"
 	Name          string // "name"
 }
 
-// claims is what a provider says about a person. Numbers keep their digits.
+// claims are the claims about a person. Numbers keep their digits.
 type claims map[string]any
 
 // UnmarshalJSON reads an object.
@@ -30,8 +30,8 @@ func (c *claims) UnmarshalJSON(b []byte) error {
 	return dec.Decode((*map[string]any)(c))
 }
 
-// text returns the first of the paths that leads to a text or a number; a given
-// first path, unless it is empty, is the only one.
+// text returns the first text or number at one of the paths. If the first path is
+// not empty, only that one counts.
 func (c claims) text(paths ...string) string {
 	if len(paths) > 1 && paths[0] != "" {
 		paths = paths[:1]
@@ -49,7 +49,7 @@ func (c claims) text(paths ...string) string {
 	return ""
 }
 
-// verification reads a truth that some providers send as text.
+// verification reads a boolean, which some providers send as text.
 func (c claims) verification(path string) Verification {
 	switch v := c.at(path).(type) {
 	case bool:
@@ -68,35 +68,35 @@ func (c claims) verification(path string) Verification {
 	return Unverified
 }
 
-// at returns what path leads to, or nil. A claim whose name has dots, as names
-// that are URLs do, is found under that name.
+// at returns the value at path, or nil. A claim whose name itself has dots, such as
+// a URL, is found by that name.
 func (c claims) at(path string) any {
 	if v, ok := c[path]; ok || path == "" {
 		return v
 	}
-	var now any = map[string]any(c)
+	var value any = map[string]any(c)
 	for step := range strings.SplitSeq(path, ".") {
-		switch v := now.(type) {
+		switch v := value.(type) {
 		case map[string]any:
-			now = v[step]
+			value = v[step]
 		case []any:
 			i, err := strconv.Atoi(step)
 			if err != nil || i < 0 || i >= len(v) {
 				return nil
 			}
-			now = v[i]
+			value = v[i]
 		default:
 			return nil
 		}
 	}
-	return now
+	return value
 }
 
 func (p *Provider) userInfo(ctx context.Context, at, accessToken string) (c claims, err error) {
-	return c, p.ask(ctx, at, accessToken, &c)
+	return c, p.getJSON(ctx, at, accessToken, &c)
 }
 
-// gitHubEmail returns the person's primary address if it is verified, else "".
+// gitHubEmail returns the person's primary address if it is verified, and else "".
 func (p *Provider) gitHubEmail(ctx context.Context, accessToken string) (string, error) {
 	var list []struct {
 		Email    string `json:"email"`
@@ -104,7 +104,7 @@ func (p *Provider) gitHubEmail(ctx context.Context, accessToken string) (string,
 		Verified bool   `json:"verified"`
 	}
 	at := strings.TrimSuffix(p.cfg.UserInfoURL, "/") + "/emails"
-	if err := p.ask(ctx, at, accessToken, &list); err != nil {
+	if err := p.getJSON(ctx, at, accessToken, &list); err != nil {
 		return "", err
 	}
 	for _, e := range list {
@@ -115,8 +115,8 @@ func (p *Provider) gitHubEmail(ctx context.Context, accessToken string) (string,
 	return "", nil
 }
 
-// ask reads the JSON that at answers to the bearer of the token.
-func (p *Provider) ask(ctx context.Context, at, accessToken string, into any) error {
+// getJSON reads the JSON at a URL with an access token.
+func (p *Provider) getJSON(ctx context.Context, at, accessToken string, into any) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
 	if err != nil {
 		return unreachable("ask "+Clip(at, 200), err)

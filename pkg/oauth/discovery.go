@@ -13,70 +13,71 @@ import (
 )
 
 const (
-	// discoveryAge is how long a provider's addresses are taken for its own
-	// without asking again. Its keys are asked for whenever one is unknown.
+	// discoveryAge is how long a provider's URLs are used without reading them
+	// again. Its keys are read whenever one is unknown.
 	discoveryAge = time.Hour
 
 	firstPause = time.Second
 	maxPause   = time.Minute
 )
 
-// discovery finds out where an OpenID provider is asked what, when it is first
-// needed. A provider that is down is asked again after a pause that doubles;
-// within it, logins fail at once, or go on with what was known before.
+// discovery reads the endpoints of an OpenID provider when they are first needed.
+// A provider that is down is asked again after pauses that double. In a pause,
+// logins fail at once, or use the endpoints that were read before.
 type discovery struct {
 	cfg    Config
 	client *http.Client
 	now    func() time.Time
 
-	turn    chan struct{} // holds one token while somebody asks or looks
-	known   *endpoints
-	knownAt time.Time
-	failed  error
+	lock    chan struct{} // guards what follows; waiting for it ends with a context
+	found   *endpoints
+	foundAt time.Time
+	lastErr error
 	retryAt time.Time
 	pause   time.Duration
 }
 
 func newDiscovery(cfg Config, client *http.Client, now func() time.Time) *discovery {
-	return &discovery{cfg: cfg, client: client, now: now, turn: make(chan struct{}, 1)}
+	return &discovery{cfg: cfg, client: client, now: now, lock: make(chan struct{}, 1)}
 }
 
 func (d *discovery) get(ctx context.Context) (endpoints, error) {
 	select {
-	case d.turn <- struct{}{}:
-		defer func() { <-d.turn }()
+	case d.lock <- struct{}{}:
+		defer func() { <-d.lock }()
 	case <-ctx.Done():
 		return endpoints{}, unreachable("wait for discovery", ctx.Err())
 	}
-	if now := d.now(); now.After(d.retryAt) && (d.known == nil || now.Sub(d.knownAt) > discoveryAge) {
-		// A browser that gives up must not make the provider look down.
-		d.note(d.discover(context.WithoutCancel(ctx)))
+	if now := d.now(); now.After(d.retryAt) && (d.found == nil || now.Sub(d.foundAt) > discoveryAge) {
+		// The end of one browser's request must not count as a failure.
+		d.record(d.discover(context.WithoutCancel(ctx)))
 	}
-	if d.known == nil {
-		return endpoints{}, d.failed
+	if d.found == nil {
+		return endpoints{}, d.lastErr
 	}
-	return *d.known, nil
+	return *d.found, nil
 }
 
-func (d *discovery) note(found *endpoints, err error) {
+func (d *discovery) record(found *endpoints, err error) {
 	now := d.now()
 	if err != nil {
-		d.failed = unreachable("discovery", err)
+		d.lastErr = unreachable("discovery", err)
 		d.pause = min(max(2*d.pause, firstPause), maxPause)
 		d.retryAt = now.Add(d.pause)
 		return
 	}
-	d.known, d.knownAt, d.failed, d.pause = found, now, nil, 0
+	d.found, d.foundAt, d.lastErr, d.pause = found, now, nil, 0
 }
 
-// metadata is what discovery tells beyond what the library reads.
+// metadata is the part of the discovery document that the oidc package does not
+// expose.
 type metadata struct {
 	JWKSURL     string   `json:"jwks_uri"`
 	AuthMethods []string `json:"token_endpoint_auth_methods_supported"`
 	NamesIssuer bool     `json:"authorization_response_iss_parameter_supported"`
 }
 
-// discover asks once; the client's timeout bounds it.
+// discover sends one request, bounded by the time-out of the client.
 func (d *discovery) discover(ctx context.Context) (*endpoints, error) {
 	found, err := oidc.NewProvider(oidc.ClientContext(ctx, d.client), d.cfg.IssuerURL)
 	if err != nil {
@@ -103,8 +104,8 @@ func (d *discovery) discover(ctx context.Context) (*endpoints, error) {
 	}, nil
 }
 
-// authStyle says how to send the client secret. Basic authentication is what
-// every OpenID provider has to understand unless it says otherwise.
+// authStyle returns how to send the client secret. OpenID providers support basic
+// authentication unless they say otherwise.
 func (d *discovery) authStyle(methods []string) oauth2.AuthStyle {
 	if d.cfg.ClientSecret == "" {
 		return oauth2.AuthStyleInParams

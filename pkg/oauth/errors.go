@@ -10,18 +10,18 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// Reason is the class of a failed login.
+// Reason classifies a failed login.
 type Reason uint8
 
 // The reasons.
 const (
-	Unreachable Reason = iota // the provider does not answer, or not as one
-	Refused                   // the provider does not accept the code or this server
-	Untrusted                 // what came back is not proven to be the provider's, or for this login
+	Unreachable Reason = iota // the provider gives no usable answer
+	Refused                   // the provider refuses the code or this client
+	Untrusted                 // the answer is not proven to come from the provider, or for this login
 )
 
-// Error is a login that a provider, or the way to it, spoilt. Its text is for
-// the operator; it is bounded and holds no code, token or client secret.
+// Error is a failure of a login. Its text is for operators; it is of bounded length
+// and holds no code, token or client secret.
 type Error struct {
 	Reason Reason
 	Err    error
@@ -35,23 +35,23 @@ func (e *Error) Unwrap() error { return e.Err }
 
 func untrusted(err error) error { return &Error{Untrusted, err} }
 
-// unreachable keeps the cause's class, so that a timeout is known as one, and
-// cuts its text: it may hold a page of the provider's.
+// unreachable wraps err, so that a time-out is known as one, and shortens its text,
+// which may hold a whole page of the provider's.
 func unreachable(doing string, err error) error {
-	return &Error{Unreachable, &cut{text: doing + ": " + Clip(err.Error(), 300), err: err}}
+	return &Error{Unreachable, &clippedError{text: doing + ": " + Clip(err.Error(), 300), err: err}}
 }
 
-// cut is err with a text that may be logged.
-type cut struct {
+// clippedError is err with a text that may be logged.
+type clippedError struct {
 	text string
 	err  error
 }
 
-func (c *cut) Error() string { return c.text }
-func (c *cut) Unwrap() error { return c.err }
+func (c *clippedError) Error() string { return c.text }
+func (c *clippedError) Unwrap() error { return c.err }
 
-// exchangeError leaves out the answer's body, which the library would show: a
-// provider may repeat in it what it was sent.
+// exchangeError leaves out the body of the response, which the text of the library
+// has: a provider may repeat in it the secrets that it was sent.
 func exchangeError(err error) error {
 	answer, ok := errors.AsType[*oauth2.RetrieveError](err)
 	if !ok {
@@ -68,8 +68,8 @@ func exchangeError(err error) error {
 	return &Error{Refused, cause}
 }
 
-// Clip makes foreign text fit for a line of a log or of a page: at most limit
-// characters, none of which controls anything.
+// Clip makes foreign text fit for one line of a log or page: it has at most limit
+// characters and no control characters.
 func Clip(s string, limit int) string {
 	if len(s) > limit*utf8.UTFMax {
 		s = s[:limit*utf8.UTFMax]

@@ -21,15 +21,15 @@ import (
 
 type object = map[string]any
 
-// hostile is a provider that answers what a test tells it to.
+// hostile is a provider that answers as a test tells it.
 type hostile struct {
 	*httptest.Server
 
 	key       *ecdsa.PrivateKey
-	discovery object // added to, or in place of, what is right
-	claims    object // of the id_token, likewise; nil values are left out
+	discovery object // added to the valid document, or in place of its fields
+	claims    object // added to the valid id_token, or in place of its claims; nil removes one
 	sign      func([]byte) string
-	token     http.HandlerFunc // nil: a right answer with the id_token
+	token     http.HandlerFunc // nil: a valid answer with the id_token
 	userInfo  any
 }
 
@@ -102,7 +102,7 @@ func (h *hostile) login(t *testing.T) (oauth.Person, error) {
 	p := openID(t, h.URL, &clock{})
 	a := attempt()
 	a.Nonce = nonce
-	return p.Login(t.Context(), a, oauth.Return{Code: "the-code"})
+	return p.Login(t.Context(), a, oauth.Callback{Code: "the-code"})
 }
 
 func TestHostileTokens(t *testing.T) {
@@ -205,11 +205,11 @@ func TestSlowProvider(t *testing.T) {
 	t.Parallel()
 	h := newHostile(t)
 	h.token = func(_ http.ResponseWriter, r *http.Request) {
-		_ = r.ParseForm() // else the server does not notice who leaves
+		_ = r.ParseForm() // without it the server does not notice that a client disconnects
 		<-r.Context().Done()
 	}
 	p := oauth.New(oauth.Config{IssuerURL: h.URL, ClientID: oauthtest.ClientID, AllowHTTP: true}, client(50*time.Millisecond), time.Now)
 	t.Cleanup(p.Close)
-	_, err := p.Login(t.Context(), attempt(), oauth.Return{Code: "x"})
+	_, err := p.Login(t.Context(), attempt(), oauth.Callback{Code: "x"})
 	requireReason(t, oauth.Unreachable, err)
 }

@@ -18,7 +18,7 @@ import (
 
 const redirect = "http://kubeorch.test/callback"
 
-// clock is a clock to turn.
+// clock is the time of a test.
 type clock struct {
 	mu    sync.Mutex
 	shift time.Duration
@@ -55,7 +55,7 @@ func attempt() oauth.Attempt {
 	return oauth.Attempt{State: rand.Text(), Nonce: rand.Text() + rand.Text(), Verifier: oauth2.GenerateVerifier()}
 }
 
-// login is a whole login of one person.
+// login logs one person in.
 func login(t *testing.T, p *oauth.Provider, b *oauthtest.Browser) (oauth.Person, error) {
 	t.Helper()
 	a := attempt()
@@ -65,7 +65,7 @@ func login(t *testing.T, p *oauth.Provider, b *oauthtest.Browser) (oauth.Person,
 	}
 	q := b.Open(t, at).Query()
 	require.Equal(t, a.State, q.Get("state"))
-	return p.Login(t.Context(), a, oauth.Return{Code: q.Get("code"), Issuer: q.Get("iss")})
+	return p.Login(t.Context(), a, oauth.Callback{Code: q.Get("code"), Issuer: q.Get("iss")})
 }
 
 func browser(t *testing.T, who string) *oauthtest.Browser {
@@ -118,20 +118,20 @@ func TestAttemptsDoNotMix(t *testing.T) {
 	at.Add("ann@example.org", "Ann", true)
 	p := openID(t, at.URL, &clock{})
 	for name, tc := range map[string]struct {
-		change func(*oauth.Attempt, *oauth.Return)
+		change func(*oauth.Attempt, *oauth.Callback)
 		want   oauth.Reason
 	}{
-		"another nonce":    {func(a *oauth.Attempt, _ *oauth.Return) { a.Nonce = rand.Text() }, oauth.Untrusted},
-		"another verifier": {func(a *oauth.Attempt, _ *oauth.Return) { a.Verifier = oauth2.GenerateVerifier() }, oauth.Refused},
-		"another code":     {func(_ *oauth.Attempt, r *oauth.Return) { r.Code = "guess" }, oauth.Refused},
-		"another issuer":   {func(_ *oauth.Attempt, r *oauth.Return) { r.Issuer = "https://evil.example" }, oauth.Untrusted},
+		"another nonce":    {func(a *oauth.Attempt, _ *oauth.Callback) { a.Nonce = rand.Text() }, oauth.Untrusted},
+		"another verifier": {func(a *oauth.Attempt, _ *oauth.Callback) { a.Verifier = oauth2.GenerateVerifier() }, oauth.Refused},
+		"another code":     {func(_ *oauth.Attempt, r *oauth.Callback) { r.Code = "guess" }, oauth.Refused},
+		"another issuer":   {func(_ *oauth.Attempt, r *oauth.Callback) { r.Issuer = "https://evil.example" }, oauth.Untrusted},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := attempt()
 			to, err := p.AuthURL(t.Context(), a)
 			require.NoError(t, err)
-			back := oauth.Return{Code: browser(t, "ann@example.org").Open(t, to).Query().Get("code")}
+			back := oauth.Callback{Code: browser(t, "ann@example.org").Open(t, to).Query().Get("code")}
 			code := back.Code
 			tc.change(&a, &back)
 			_, err = p.Login(t.Context(), a, back)
@@ -150,7 +150,7 @@ func TestCodesAreRedeemedOnce(t *testing.T) {
 	p, a := openID(t, at.URL, &clock{}), attempt()
 	to, err := p.AuthURL(t.Context(), a)
 	require.NoError(t, err)
-	back := oauth.Return{Code: browser(t, "ann@example.org").Open(t, to).Query().Get("code")}
+	back := oauth.Callback{Code: browser(t, "ann@example.org").Open(t, to).Query().Get("code")}
 	_, err = p.Login(t.Context(), a, back)
 	require.NoError(t, err)
 	_, err = p.Login(t.Context(), a, back)
@@ -179,7 +179,7 @@ func TestProviderThatIsDown(t *testing.T) {
 	p := openID(t, at.URL, c)
 	const asked = "/.well-known/openid-configuration"
 
-	for range 5 { // within the pause nobody is asked
+	for range 5 { // within the pause no request is sent
 		_, err := p.AuthURL(t.Context(), attempt())
 		requireReason(t, oauth.Unreachable, err)
 	}
@@ -198,12 +198,12 @@ func TestProviderThatIsDown(t *testing.T) {
 	_, err = login(t, p, browser(t, "ann@example.org"))
 	require.NoError(t, err)
 
-	// What was known stays good when it cannot be asked for again.
+	// Endpoints that have been read are used while the provider is down.
 	at.SetDown(true)
 	c.pass(2 * time.Hour)
 	_, err = p.AuthURL(t.Context(), attempt())
 	require.NoError(t, err)
-	_, err = p.Login(t.Context(), attempt(), oauth.Return{Code: "x"})
+	_, err = p.Login(t.Context(), attempt(), oauth.Callback{Code: "x"})
 	requireReason(t, oauth.Unreachable, err)
 }
 

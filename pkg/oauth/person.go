@@ -9,31 +9,30 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// maxSubject is the longest id of a person, as OpenID Connect has it.
+// maxSubject is the longest subject that OpenID Connect allows, in bytes.
 const maxSubject = 255
 
-// Verification is what a provider says about an e-mail address.
+// Verification tells whether a provider has verified an e-mail address.
 type Verification uint8
 
-// The answers. Unknown is that of a plain OAuth2 provider that does not say;
-// an OpenID provider that does not say has not verified.
+// The values. Unknown is for plain OAuth2 providers that do not tell; an OpenID
+// provider that does not tell has not verified the address.
 const (
 	Unknown Verification = iota
 	Verified
 	Unverified
 )
 
-// Person is who logged in, in the provider's words: the texts are as it sent
-// them.
+// Person is who has logged in. The texts are as the provider has sent them.
 type Person struct {
-	Subject string // the provider's id of the person, never empty
+	Subject string // identifies the person at the provider; never empty
 	Email   string // may be empty
 	Name    string // may be empty
 	Checked Verification
 }
 
-// openIDPerson reads the id_token, and asks for more where it does not say the
-// address and whether that is verified.
+// openIDPerson reads the id_token, and the userinfo endpoint if the token lacks the
+// name, the e-mail address or its verification.
 func (p *Provider) openIDPerson(ctx context.Context, at endpoints, nonce string, token *oauth2.Token) (Person, error) {
 	c, err := p.verified(ctx, at, nonce, token)
 	if err != nil {
@@ -44,26 +43,26 @@ func (p *Provider) openIDPerson(ctx context.Context, at endpoints, nonce string,
 		who, err = p.completed(ctx, at, who, token.AccessToken)
 	}
 	if who.Checked == Unknown {
-		who.Checked = Unverified // there is a claim for it, and some providers leave out what is false
+		who.Checked = Unverified // some providers leave out a claim that is false
 	}
 	return who, err
 }
 
-// completed adds what the userinfo endpoint says.
+// completed returns who with missing parts from the userinfo endpoint.
 func (p *Provider) completed(ctx context.Context, at endpoints, who Person, accessToken string) (Person, error) {
 	info, err := p.userInfo(ctx, at.userInfo, accessToken)
 	if err != nil {
 		return Person{}, err
 	}
 	if info.text("sub") != who.Subject {
-		return Person{}, untrusted(errors.New("the userinfo endpoint answered about somebody else"))
+		return Person{}, untrusted(errors.New("the userinfo endpoint answered about another person"))
 	}
 	more, err := p.person(info, who.Subject)
 	if err != nil {
 		return Person{}, err
 	}
-	// An address and whether it is verified are taken from one place: the one
-	// answer says nothing about the address in the other.
+	// The address and its verification must have the same source: the
+	// verification is of the address beside it.
 	if more.Email != "" && (who.Email == "" || who.Checked == Unknown) {
 		who.Email, who.Checked = more.Email, more.Checked
 	}
@@ -73,9 +72,9 @@ func (p *Provider) completed(ctx context.Context, at endpoints, who Person, acce
 	return who, nil
 }
 
-// verified returns the claims of the id_token after every check that OpenID
-// Connect asks for: signature, issuer, audience, time, nonce, and the access
-// token that came with it.
+// verified returns the claims of the id_token after the checks that OpenID Connect
+// requires: signature, issuer, audience, times, nonce, and the hash of the access
+// token.
 func (p *Provider) verified(ctx context.Context, at endpoints, nonce string, token *oauth2.Token) (claims, error) {
 	raw, _ := token.Extra("id_token").(string)
 	if raw == "" {
@@ -103,7 +102,8 @@ func (p *Provider) verified(ctx context.Context, at endpoints, nonce string, tok
 	return c, nil
 }
 
-// plainPerson asks who an access token belongs to.
+// plainPerson reads the person from the userinfo endpoint of a plain OAuth2
+// provider.
 func (p *Provider) plainPerson(ctx context.Context, accessToken string) (Person, error) {
 	info, err := p.userInfo(ctx, p.cfg.UserInfoURL, accessToken)
 	if err != nil {
@@ -113,8 +113,8 @@ func (p *Provider) plainPerson(ctx context.Context, accessToken string) (Person,
 	if err != nil || !p.cfg.GitHub {
 		return who, err
 	}
-	// The address in the profile is what the person likes to show. Only this
-	// list says which are verified.
+	// The profile holds the address that the person shows, verified or not. Only
+	// the list of addresses tells which are verified.
 	who.Email, err = p.gitHubEmail(ctx, accessToken)
 	who.Checked = Verified
 	return who, err

@@ -14,7 +14,7 @@ import (
 	"github.com/kubeorch/core/pkg/oauth/oauthtest"
 )
 
-// An address counts as verified only by the claim that is about it.
+// An address counts as verified only by the claim beside it.
 func TestWhatIsVerified(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -52,7 +52,7 @@ func TestWhatIsVerified(t *testing.T) {
 			t.Cleanup(p.Close)
 			a := attempt()
 			a.Nonce = nonce
-			who, err := p.Login(t.Context(), a, oauth.Return{Code: "x"})
+			who, err := p.Login(t.Context(), a, oauth.Callback{Code: "x"})
 			require.NoError(t, err)
 			tc.want.Subject = "s-1"
 			require.Equal(t, tc.want, who)
@@ -110,13 +110,13 @@ func TestGitHub(t *testing.T) {
 	require.Contains(t, at, "scope=read%3Auser+user%3Aemail")
 	require.NotContains(t, at, "nonce")
 
-	who, err := p.Login(t.Context(), attempt(), oauth.Return{Code: "x"})
+	who, err := p.Login(t.Context(), attempt(), oauth.Callback{Code: "x"})
 	require.NoError(t, err)
 	require.Equal(t, oauth.Person{Subject: "583231000000000001", Email: "octo@example.org", Name: "octo", Checked: oauth.Verified}, who)
 
-	who, err = gitHub(t, profile, []object{{"email": "octo@example.org", "primary": true}}).Login(t.Context(), attempt(), oauth.Return{Code: "x"})
+	who, err = gitHub(t, profile, []object{{"email": "octo@example.org", "primary": true}}).Login(t.Context(), attempt(), oauth.Callback{Code: "x"})
 	require.NoError(t, err)
 	require.Empty(t, who.Email, "neither the one that is shown nor one that is not verified")
-	_, err = gitHub(t, profile, nil).Login(t.Context(), attempt(), oauth.Return{Code: "x"})
+	_, err = gitHub(t, profile, nil).Login(t.Context(), attempt(), oauth.Callback{Code: "x"})
 	requireReason(t, oauth.Unreachable, err)
 }

@@ -1,6 +1,5 @@
-// Package oauth speaks OAuth2 and OpenID Connect to the services that people
-// log in with, and tells who they are. What becomes of an account is not its
-// business.
+// Package oauth logs people in with external providers, by OAuth2 and OpenID
+// Connect, and returns who they are. It knows nothing of accounts.
 package oauth
 
 import (
@@ -14,10 +13,10 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// Config describes one provider and what it knows this server as.
+// Config describes one provider and this server as its client.
 type Config struct {
-	// IssuerURL makes it an OpenID provider; the rest of its addresses, and its
-	// keys, are asked of it. Where it is empty the three URLs are used.
+	// IssuerURL makes it an OpenID provider, whose URLs and keys are discovered.
+	// If it is empty the three URLs are used.
 	IssuerURL        string
 	AuthorizationURL string
 	TokenURL         string
@@ -25,20 +24,20 @@ type Config struct {
 
 	ClientID     string
 	ClientSecret string // empty for a public client
-	RedirectURL  string // where the provider sends browsers back to
+	RedirectURL  string // to which the provider sends browsers back
 	Scopes       []string
 	Claims       Mapping
-	TrustEmail   bool // the provider verifies addresses although it does not say so
-	GitHub       bool // ask the addresses of UserInfoURL + "/emails", as GitHub answers them
-	AllowHTTP    bool // let an OpenID provider name addresses without TLS
+	TrustEmail   bool // take e-mail addresses for verified if the provider does not say
+	GitHub       bool // read e-mail addresses from UserInfoURL + "/emails", in the format of GitHub
+	AllowHTTP    bool // accept http:// URLs from the discovery
 }
 
-// Attempt is what the two halves of one login share: random, at least 32
-// characters each, and never used twice.
+// Attempt holds the random values of one login, of at least 32 characters each.
+// They must not be used again.
 type Attempt struct {
-	State    string // comes back in the browser
-	Nonce    string // comes back in the id_token
-	Verifier string // proves to the token endpoint who began; 43 to 128 characters
+	State    string // returned by the browser
+	Nonce    string // returned in the id_token
+	Verifier string // of PKCE; 43 to 128 characters
 }
 
 // Provider is one external service. It is safe for concurrent use.
@@ -49,8 +48,8 @@ type Provider struct {
 	plain     endpoints
 }
 
-// New returns a provider that is asked through client, whose timeouts and
-// limits apply to each request. It connects to nothing yet. now is the clock.
+// New returns a provider. Requests to it go through client, with its time-outs and
+// limits. New does no I/O. now is the clock.
 func New(cfg Config, client *http.Client, now func() time.Time) *Provider {
 	p := &Provider{cfg: cfg, client: client}
 	if cfg.IssuerURL != "" {
@@ -64,12 +63,12 @@ func New(cfg Config, client *http.Client, now func() time.Time) *Provider {
 	return p
 }
 
-// endpoints is where a provider is asked what.
+// endpoints are the URLs of a provider and what belongs to them.
 type endpoints struct {
 	flow     *oauth2.Config
 	userInfo string                // may be empty for an OpenID provider
 	verifier *oidc.IDTokenVerifier // nil for plain OAuth2
-	namesIss bool                  // the provider says who it is when it sends browsers back
+	namesIss bool                  // the provider adds its issuer to the callback (RFC 9207)
 }
 
 func (c Config) flow(at oauth2.Endpoint) *oauth2.Config {
@@ -85,8 +84,8 @@ func (p *Provider) endpoints(ctx context.Context) (endpoints, error) {
 	return p.discovery.get(ctx)
 }
 
-// AuthURL returns where to send the browser for a login. Failures are an
-// *Error.
+// AuthURL returns the URL to which the browser is sent for a login. The error is
+// an *Error.
 func (p *Provider) AuthURL(ctx context.Context, a Attempt) (string, error) {
 	at, err := p.endpoints(ctx)
 	if err != nil {
@@ -99,15 +98,16 @@ func (p *Provider) AuthURL(ctx context.Context, a Attempt) (string, error) {
 	return at.flow.AuthCodeURL(a.State, opts...), nil
 }
 
-// Return is what a browser brings back from a provider.
-type Return struct {
+// Callback holds parameters of the URL with which the browser comes back from a
+// provider.
+type Callback struct {
 	Code   string
-	Issuer string // who the provider says it is; many do not
+	Issuer string // "" from providers without RFC 9207
 }
 
-// Login redeems what the browser brought back and tells who logged in. a must
-// be the attempt whose state came with it. Failures are an *Error.
-func (p *Provider) Login(ctx context.Context, a Attempt, back Return) (Person, error) {
+// Login redeems the code of a callback and returns who has logged in. a must be
+// the attempt with the state of the callback. The error is an *Error.
+func (p *Provider) Login(ctx context.Context, a Attempt, back Callback) (Person, error) {
 	at, err := p.endpoints(ctx)
 	if err != nil {
 		return Person{}, err
@@ -125,8 +125,8 @@ func (p *Provider) Login(ctx context.Context, a Attempt, back Return) (Person, e
 	return p.openIDPerson(ctx, at, a.Nonce, token)
 }
 
-// checkIssuer refuses the answer of another provider than the one that was
-// asked, as far as providers say who they are.
+// checkIssuer refuses the callback of another provider, if providers name their
+// issuer there.
 func (p *Provider) checkIssuer(at endpoints, issuer string) error {
 	if at.verifier == nil || issuer == p.cfg.IssuerURL || issuer == "" && !at.namesIss {
 		return nil
@@ -134,11 +134,11 @@ func (p *Provider) checkIssuer(at endpoints, issuer string) error {
 	return untrusted(fmt.Errorf("the answer is of the issuer %q", Clip(issuer, 200)))
 }
 
-// Close ends the connections that are kept open for the next login.
+// Close closes idle connections to the provider.
 func (p *Provider) Close() { p.client.CloseIdleConnections() }
 
-// webURL reports whether s is an absolute address that a browser or a server
-// may be sent to.
+// webURL reports whether s is an absolute URL of https, or of http if allowed,
+// without a user.
 func webURL(s string, allowHTTP bool) bool {
 	u, err := url.Parse(s)
 	return err == nil && u.Host != "" && u.User == nil && (u.Scheme == "https" || allowHTTP && u.Scheme == "http")

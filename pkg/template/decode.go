@@ -74,13 +74,13 @@ func decode(doc []byte) (*unstructured.Unstructured, error) {
 	if err != nil {
 		return nil, err
 	}
-	tidy(data)
+	removeAdded(data)
 	return &unstructured.Unstructured{Object: data}, nil
 }
 
-// tidy removes what the conversion of a typed object adds and nobody wrote:
-// the status and null creation times, which a server would take as ours.
-func tidy(data map[string]any) {
+// removeAdded removes what the conversion of a typed object adds to the document:
+// the status and null creation times, which a server would take for our fields.
+func removeAdded(data map[string]any) {
 	delete(data, "status")
 	dropNullTimes(data)
 }

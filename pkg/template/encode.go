@@ -20,10 +20,10 @@ const (
 	maxSimpleKey = 1000
 )
 
-// encode returns v as YAML on one line: null, a bool, a number, a quoted
-// string, or a list or map of those in flow style. Wherever it lands in a
-// document it cannot end, start or join anything: of strings only
-// [A-Za-z0-9._/-] appear as they are, everything else as an escape.
+// encode returns v as YAML on one line: null, a bool, a number, a quoted string, or
+// a list or map of those in flow style. It cannot change the structure of a
+// document, wherever it stands: of strings only [A-Za-z0-9._/-] appear as they are,
+// all other characters as escapes.
 //
 // Text that is not UTF-8, numbers that are not finite, and types that YAML
 // has no notation for are errors.

@@ -1,10 +1,10 @@
-// Package template turns values into Kubernetes objects by way of text files
-// that people can read and replace.
+// Package template renders Kubernetes objects from values and template files, which
+// an operator can read and replace.
 //
-// The files are Go text/template, but what an action prints is encoded for
-// YAML by this package, as html/template does for HTML, and nothing in a
-// template can switch that off. A value may therefore be anything a user
-// typed: it arrives as exactly that, or rendering fails.
+// The files are Go text/template, but the output of each action is encoded for
+// YAML, as html/template does for HTML, and no template can switch that off. Thus
+// a value may be any text of a user: the object holds exactly that text, or
+// rendering fails.
 package template
 
 import (
@@ -18,11 +18,11 @@ import (
 	"text/template/parse"
 )
 
-// encoder is the name under which templates would call encode. The engine
-// appends it to every pipeline that prints.
+// encoder is the name of encode in templates. The engine appends it to every
+// pipeline that prints.
 const encoder = "_encode"
 
-// maxOutput bounds what one template may write, in bytes. A cluster takes
+// maxOutput is the largest output of one template, in bytes. Clusters accept
 // objects of 1.5 MB, which escapes can make seven times as long.
 const maxOutput = 16 << 20
 
@@ -31,14 +31,14 @@ type Template struct{ t *texttemplate.Template }
 
 // Parse reads a template. name appears in its errors.
 //
-// Absent and nil values print null, which a decoder takes as absent, so
-// optional values need no condition. Beside Go's own functions there are:
+// Absent and nil values print null, which decodes as absent, so that optional
+// values need no condition. In addition to Go's own functions there are:
 //
 //	default D V     V, or D when V is absent or nil; 0, false and "" are values
 //	has M K         whether the map M holds a value other than nil at K
 //	quote V         the scalar V as text: 80 becomes "80"
 //	base64encode V  the scalar V in base64
-//	toYaml V        just V, for readers who expect the call
+//	toYaml V        V itself, for templates written in the style of Helm
 func Parse(name, text string) (*Template, error) {
 	t, err := texttemplate.New(name).Funcs(functions()).Parse(text)
 	if err != nil {
@@ -56,23 +56,23 @@ func Parse(name, text string) (*Template, error) {
 // encoded or the text grows beyond 16 MiB.
 func (t *Template) Execute(values map[string]any) ([]byte, error) {
 	var out bytes.Buffer
-	if err := t.t.Execute(&limited{&out}, values); err != nil {
+	if err := t.t.Execute(&limitedBuffer{&out}, values); err != nil {
 		return nil, err
 	}
 	return out.Bytes(), nil
 }
 
-// limited refuses what goes beyond maxOutput.
-type limited struct{ b *bytes.Buffer }
+// limitedBuffer fails to write beyond maxOutput.
+type limitedBuffer struct{ b *bytes.Buffer }
 
-func (l *limited) Write(p []byte) (int, error) {
+func (l *limitedBuffer) Write(p []byte) (int, error) {
 	if l.b.Len()+len(p) > maxOutput {
 		return 0, fmt.Errorf("the output exceeds %d bytes", maxOutput)
 	}
 	return l.b.Write(p)
 }
 
-// escapeList appends the encoder to everything that prints below list.
+// escapeList appends the encoder to every pipeline below list that prints.
 func escapeList(tree *parse.Tree, list *parse.ListNode) {
 	if list == nil {
 		return

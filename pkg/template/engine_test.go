@@ -55,8 +55,8 @@ func TestEveryActionIsEncoded(t *testing.T) {
 	}
 }
 
-// TestWrongPlaces puts a value where a careless template would break: nothing
-// may change but the value itself, or the document must be refused.
+// TestWrongPlaces prints values at places where they could change the structure of
+// the document. The structure must stay, or rendering must fail.
 func TestWrongPlaces(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
@@ -169,8 +169,8 @@ func TestParseReportsWhere(t *testing.T) {
 	}
 }
 
-// FuzzEncode: any string arrives as itself, as value and as key, on one line
-// of harmless characters.
+// FuzzEncode checks that every string, as value and as key, decodes to itself and
+// is encoded on one line of harmless characters.
 func FuzzEncode(f *testing.F) {
 	for _, s := range []string{"", attack, "\u2028", "\x00", "<<", "😀", "\xff", strings.Repeat("é", 2000)} {
 		f.Add(s)

@@ -15,15 +15,15 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Object is what one document of a template must be.
+// Object describes an object that a template makes.
 type Object struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
 	Optional   bool   `json:"optional,omitempty"` // the document may be missing
 }
 
-// Registry holds the templates found at start, by id. It does not change
-// after Load and may be used by many goroutines at once.
+// Registry holds templates by id. It does not change after Load and is safe for
+// concurrent use.
 type Registry struct{ entries map[string]entry }
 
 type entry struct {
@@ -32,13 +32,13 @@ type entry struct {
 	template *Template
 }
 
-// coreDir is where a file system keeps its templates; it begins every id.
+// coreDir is the directory of the templates; it begins every id.
 const coreDir = "core"
 
-// Load reads core/<kind>/metadata.yaml and core/<kind>/template.yaml of every
-// kind. A file in a later file system replaces the same file of an earlier
-// one, so an override may hold one file only, or kinds that no other has.
-// The error names every fault of every template.
+// Load reads core/<kind>/metadata.yaml and core/<kind>/template.yaml of every kind.
+// A file in a later source replaces that in an earlier one, so that an override may
+// hold single files or further kinds. The error names every fault of every
+// template.
 func Load(sources ...fs.FS) (*Registry, error) {
 	r := &Registry{entries: map[string]entry{}}
 	var errs []error
@@ -82,8 +82,8 @@ func kindsIn(src fs.FS) ([]string, error) {
 }
 
 func load(sources []fs.FS, id string) (entry, error) {
-	meta, err := newest(sources, id+"/metadata.yaml")
-	text, err2 := newest(sources, id+"/template.yaml")
+	meta, err := readLast(sources, id+"/metadata.yaml")
+	text, err2 := readLast(sources, id+"/template.yaml")
 	if err := errors.Join(err, err2); err != nil {
 		return entry{}, err
 	}
@@ -95,8 +95,8 @@ func load(sources []fs.FS, id string) (entry, error) {
 	return entry{metadata: meta, produces: produces, template: t}, errors.Join(err, err2)
 }
 
-// newest reads name from the last source that has it.
-func newest(sources []fs.FS, name string) ([]byte, error) {
+// readLast reads name from the last source that has it.
+func readLast(sources []fs.FS, name string) ([]byte, error) {
 	for _, src := range slices.Backward(sources) {
 		b, err := fs.ReadFile(src, name)
 		if !errors.Is(err, fs.ErrNotExist) {
@@ -143,17 +143,17 @@ func (r *Registry) Metadata(id string) (yaml []byte, ok bool) {
 	return e.metadata, ok
 }
 
-// Produces returns the objects a template makes, in order; ok is false when
+// Produces returns the objects that a template makes, in order; ok is false when
 // there is no such template. The slice must not be changed.
 func (r *Registry) Produces(id string) (objects []Object, ok bool) {
 	e, ok := r.entries[id]
 	return e.produces, ok
 }
 
-// Render returns the objects of template id for values, in the order in which
-// its metadata promises them. It fails when id is unknown, when a value cannot
-// be encoded, when a document has an unknown, duplicate or mistyped field, or
-// when the documents are not those that are promised.
+// Render returns the objects of template id for values, in the order of its
+// metadata. It fails when id is unknown, when a value cannot be encoded, when a
+// document has an unknown, duplicate or mistyped field, or when the documents are
+// not those that the metadata declares.
 func (r *Registry) Render(id string, values map[string]any) ([]*unstructured.Unstructured, error) {
 	e, ok := r.entries[id]
 	if !ok {
@@ -167,18 +167,18 @@ func (r *Registry) Render(id string, values map[string]any) ([]*unstructured.Uns
 	if err != nil {
 		return nil, fmt.Errorf("template %s: %w", id, err)
 	}
-	objs, err := keepPromise(e.produces, found)
+	objs, err := matchDeclared(e.produces, found)
 	if err != nil {
 		return nil, fmt.Errorf("template %s: %w", id, err)
 	}
 	return objs, nil
 }
 
-// keepPromise puts found into the promised order.
-func keepPromise(promised []Object, found []*unstructured.Unstructured) ([]*unstructured.Unstructured, error) {
+// matchDeclared returns found in the declared order.
+func matchDeclared(declared []Object, found []*unstructured.Unstructured) ([]*unstructured.Unstructured, error) {
 	objs := make([]*unstructured.Unstructured, 0, len(found))
 	rest := slices.Clone(found)
-	for _, want := range promised {
+	for _, want := range declared {
 		i := slices.IndexFunc(rest, func(o *unstructured.Unstructured) bool {
 			return o.GroupVersionKind() == want.gvk()
 		})
@@ -195,7 +195,7 @@ func keepPromise(promised []Object, found []*unstructured.Unstructured) ([]*unst
 		for _, o := range rest {
 			extra = append(extra, o.GetKind())
 		}
-		return nil, fmt.Errorf("makes more than it promises: %s", strings.Join(extra, ", "))
+		return nil, fmt.Errorf("makes more than it declares: %s", strings.Join(extra, ", "))
 	}
 	return objs, nil
 }

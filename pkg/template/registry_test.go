@@ -63,8 +63,8 @@ func TestRenderRefuses(t *testing.T) {
 		"duplicate key":        {ok + "data: {a: x, a: y}", "already set"},
 		"wrong type":           {ok + "data: {a: 1}", "cannot unmarshal"},
 		"another kind":         {"apiVersion: v1\nkind: Secret", "makes no ConfigMap"},
-		"an extra document":    {ok + "---\napiVersion: v1\nkind: Secret", "more than it promises: Secret"},
-		"the same twice":       {ok + "---\n" + ok, "more than it promises: ConfigMap"},
+		"an extra document":    {ok + "---\napiVersion: v1\nkind: Secret", "more than it declares: Secret"},
+		"the same twice":       {ok + "---\n" + ok, "more than it declares: ConfigMap"},
 		"nothing":              {"# nothing\n---\n", "makes no ConfigMap"},
 		"an unknown kind":      {"apiVersion: v1\nkind: Thing", "no kind"},
 		"a list":               {"- a", "is no object"},
@@ -94,7 +94,7 @@ func TestRenderKnowsIDsOnly(t *testing.T) {
 	require.Equal(t, []string{"core/map"}, r.IDs())
 }
 
-func TestOptionalDocumentsKeepThePromisedOrder(t *testing.T) {
+func TestOptionalDocumentsKeepTheDeclaredOrder(t *testing.T) {
 	t.Parallel()
 	meta := "id: core/two\nproduces:\n  - {apiVersion: v1, kind: ConfigMap}\n  - {apiVersion: v1, kind: Service, optional: true}\n"
 	text := "{{if .service}}apiVersion: v1\nkind: Service\nspec: {ports: [{port: {{.service}}}]}\n{{end}}---\napiVersion: v1\nkind: ConfigMap\n"
@@ -164,8 +164,8 @@ func TestLargeValues(t *testing.T) {
 	}
 }
 
-// FuzzRenderValue: whatever a name, a label or a value holds, the same fields
-// come out, each holding exactly that, or rendering fails.
+// FuzzRenderValue checks that the object holds exactly the given name, label and
+// value and no other fields, or that rendering fails.
 func FuzzRenderValue(f *testing.F) {
 	r := mapRegistry(f, mapText)
 	f.Add("k", "v")
@@ -185,7 +185,7 @@ func FuzzRenderValue(f *testing.F) {
 	})
 }
 
-// withoutEmptyName puts back the name that the type leaves out when empty.
+// withoutEmptyName adds the name that the typed object omits when it is empty.
 func withoutEmptyName(meta any, name string) any {
 	if m, ok := meta.(map[string]any); ok && name == "" {
 		m["name"] = ""

@@ -6,8 +6,9 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
-// IngressPath checks a path of an ingress. Unless it is left to the
-// controller it must be plain: no empty, "." or ".." part and no hidden slash.
+// IngressPath checks a path of an ingress. Unless its type is
+// ImplementationSpecific it must have no empty, "." or ".." segment and no escaped
+// slash.
 func IngressPath(path, pathType string) string {
 	if !strings.HasPrefix(path, "/") {
 		return `must begin with "/"`
@@ -17,12 +18,12 @@ func IngressPath(path, pathType string) string {
 	}
 	for _, bad := range []string{"//", "/./", "/../", "%2f", "%2F"} {
 		if strings.Contains(path, bad) {
-			return "must not contain " + show(bad)
+			return "must not contain " + quoted(bad)
 		}
 	}
 	for _, bad := range []string{"/..", "/."} {
 		if strings.HasSuffix(path, bad) {
-			return "must not end with " + show(bad)
+			return "must not end with " + quoted(bad)
 		}
 	}
 	return ""

@@ -7,8 +7,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
-// CIDR checks an address range like 10.0.0.0/8 with no bit set beyond its
-// prefix, as Kubernetes wants it.
+// CIDR checks an address range like 10.0.0.0/8. As Kubernetes requires, no bit
+// beyond the prefix may be set.
 func CIDR(s string) string {
 	return details(validation.IsValidCIDRForLegacyField(nil, s, true, nil))
 }
@@ -18,8 +18,8 @@ func IP(s string) string {
 	return details(validation.IsValidIPForLegacyField(nil, s, true, nil))
 }
 
-// Within checks that the range inner is a true part of the range outer. Both
-// must have passed CIDR.
+// Within checks that the range inner is a part of the range outer and smaller. Both
+// must be valid for CIDR.
 func Within(inner, outer string) string {
 	in, err := netip.ParsePrefix(inner)
 	if err != nil {

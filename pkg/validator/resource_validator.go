@@ -1,6 +1,6 @@
-// Package validator says whether single values suit Kubernetes, by the rules
-// of the libraries that own them. Every function returns "" for a good value,
-// else a text that continues the name of a field: "must be a number".
+// Package validator checks single values by the rules of Kubernetes, as its
+// libraries implement them. Every function returns "" for a valid value, and else
+// a text that continues the name of a field: "must be a number".
 package validator
 
 import (
@@ -13,8 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
-// Quantity checks an amount like "500m", "1.5" or "10Gi" that must not be
-// negative.
+// Quantity checks an amount like "500m", "1.5" or "10Gi". It must not be negative.
 func Quantity(s string) string {
 	if len(s) > maxText {
 		return validation.MaxLenError(maxText)
@@ -24,17 +23,17 @@ func Quantity(s string) string {
 	}
 	q, err := resource.ParseQuantity(s)
 	if err != nil {
-		return fmt.Sprintf("%s is not a quantity like 500m, 1.5 or 256Mi", show(s))
+		return fmt.Sprintf("%s is not a quantity like 500m, 1.5 or 256Mi", quoted(s))
 	}
 	if q.Sign() < 0 {
-		return fmt.Sprintf("%s must not be negative", show(s))
+		return fmt.Sprintf("%s must not be negative", quoted(s))
 	}
 	return ""
 }
 
-// HugeExponent reports whether s is a number like 1e999999999, which takes the
-// parser of quantities for ever. Ask before a text reaches it, also as a part
-// of a larger object.
+// HugeExponent reports whether s is a number like 1e999999999, on which the parser
+// of quantities does not return. Texts must be checked before they reach that
+// parser, also inside of objects.
 func HugeExponent(s string) bool {
 	i := strings.IndexAny(s, "eE")
 	if i < 0 {
@@ -44,7 +43,7 @@ func HugeExponent(s string) bool {
 	return len(digits) > 2 && strings.Trim(s[:i], "+-.0123456789")+strings.Trim(digits, "0123456789") == ""
 }
 
-// PositiveQuantity checks an amount that must be more than nothing.
+// PositiveQuantity checks an amount, which must be more than 0.
 func PositiveQuantity(s string) string {
 	if msg := Quantity(s); msg != "" {
 		return msg
@@ -57,7 +56,7 @@ func PositiveQuantity(s string) string {
 
 // Percentage checks a whole share like 25%, which may be more than all.
 func Percentage(s string) string {
-	return within(maxText, s, validation.IsValidPercent)
+	return checkUpTo(maxText, s, validation.IsValidPercent)
 }
 
 // Image checks a container image reference.
@@ -66,7 +65,7 @@ func Image(s string) string {
 		return validation.MaxLenError(maxText)
 	}
 	if _, err := reference.ParseNormalizedNamed(s); err != nil {
-		return fmt.Sprintf("%s is not an image reference: %v", show(s), err)
+		return fmt.Sprintf("%s is not an image reference: %v", quoted(s), err)
 	}
 	return ""
 }
@@ -81,19 +80,19 @@ func Schedule(s string) string {
 		return "must not contain a time zone (TZ or CRON_TZ)"
 	}
 	if _, err := cron.ParseStandard(s); err != nil {
-		return fmt.Sprintf("%s is not a schedule of five fields like \"0 * * * *\": %v", show(s), err)
+		return fmt.Sprintf("%s is not a schedule of five fields like \"0 * * * *\": %v", quoted(s), err)
 	}
 	return ""
 }
 
-// maxText is longer than any amount, image or schedule, in bytes.
+// maxText is the longest amount, image or schedule that is parsed, in bytes.
 const maxText = 1024
 
-// maxShown bounds how much of a wrong value a message repeats.
+// maxShown is the longest part of a value that a message repeats.
 const maxShown = 60
 
-// show quotes s for a message, cut when it is long.
-func show(s string) string {
+// quoted quotes s for a message and cuts a long one.
+func quoted(s string) string {
 	if len(s) > maxShown {
 		return fmt.Sprintf("%.*q…", maxShown, s)
 	}

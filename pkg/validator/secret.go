@@ -2,8 +2,8 @@ package validator
 
 import corev1 "k8s.io/api/core/v1"
 
-// SecretType checks the type of a secret: any name that is a label key. Those
-// that only a cluster may make are refused.
+// SecretType checks the type of a secret, which has the form of a label key. Types
+// that only the cluster itself creates are refused.
 func SecretType(s string) string {
 	if s == string(corev1.SecretTypeServiceAccountToken) {
 		return "must not be a service account's token; clusters make those themselves"

@@ -22,14 +22,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const patience = 20 * time.Second // more than one pause of a reflector
 
-// widget is what the tests keep of an object.
+// widget is the extract of an object.
 type widget struct {
 	name string
 	size int64
-	full bool // more than metadata was read
+	full bool // not only metadata was read
 }
 
-// seen collects what an informer tells.
+// seen records the calls of an informer's functions.
 type seen struct {
 	mu       sync.Mutex
 	groups   []string

@@ -6,24 +6,24 @@ import (
 	"k8s.io/client-go/util/workqueue"
 )
 
-// Queue holds keys of things to look at. A key that is added several times
-// before somebody takes it is handed out once, and never to two takers at the
-// same time. Its methods may be called from many goroutines.
+// Queue holds keys to process. A key that is added several times before it is
+// processed is processed once, and never by two goroutines at the same time. Its
+// methods are safe for concurrent use.
 type Queue[K comparable] struct {
 	q workqueue.TypedDelayingInterface[K]
 }
 
-// NewQueue returns an empty queue. Stop ends it.
+// NewQueue returns an empty queue, which must be stopped.
 func NewQueue[K comparable]() *Queue[K] {
 	return &Queue[K]{workqueue.NewTypedDelayingQueue[K]()}
 }
 
-// Add hands k out after a delay, or earlier if it was added with an earlier
-// time before. It never blocks for long.
+// Add queues k for processing after a delay. Added several times, k is processed
+// at the earliest of these times.
 func (q *Queue[K]) Add(k K, after time.Duration) { q.q.AddAfter(k, after) }
 
-// Work calls do for one key after the other until Stop is called. It may run
-// in several goroutines.
+// Work calls do for one key after the other until Stop is called. It may be called
+// by several goroutines.
 func (q *Queue[K]) Work(do func(K)) {
 	for {
 		k, stopped := q.q.Get()
@@ -35,5 +35,5 @@ func (q *Queue[K]) Work(do func(K)) {
 	}
 }
 
-// Stop makes every Work return. Keys that are left are dropped.
+// Stop makes every Work return. Remaining keys are dropped.
 func (q *Queue[K]) Stop() { q.q.ShutDown() }

@@ -9,7 +9,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// entry is what the store keeps of an object.
+// entry is the extract of an object.
 type entry[T any] struct {
 	key
 	group string
@@ -23,7 +23,7 @@ func (e *entry[T]) GetObjectMeta() metav1.Object {
 	return &metav1.ObjectMeta{Namespace: e.namespace, Name: e.name}
 }
 
-// store is where a reflector puts the objects it reads.
+// store holds the extracts of the objects that a reflector reads.
 type store[T any] struct {
 	opts Options[T]
 
@@ -31,18 +31,18 @@ type store[T any] struct {
 	byKey  map[key]*entry[T]
 	groups map[string][]*entry[T]
 	synced bool
-	listed *bound // of the list that arrives as a watch
+	listed *objectCount // of a list that is sent by watch
 }
 
 func newStore[T any](o Options[T]) *store[T] {
 	return &store[T]{opts: o, byKey: make(map[key]*entry[T]), groups: make(map[string][]*entry[T])}
 }
 
-// Transformer has the reflector reduce the objects of a list as they arrive.
-// The reflector drops those for which that fails, and Replace then refuses the
-// rest.
+// Transformer returns the function by which the reflector reduces the objects of a
+// list as they arrive. The reflector drops objects for which it fails; Replace
+// then refuses the list.
 func (s *store[T]) Transformer() cache.TransformFunc {
-	listed := &bound{}
+	listed := &objectCount{}
 	s.mu.Lock()
 	s.listed = listed
 	s.mu.Unlock()
@@ -54,7 +54,7 @@ func (s *store[T]) Transformer() cache.TransformFunc {
 	}
 }
 
-// reduce returns the entry of an object, and an entry as it is.
+// reduce returns the entry of an object. It returns an entry as it is.
 func (s *store[T]) reduce(obj any) (*entry[T], error) {
 	switch o := obj.(type) {
 	case *entry[T]:
@@ -66,10 +66,10 @@ func (s *store[T]) reduce(obj any) (*entry[T], error) {
 	return nil, fmt.Errorf("cannot keep a %T", obj)
 }
 
-// Add takes an object over; it replaces one of the same name.
+// Add stores an object, in place of one with the same name.
 func (s *store[T]) Add(obj any) error { return s.Update(obj) }
 
-// Update takes an object over; it replaces one of the same name.
+// Update stores an object, in place of one with the same name.
 func (s *store[T]) Update(obj any) error {
 	e, err := s.reduce(obj)
 	if err != nil {
@@ -79,11 +79,11 @@ func (s *store[T]) Update(obj any) error {
 	old := s.byKey[e.key]
 	if old == nil && len(s.byKey) >= maxObjects {
 		s.mu.Unlock()
-		return fmt.Errorf("watch: %s is one object too many", e.name)
+		return fmt.Errorf("watch: %s is more than the %d objects that are kept", e.name, maxObjects)
 	}
 	if old != nil {
 		s.ungroup(old)
-		e.key = old.key // keeps one copy of the names
+		e.key = old.key // shares the strings
 	}
 	s.byKey[e.key] = e
 	s.groups[e.group] = append(s.groups[e.group], e)
@@ -96,7 +96,7 @@ func (s *store[T]) Update(obj any) error {
 	return nil
 }
 
-// Delete forgets an object.
+// Delete removes an object.
 func (s *store[T]) Delete(obj any) error {
 	o, ok := obj.(metav1.Object)
 	if !ok {
@@ -126,11 +126,11 @@ func (s *store[T]) ungroup(e *entry[T]) {
 	s.groups[e.group] = rest
 }
 
-// Replace takes over a complete list of objects.
+// Replace stores a complete list of objects in place of all present ones.
 func (s *store[T]) Replace(list []any, _ string) error {
 	s.mu.Lock()
 	listed := s.listed
-	s.listed = nil // the next list may be one of pages
+	s.listed = nil // the next list may be read page by page
 	s.mu.Unlock()
 	if listed != nil {
 		if err := listed.add(0); err != nil {
@@ -166,7 +166,7 @@ func (s *store[T]) Replace(list []any, _ string) error {
 	return nil
 }
 
-// Resync does nothing: nobody asks for objects that did not change.
+// Resync does nothing, since unchanged objects need no processing.
 func (s *store[T]) Resync() error { return nil }
 
 func (s *store[T]) group(name string) []T {

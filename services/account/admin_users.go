@@ -28,10 +28,10 @@ type managedWriter interface {
 
 // adminDemotions demotes administrators, never the last one.
 type adminDemotions interface {
-	MarkLeaving(ctx context.Context, id, mark string, at time.Time) (bool, error)
-	Staying(ctx context.Context) (stay, leave int64, err error)
-	Leave(ctx context.Context, id, mark string, c models.AccountChange) (models.User, error)
-	Unmark(ctx context.Context, mark string, before time.Time) error
+	MarkStepDown(ctx context.Context, id, mark string, at time.Time) (bool, error)
+	CountAdmins(ctx context.Context) (stay, leave int64, err error)
+	StepDown(ctx context.Context, id, mark string, c models.AccountChange) (models.User, error)
+	ClearStepDown(ctx context.Context, mark string, before time.Time) error
 }
 
 // managedStore keeps the accounts.

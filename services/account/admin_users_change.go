@@ -78,24 +78,24 @@ func (s *AdminUsers) changeOnce(ctx context.Context, id string, c models.Account
 func (s *AdminUsers) demote(ctx context.Context, u models.User, c models.AccountChange) (models.User, error) {
 	const op = "account.AdminUsers.demote"
 	mark := models.NewID()
-	if err := s.store.Unmark(ctx, mark, s.now().Add(-markTTL)); err != nil {
+	if err := s.store.ClearStepDown(ctx, mark, s.now().Add(-markTTL)); err != nil {
 		return u, err
 	}
-	marked, err := s.store.MarkLeaving(ctx, u.ID, mark, s.now())
+	marked, err := s.store.MarkStepDown(ctx, u.ID, mark, s.now())
 	if err != nil {
 		return u, err
 	}
 	if !marked {
 		return u, conflict(op, "the account is being changed by somebody else; try again", errConcurrentChange)
 	}
-	stay, leave, err := s.store.Staying(ctx)
+	stay, leave, err := s.store.CountAdmins(ctx)
 	if err == nil && stay > 0 {
-		changed, err := s.store.Leave(ctx, u.ID, mark, c)
+		changed, err := s.store.StepDown(ctx, u.ID, mark, c)
 		return changed, asConcurrentChange(op, err)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), markTTL)
 	defer cancel()
-	err = errors.Join(err, s.store.Unmark(ctx, mark, s.now().Add(-markTTL)))
+	err = errors.Join(err, s.store.ClearStepDown(ctx, mark, s.now().Add(-markTTL)))
 	switch {
 	case err != nil:
 		return u, err

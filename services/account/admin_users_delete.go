@@ -150,7 +150,7 @@ func (s *AdminUsers) checkNames(ctx context.Context, from, to string) error {
 }
 
 func (s *AdminUsers) checkRuns(ctx context.Context, id, more string) error {
-	n, err := s.owned.Runs.RunningOf(ctx, id)
+	n, err := s.owned.Runs.CountRunning(ctx, id)
 	if err == nil && n > 0 {
 		msg := fmt.Sprintf("%d runs of the account's workflows are in progress; wait for their end or cancel them%s", n, more)
 		err = conflict("account.AdminUsers.Delete", msg, nil)

@@ -33,7 +33,7 @@ type ownedClusters interface {
 
 // runCounter counts the runs in progress of an account.
 type runCounter interface {
-	RunningOf(ctx context.Context, owner string) (int64, error)
+	CountRunning(ctx context.Context, owner string) (int64, error)
 }
 
 // OwnedResources are the resources that a deletion of their account settles.

@@ -157,7 +157,7 @@ func TestAdministratorsDemoteEachOther(t *testing.T) {
 		}
 		start.Done()
 		done.Wait()
-		stay, leave, err := h.store.Staying(t.Context())
+		stay, leave, err := h.store.CountAdmins(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, []int64{1, 0}, []int64{stay, leave}, "%v", errs)
 		require.NotEqual(t, errs[0] == nil, errs[1] == nil, "%v", errs)
@@ -173,7 +173,7 @@ func TestMarkOfADeadServer(t *testing.T) {
 	t.Parallel()
 	h, office, first, second := staff(t)
 	promote(t, office, second.User.ID)
-	marked, err := h.store.MarkLeaving(t.Context(), second.User.ID, "m1", time.Now())
+	marked, err := h.store.MarkStepDown(t.Context(), second.User.ID, "m1", time.Now())
 	require.NoError(t, err)
 	require.True(t, marked)
 	err = demote(t.Context(), office, first.User.ID)
@@ -182,7 +182,7 @@ func TestMarkOfADeadServer(t *testing.T) {
 	office.now = func() time.Time { return models.Now().Add(markTTL + time.Second) }
 	require.NoError(t, demote(t.Context(), office, first.User.ID))
 	role := models.RoleUser
-	_, err = h.store.Leave(t.Context(), second.User.ID, "m1", models.AccountChange{Role: &role})
+	_, err = h.store.StepDown(t.Context(), second.User.ID, "m1", models.AccountChange{Role: &role})
 	require.Equal(t, models.Conflict, models.KindOf(err))
 }
 

@@ -33,7 +33,7 @@ type Attempts struct {
 // NewAttempts returns attempts that have seen none.
 func NewAttempts(now func() time.Time) *Attempts {
 	delays := func(most time.Duration) *limit.Delays[limit.Key] {
-		return limit.NewDelays[limit.Key](limit.Growth{Free: 5, First: time.Second, Most: most, Forget: time.Hour}, attemptKeys, now)
+		return limit.NewDelays[limit.Key](limit.Backoff{Free: 5, Initial: time.Second, Max: most, ResetAfter: time.Hour}, attemptKeys, now)
 	}
 	return &Attempts{pairs: delays(30 * time.Second), accounts: delays(30 * time.Second), clients: delays(15 * time.Minute)}
 }

@@ -62,19 +62,19 @@ type Invites struct {
 
 // NewInvites returns a service over what is stored.
 func NewInvites(d InviteDeps) *Invites {
-	growth := limit.Growth{Free: 5, First: time.Second, Most: 15 * time.Minute, Forget: time.Hour}
-	return &Invites{d, limit.NewDelays[limit.Key](growth, attemptKeys, d.Now), make(chan struct{}, 1)}
+	backoff := limit.Backoff{Free: 5, Initial: time.Second, Max: 15 * time.Minute, ResetAfter: time.Hour}
+	return &Invites{d, limit.NewDelays[limit.Key](backoff, attemptKeys, d.Now), make(chan struct{}, 1)}
 }
 
 // Create makes an invite in the name of by. Only this answer holds the code.
-func (s *Invites) Create(ctx context.Context, by models.Identity, in models.InviteInput) (models.MadeInvite, error) {
+func (s *Invites) Create(ctx context.Context, by models.Identity, in models.InviteInput) (models.CreatedInvite, error) {
 	const op = "account.Invites.Create"
 	in.Email, in.Note = utils.NormalEmail(in.Email), strings.TrimSpace(in.Note)
 	if err := s.problems(in).Err(op); err != nil {
-		return models.MadeInvite{}, err
+		return models.CreatedInvite{}, err
 	}
 	if err := s.checkUsable(ctx, in.Email); err != nil {
-		return models.MadeInvite{}, err
+		return models.CreatedInvite{}, err
 	}
 	hours := inviteHours
 	if in.ExpiresInHours != nil {
@@ -90,7 +90,7 @@ func (s *Invites) Create(ctx context.Context, by models.Identity, in models.Invi
 		CreatedAt: now, CreatedBy: by.UserID, ExpiresAt: now.Add(time.Duration(hours) * time.Hour),
 	}
 	if err := s.deps.Store.Insert(ctx, i); err != nil {
-		return models.MadeInvite{}, err
+		return models.CreatedInvite{}, err
 	}
 	models.NoteForAudit(ctx, "invite_id", i.ID)
 	models.NoteForAudit(ctx, "role", i.Role)
@@ -98,7 +98,7 @@ func (s *Invites) Create(ctx context.Context, by models.Identity, in models.Invi
 		models.NoteForAudit(ctx, "email", i.Email)
 	}
 	i.State = i.StateAt(now)
-	return models.MadeInvite{Invite: i, Code: code, Link: s.deps.FrontendURL + "/signup?invite=" + url.QueryEscape(code)}, nil
+	return models.CreatedInvite{Invite: i, Code: code, Link: s.deps.FrontendURL + "/signup?invite=" + url.QueryEscape(code)}, nil
 }
 
 // List returns one page of the invites, the newest first.

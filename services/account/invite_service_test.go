@@ -22,7 +22,7 @@ func openInvited(t *testing.T) (*house, models.Identity) {
 	return h, models.Identity{UserID: s.User.ID, Role: models.RoleAdmin}
 }
 
-func (h *house) invite(t *testing.T, by models.Identity, in models.InviteInput) models.MadeInvite {
+func (h *house) invite(t *testing.T, by models.Identity, in models.InviteInput) models.CreatedInvite {
 	t.Helper()
 	made, err := h.invites.Create(t.Context(), by, in)
 	require.NoError(t, err)

@@ -30,7 +30,7 @@ const (
 // oauthPeer speaks to one provider.
 type oauthPeer interface {
 	AuthURL(ctx context.Context, a oauth.Attempt) (string, error)
-	Login(ctx context.Context, a oauth.Attempt, back oauth.Return) (oauth.Person, error)
+	Login(ctx context.Context, a oauth.Attempt, back oauth.Callback) (oauth.Person, error)
 }
 
 // OAuthProvider is one external service to log in with.
@@ -118,7 +118,7 @@ func (o *OAuth) finish(ctx context.Context, p OAuthProvider, in models.OAuthRetu
 	if in.Error != "" || in.Code.Empty() || len(in.Code.Reveal()) > maxOAuthText {
 		return models.User{}, forbidden(op, refusal(p, in))
 	}
-	who, err := p.Peer.Login(ctx, a, oauth.Return{Code: in.Code.Reveal(), Issuer: in.Issuer})
+	who, err := p.Peer.Login(ctx, a, oauth.Callback{Code: in.Code.Reveal(), Issuer: in.Issuer})
 	if err != nil {
 		return models.User{}, providerError(op, p, err)
 	}

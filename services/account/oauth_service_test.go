@@ -29,7 +29,7 @@ func (f *fakePeer) AuthURL(_ context.Context, a oauth.Attempt) (string, error) {
 	return "https://id.example/auth?state=" + a.State + "&nonce=" + a.Nonce + "&challenge=" + a.Verifier, f.down
 }
 
-func (f *fakePeer) Login(_ context.Context, a oauth.Attempt, back oauth.Return) (oauth.Person, error) {
+func (f *fakePeer) Login(_ context.Context, a oauth.Attempt, back oauth.Callback) (oauth.Person, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.seen = a

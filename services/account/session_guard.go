@@ -86,7 +86,7 @@ func (s *Sessions) ended(ctx context.Context, ids []models.Identity) (map[creden
 		u, exists := users[id.UserID]
 		valid := exists && !u.Disabled && unexpired[id.TokenID]
 		if id.SessionID != "" {
-			valid = exists && sessions[id.SessionID].Good(u, s.tokens.now())
+			valid = exists && sessions[id.SessionID].ValidFor(u, s.tokens.now())
 		}
 		if !valid {
 			ended[credentialOf(id)] = true

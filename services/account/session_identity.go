@@ -102,7 +102,7 @@ func (s *Sessions) load(ctx context.Context, userID, sessionID string) (models.S
 	if err != nil {
 		return stored, u, unauthenticated(err)
 	}
-	if !stored.Good(u, s.tokens.now()) {
+	if !stored.ValidFor(u, s.tokens.now()) {
 		return stored, u, invalidSession(errors.New("the session was ended"))
 	}
 	return stored, u, nil
@@ -115,7 +115,7 @@ func (s *Sessions) touch(ctx context.Context, stored models.StoredSession) {
 	if stored.LastUsedAt.After(since) {
 		return
 	}
-	if err := s.store.Used(ctx, stored.ID, now, since); err != nil {
+	if err := s.store.Touch(ctx, stored.ID, now, since); err != nil {
 		s.log.WarnContext(ctx, "the use of a session could not be stored", "err", err)
 	}
 }

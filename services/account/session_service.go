@@ -21,12 +21,12 @@ const (
 type sessionReader interface {
 	ByID(ctx context.Context, id string) (models.StoredSession, error)
 	ByIDs(ctx context.Context, ids []string) ([]models.StoredSession, error)
-	Of(ctx context.Context, userID string, now time.Time) ([]models.StoredSession, error)
+	ByUser(ctx context.Context, userID string, now time.Time) ([]models.StoredSession, error)
 }
 
 type sessionWriter interface {
 	Insert(ctx context.Context, s models.StoredSession) error
-	Used(ctx context.Context, id string, at, since time.Time) error
+	Touch(ctx context.Context, id string, at, since time.Time) error
 	Extend(ctx context.Context, id string, until time.Time) error
 }
 
@@ -141,13 +141,13 @@ func (s *Sessions) List(ctx context.Context, id models.Identity) ([]models.Sessi
 		return nil, err
 	}
 	now := s.now()
-	list, err := s.store.Of(ctx, id.UserID, now)
+	list, err := s.store.ByUser(ctx, id.UserID, now)
 	if err != nil {
 		return nil, err
 	}
 	views := make([]models.SessionView, 0, len(list))
 	for _, one := range list {
-		if !one.Good(u, now) {
+		if !one.ValidFor(u, now) {
 			continue
 		}
 		views = append(views, models.SessionView{

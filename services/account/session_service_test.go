@@ -122,7 +122,7 @@ func TestOldestSessionGoes(t *testing.T) {
 		require.NoError(t, err)
 	}
 	h.requireOver(t, first)
-	stored, err := repositories.NewSessions(h.db).Of(t.Context(), u.ID, h.now())
+	stored, err := repositories.NewSessions(h.db).ByUser(t.Context(), u.ID, h.now())
 	require.NoError(t, err)
 	require.Len(t, stored, maxSessions)
 }

@@ -27,7 +27,7 @@ const (
 // store stores the entries.
 type store interface {
 	Add(ctx context.Context, e models.AuditEntry) error
-	AddUp(ctx context.Context, e models.AuditEntry) error
+	Increment(ctx context.Context, e models.AuditEntry) error
 	List(ctx context.Context, f models.AuditFilter) (models.AuditPage, error)
 }
 
@@ -62,9 +62,9 @@ func (a *Trail) Record(ctx context.Context, e models.AuditEntry) {
 	add := a.store.Add
 	switch {
 	case repeats(e):
-		e.ID, add = aggregateID(e), a.store.AddUp
+		e.ID, add = aggregateID(e), a.store.Increment
 	case a.refusals.exceeded(e, models.ClientFrom(ctx)):
-		e, add = aggregateRefusal(e), a.store.AddUp
+		e, add = aggregateRefusal(e), a.store.Increment
 	}
 	if err := add(ctx, e); err != nil {
 		a.log.ErrorContext(ctx, "an audit entry could not be stored", "action", e.Action, "actor_id", e.ActorID,

@@ -19,7 +19,7 @@ type accessClusters interface {
 
 // accessShares finds what is shared with a user.
 type accessShares interface {
-	Of(ctx context.Context, clusterID, userID string) (models.ClusterShare, error)
+	ByClusterAndUser(ctx context.Context, clusterID, userID string) (models.ClusterShare, error)
 	Accepted(ctx context.Context, userID, name string) ([]models.ClusterShare, error)
 }
 
@@ -148,7 +148,7 @@ func (a *Access) byID(ctx context.Context, userID, clusterID string) (models.Clu
 	if c.OwnerID == userID {
 		return grantOwner(c), nil
 	}
-	sh, err := a.shares.Of(ctx, clusterID, userID)
+	sh, err := a.shares.ByClusterAndUser(ctx, clusterID, userID)
 	if models.KindOf(err) == models.NotFound || err == nil && sh.Status != models.ShareAccepted {
 		err = noCluster("cluster.Access.byID")
 	}

@@ -82,7 +82,7 @@ func (s *Service) CheckSingleCluster(ctx context.Context, c models.Cluster, desc
 // differs from what is stored already; else the caller stores that there was a
 // check. A failed test is no error. When ctx ends first, nothing has been found
 // out and nothing is stored.
-func (s *Service) CheckHealth(ctx context.Context, id string, p models.ProbeWish) (models.ClusterCheck, error) {
+func (s *Service) CheckHealth(ctx context.Context, id string, p models.ProbeOptions) (models.ClusterCheck, error) {
 	c, err := s.store.ByID(ctx, id)
 	if models.KindOf(err) == models.NotFound {
 		return models.ClusterCheck{Skipped: true}, nil
@@ -91,11 +91,11 @@ func (s *Service) CheckHealth(ctx context.Context, id string, p models.ProbeWish
 		return models.ClusterCheck{}, err
 	}
 	old := s.now().Sub(c.Metadata.LastUpdated) > factsAge
-	describing := old && p.Quick == 0 && c.Status == models.ClusterConnected
-	if c.LastCheck != nil && s.now().Sub(*c.LastCheck) < p.Fresh && !describing {
+	describing := old && p.QuickTimeout == 0 && c.Status == models.ClusterConnected
+	if c.LastCheck != nil && s.now().Sub(*c.LastCheck) < p.SkipWithin && !describing {
 		return models.ClusterCheck{Cluster: c, Skipped: true}, nil
 	}
-	ex := examination{background: true, quick: p.Quick, describe: old && p.Quick == 0}
+	ex := examination{background: true, quick: p.QuickTimeout, describe: old && p.QuickTimeout == 0}
 	f := s.flights.do(ctx, c, ex.describe, func() found { return s.examine(ctx, c, ex) })
 	if errors.Is(f.err, errSlowCluster) {
 		return models.ClusterCheck{Cluster: c, More: true, Stored: true}, nil

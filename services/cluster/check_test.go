@@ -101,7 +101,7 @@ func TestCheckHealthEndsWithItsContext(t *testing.T) {
 		<-silent.asked
 		cancel()
 	}()
-	_, err := r.CheckHealth(ctx, c.ID, models.ProbeWish{})
+	_, err := r.CheckHealth(ctx, c.ID, models.ProbeOptions{})
 	require.ErrorIs(t, err, context.Canceled)
 	c = r.byID(t, c.ID)
 	require.Equal(t, models.ClusterUnknown, c.Status)
@@ -114,22 +114,22 @@ func TestQuickChecksLeaveSlowClustersOpen(t *testing.T) {
 	r, server := newClusterRig(t), newStub(t)
 	server.hang.Store(true)
 	c := r.put(t, "slow", server.URL)
-	got, err := r.CheckHealth(t.Context(), c.ID, models.ProbeWish{Quick: 30 * time.Millisecond})
+	got, err := r.CheckHealth(t.Context(), c.ID, models.ProbeOptions{QuickTimeout: 30 * time.Millisecond})
 	require.NoError(t, err)
 	require.True(t, got.More)
 	require.True(t, got.Stored)
 	require.Nil(t, r.byID(t, c.ID).LastCheck)
 
 	server.hang.Store(false)
-	got, err = r.CheckHealth(t.Context(), c.ID, models.ProbeWish{Quick: 10 * time.Second})
+	got, err = r.CheckHealth(t.Context(), c.ID, models.ProbeOptions{QuickTimeout: 10 * time.Second})
 	require.NoError(t, err)
 	require.True(t, got.More, "the metadata is still to be read")
 	require.Equal(t, models.ClusterConnected, r.byID(t, c.ID).Status)
-	got, err = r.CheckHealth(t.Context(), c.ID, models.ProbeWish{Fresh: time.Hour})
+	got, err = r.CheckHealth(t.Context(), c.ID, models.ProbeOptions{SkipWithin: time.Hour})
 	require.NoError(t, err)
 	require.False(t, got.More)
 	require.Equal(t, "v1.99.0", r.byID(t, c.ID).Metadata.Version)
-	got, err = r.CheckHealth(t.Context(), c.ID, models.ProbeWish{Fresh: time.Hour})
+	got, err = r.CheckHealth(t.Context(), c.ID, models.ProbeOptions{SkipWithin: time.Hour})
 	require.NoError(t, err)
 	require.True(t, got.Skipped)
 }
@@ -140,7 +140,7 @@ func TestOnlyChangesAreWrittenAndTold(t *testing.T) {
 	r.Tell(news)
 	c := r.put(t, "a", server.URL)
 	check := func() models.ClusterCheck {
-		got, err := r.CheckHealth(t.Context(), c.ID, models.ProbeWish{})
+		got, err := r.CheckHealth(t.Context(), c.ID, models.ProbeOptions{})
 		require.NoError(t, err)
 		return got
 	}
@@ -182,7 +182,7 @@ func TestChecksAtOnceShareOne(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	background := make(chan error, 1)
 	go func() {
-		_, err := r.CheckHealth(ctx, c.ID, models.ProbeWish{})
+		_, err := r.CheckHealth(ctx, c.ID, models.ProbeOptions{})
 		background <- err
 	}()
 	<-server.asked
@@ -229,7 +229,7 @@ func TestRoundOfChecksPassesARecordThatDoesNotOpen(t *testing.T) {
 	fine, err := other.Add(t.Context(), ann, tokenCluster("fine", server, clusterToken))
 	require.NoError(t, err)
 	for id, want := range map[string]string{lost.ID: models.ClusterError, fine.ID: models.ClusterConnected} {
-		check, err := other.CheckHealth(t.Context(), id, models.ProbeWish{})
+		check, err := other.CheckHealth(t.Context(), id, models.ProbeOptions{})
 		require.NoError(t, err)
 		require.Equal(t, want, check.Cluster.Status)
 	}

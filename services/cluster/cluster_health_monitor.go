@@ -21,7 +21,7 @@ type monitoredClusters interface {
 
 // checker tests one cluster and stores what is new.
 type checker interface {
-	CheckHealth(ctx context.Context, id string, p models.ProbeWish) (models.ClusterCheck, error)
+	CheckHealth(ctx context.Context, id string, p models.ProbeOptions) (models.ClusterCheck, error)
 }
 
 // observer sees all clusters as they are stored, once each round.
@@ -215,7 +215,7 @@ func (m *HealthMonitor) check(ctx context.Context, id string, quick time.Duratio
 	ctx, cancel := context.WithTimeout(ctx, m.opts.Deadline)
 	defer cancel()
 	start := m.now()
-	got, err := m.deps.Checker.CheckHealth(ctx, id, models.ProbeWish{Quick: quick, Fresh: m.opts.Every / 2})
+	got, err := m.deps.Checker.CheckHealth(ctx, id, models.ProbeOptions{QuickTimeout: quick, SkipWithin: m.opts.Every / 2})
 	if err != nil {
 		if ctx.Err() == nil {
 			m.deps.Log.WarnContext(ctx, "the outcome of a cluster check could not be stored", "cluster", id, "err", err)

@@ -65,10 +65,10 @@ func (m *monitored) SetChecked(_ context.Context, list []models.ClusterChecked) 
 
 func (m *monitored) Observe(context.Context, []models.Cluster) {}
 
-func (m *monitored) CheckHealth(ctx context.Context, id string, p models.ProbeWish) (models.ClusterCheck, error) {
+func (m *monitored) CheckHealth(ctx context.Context, id string, p models.ProbeOptions) (models.ClusterCheck, error) {
 	m.mu.Lock()
 	c := *m.clusters[id]
-	if c.LastCheck != nil && time.Since(*c.LastCheck) < p.Fresh {
+	if c.LastCheck != nil && time.Since(*c.LastCheck) < p.SkipWithin {
 		m.mu.Unlock()
 		return models.ClusterCheck{Skipped: true}, nil
 	}
@@ -78,8 +78,8 @@ func (m *monitored) CheckHealth(ctx context.Context, id string, p models.ProbeWi
 	defer func() { m.mu.Lock(); m.running--; m.mu.Unlock() }()
 	took := 100 * time.Millisecond
 	if m.hangs[id] {
-		if took = 10 * time.Second; p.Quick > 0 {
-			took = p.Quick
+		if took = 10 * time.Second; p.QuickTimeout > 0 {
+			took = p.QuickTimeout
 		}
 	}
 	select {
@@ -92,7 +92,7 @@ func (m *monitored) CheckHealth(ctx context.Context, id string, p models.ProbeWi
 		return models.ClusterCheck{}, errors.New("no")
 	case id == "002":
 		panic("oh")
-	case m.hangs[id] && p.Quick > 0:
+	case m.hangs[id] && p.QuickTimeout > 0:
 		return models.ClusterCheck{Cluster: c, More: true, Stored: true}, nil
 	}
 	return m.outcome(id), nil

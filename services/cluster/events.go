@@ -77,7 +77,7 @@ func (e *Events) Removed(ctx context.Context, c models.Cluster) {
 	e.mu.Lock()
 	delete(e.told, c.ID)
 	e.mu.Unlock()
-	e.publish(ctx, c, models.EventClusterRemoved, models.ClusterGone{Cluster: c.Name, ID: c.ID})
+	e.publish(ctx, c, models.EventClusterRemoved, models.ClusterRemoved{Cluster: c.Name, ID: c.ID})
 }
 
 // Appeared tells one person that they see c from now on.
@@ -87,7 +87,7 @@ func (e *Events) Appeared(ctx context.Context, userID string, c models.Cluster) 
 
 // Vanished tells one person that they do not see c any more.
 func (e *Events) Vanished(ctx context.Context, userID string, c models.Cluster) {
-	e.send(ctx, userID, models.EventClusterRemoved, models.ClusterGone{Cluster: c.Name, ID: c.ID})
+	e.send(ctx, userID, models.EventClusterRemoved, models.ClusterRemoved{Cluster: c.Name, ID: c.ID})
 }
 
 // Observe tells what other servers, which share the database, have found out:
@@ -117,7 +117,7 @@ func (e *Events) Observe(ctx context.Context, all []models.Cluster) {
 	}
 	for id, was := range before {
 		gone := models.Cluster{ID: id, OwnerID: was.owner, Name: was.name}
-		e.publish(ctx, gone, models.EventClusterRemoved, models.ClusterGone{Cluster: was.name, ID: id})
+		e.publish(ctx, gone, models.EventClusterRemoved, models.ClusterRemoved{Cluster: was.name, ID: id})
 	}
 }
 

@@ -19,7 +19,7 @@ func (l *told) Publish(key, event string, data any) error {
 	switch d := data.(type) {
 	case models.ClusterState:
 		*l = append(*l, key+" "+event+" "+d.Cluster+" "+d.Status)
-	case models.ClusterGone:
+	case models.ClusterRemoved:
 		*l = append(*l, key+" "+event+" "+d.Cluster)
 	}
 	return nil

@@ -116,7 +116,7 @@ func TestEndOfAShareIsTold(t *testing.T) {
 	told = nil
 	require.NoError(t, s.Revoke(t.Context(), bob, "prod", sh.ID), "he leaves")
 	require.Equal(t, []string{c.ID}, told)
-	id, err := defaults.Of(t.Context(), bob)
+	id, err := defaults.ByUser(t.Context(), bob)
 	require.NoError(t, err)
 	require.Empty(t, id)
 }

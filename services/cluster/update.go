@@ -123,13 +123,14 @@ func (s *Service) merged(old, c models.Cluster, typed *models.ClusterCredentials
 		cred = models.ClusterCredentials{CAData: cred.CAData}
 	}
 	if typed != nil {
-		overlay(&cred, *typed)
+		mergeCredentials(&cred, *typed)
 	}
 	cred.Namespace, cred.Insecure = c.Namespace, c.Insecure
 	return cred, nil
 }
 
-func overlay(cred *models.ClusterCredentials, typed models.ClusterCredentials) {
+// mergeCredentials replaces the fields of cred that are set in typed.
+func mergeCredentials(cred *models.ClusterCredentials, typed models.ClusterCredentials) {
 	for _, f := range []struct {
 		to   *string
 		from string

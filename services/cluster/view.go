@@ -9,7 +9,7 @@ import (
 
 // defaults know which cluster is whose default.
 type defaults interface {
-	Of(ctx context.Context, userID string) (clusterID string, err error)
+	ByUser(ctx context.Context, userID string) (clusterID string, err error)
 	Set(ctx context.Context, userID, clusterID string) error
 	SetIfNone(ctx context.Context, userID, clusterID string) (string, error)
 	Clear(ctx context.Context, userID, clusterID string) error
@@ -62,7 +62,7 @@ func (s *Service) Get(ctx context.Context, userID, name string) (models.Cluster,
 
 // Default returns the user's default cluster, or NotFound.
 func (s *Service) Default(ctx context.Context, userID string) (models.Cluster, error) {
-	id, err := s.users.Defaults.Of(ctx, userID)
+	id, err := s.users.Defaults.ByUser(ctx, userID)
 	if err != nil {
 		return models.Cluster{}, err
 	}
@@ -97,7 +97,7 @@ func (s *Service) ownView(ctx context.Context, c models.Cluster) (models.Cluster
 }
 
 func (s *Service) views(ctx context.Context, userID string, grants []models.ClusterGrant) ([]models.Cluster, error) {
-	byDefault, err := s.users.Defaults.Of(ctx, userID)
+	byDefault, err := s.users.Defaults.ByUser(ctx, userID)
 	if err != nil {
 		return nil, err
 	}

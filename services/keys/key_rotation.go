@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// batch is how many values are read and written at once.
-	batch = 50
+	// batchSize is how many values are read and written at once.
+	batchSize = 50
 	// passes bounds the passes over all values. The first one rewrites, the second
 	// one finds nothing left; further ones are for values that other servers sealed
 	// with an old key in between.
@@ -20,7 +20,7 @@ const (
 // sealedValues are the encrypted values of all records.
 type sealedValues interface {
 	Count(ctx context.Context, f models.SealedField) (int, error)
-	After(ctx context.Context, f models.SealedField, after string, limit int) ([]models.SealedValue, error)
+	ListAfter(ctx context.Context, f models.SealedField, after string, limit int) ([]models.SealedValue, error)
 	Swap(ctx context.Context, f models.SealedField, swaps []models.SealedSwap) (int, error)
 }
 
@@ -97,7 +97,7 @@ func (k *Rotation) pass(ctx context.Context, report func(models.KeyProgress)) (p
 			return p, err
 		}
 		for last := ""; ; {
-			batch, err := k.values.After(ctx, f, last, batch)
+			batch, err := k.values.ListAfter(ctx, f, last, batchSize)
 			if err != nil {
 				return p, err
 			}

@@ -64,7 +64,7 @@ func (v *vault) requireAll(t *testing.T, box *encryption.Box) {
 
 func TestRotationRewritesAndProves(t *testing.T) {
 	t.Parallel()
-	const count = 2*batch + 7
+	const count = 2*batchSize + 7
 	v := newVault(t, boxOf(t, "old"), count)
 	box := boxOf(t, "new", "old", "unused")
 	var last models.KeyProgress
@@ -81,18 +81,18 @@ func TestRotationRewritesAndProves(t *testing.T) {
 
 func TestRotationGoesOnAfterAnInterruption(t *testing.T) {
 	t.Parallel()
-	const count = 3 * batch
+	const count = 3 * batchSize
 	v := newVault(t, boxOf(t, "old"), count)
 	box := boxOf(t, "new", "old")
 	ctx, cancel := context.WithCancel(t.Context())
 	sum, err := v.rotate(ctx, box, func(models.KeyProgress) { cancel() })
 	require.Error(t, err)
-	require.Equal(t, batch, sum.Rewritten)
+	require.Equal(t, batchSize, sum.Rewritten)
 
 	sum, err = v.rotate(t.Context(), box, ignore)
 	require.NoError(t, err)
-	require.Equal(t, batch, sum.Current)
-	require.Equal(t, count-batch, sum.Rewritten)
+	require.Equal(t, batchSize, sum.Current)
+	require.Equal(t, count-batchSize, sum.Rewritten)
 	v.requireAll(t, boxOf(t, "new"))
 }
 
@@ -199,7 +199,7 @@ func TestRotationAgainstAServerWithoutTheNewKey(t *testing.T) {
 
 func TestTwoRotationsAtOnce(t *testing.T) {
 	t.Parallel()
-	const count = 4 * batch
+	const count = 4 * batchSize
 	v := newVault(t, boxOf(t, "old"), count)
 	box := boxOf(t, "new", "old")
 	type outcome struct {
@@ -247,4 +247,3 @@ func BenchmarkRotation(b *testing.B) {
 	b.ReportMetric(float64(n*count)/b.Elapsed().Seconds(), "records/s")
 }
 
-// A round of checks gets past a record that does not open, and says so on it.

@@ -2,6 +2,7 @@ package kinds
 
 import (
 	"fmt"
+	"maps"
 
 	"github.com/kubeorch/core/pkg/validator"
 )
@@ -9,7 +10,7 @@ import (
 // newService returns the kind that gives the pods of a workload one address.
 // It refuses a service without pods or ports.
 func newService(r renderer) Kind {
-	return drawn{templated{TypeService, r}, validator.Label, serviceValues}
+	return templateKind{templated{TypeService, r}, validator.Label, serviceValues}
 }
 
 func serviceValues(n *Node, f fields) map[string]any {
@@ -50,8 +51,8 @@ func headless(f fields) bool {
 	return f.choice("clusterIP", "None") != nil || flag == true
 }
 
-// serviceSelector is the app label of the workload that an edge leads to,
-// else the selector or the target application that was stored.
+// serviceSelector selects the pods of the workload that an edge leads to, else
+// it is the selector or the target application that was stored.
 func serviceSelector(n *Node, f fields) map[string]string {
 	stored := f.selector("selector")
 	app, _ := f.text("targetApp", validator.LabelValue).(string)
@@ -60,8 +61,8 @@ func serviceSelector(n *Node, f fields) map[string]string {
 	case len(targets) > 1:
 		f.addf("targetApp", "is ambiguous: edges lead to %d workloads", len(targets))
 	case len(targets) == 1:
-		f.near("targetApp", n, targets[0])
-		stored["app"] = targets[0].Node.Name
+		f.inNamespaceOf("targetApp", n, targets[0])
+		maps.Copy(stored, podsOf(targets[0].Node))
 	case app != "":
 		stored["app"] = app
 	case len(stored) == 0:

@@ -1,21 +1,18 @@
 package plan
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/kubeorch/core/services/kinds"
 )
 
 // What marks an object as a node's. Pod templates carry the two labels as
-// well, so that pods are found by them; selectors never do, since they cannot
-// be changed later.
+// well, so that pods are found by them.
 const (
-	WorkflowLabel    = "kubeorch.io/workflow" // label: the workflow's id
-	NodeIDLabel      = "kubeorch.io/node"     // label: NodeLabel of the node's id
-	NodeIDAnnotation = "kubeorch.io/node-id"  // annotation: the node's id as it is
+	WorkflowLabel    = kinds.WorkflowLabel   // label: NodeLabel of the workflow's id
+	NodeIDLabel      = kinds.NodeIDLabel     // label: NodeLabel of the node's id
+	NodeIDAnnotation = "kubeorch.io/node-id" // annotation: the node's id as it is
 )
 
 // Label selectors of what workflows have in a cluster.
@@ -31,24 +28,17 @@ func Group(o metav1.Object) string {
 	return l[WorkflowLabel] + "/" + l[NodeIDLabel]
 }
 
-// NodeLabel returns the value of NodeIDLabel for a node id: the id itself
-// where it can be a label's value, else a stable hash of it.
-func NodeLabel(id string) string {
-	if id != "" && len(validation.IsValidLabelValue(id)) == 0 {
-		return id
-	}
-	sum := sha256.Sum256([]byte(id))
-	return "sha256-" + hex.EncodeToString(sum[:16])
-}
+// NodeLabel returns the value of NodeIDLabel for a node id.
+func NodeLabel(id string) string { return kinds.NodeLabel(id) }
 
-// own marks o, and the pods it makes, as a node's.
-func own(o *unstructured.Unstructured, workflowID, nodeID string) {
+// markOwner marks o, and the pods it makes, as a node's.
+func markOwner(o *unstructured.Unstructured, workflowID, nodeID string) {
 	labels := map[string]string{WorkflowLabel: NodeLabel(workflowID), NodeIDLabel: NodeLabel(nodeID)}
-	meta := child(o.Object, "metadata")
-	setAll(child(meta, "labels"), labels)
-	child(meta, "annotations")[NodeIDAnnotation] = nodeID
+	meta := ensureMap(o.Object, "metadata")
+	setAll(ensureMap(meta, "labels"), labels)
+	ensureMap(meta, "annotations")[NodeIDAnnotation] = nodeID
 	for _, m := range podMetas(o) {
-		setAll(child(m, "labels"), labels)
+		setAll(ensureMap(m, "labels"), labels)
 	}
 }
 
@@ -59,16 +49,16 @@ func podMetas(o *unstructured.Unstructured) []map[string]any {
 	spec, _ := o.Object["spec"].(map[string]any)
 	switch o.GetKind() {
 	case "CronJob":
-		job := child(spec, "jobTemplate")
-		return []map[string]any{child(job, "metadata"), child(child(child(job, "spec"), "template"), "metadata")}
+		job := ensureMap(spec, "jobTemplate")
+		return []map[string]any{ensureMap(job, "metadata"), ensureMap(ensureMap(ensureMap(job, "spec"), "template"), "metadata")}
 	case "Deployment", "StatefulSet", "DaemonSet", "Job":
-		return []map[string]any{child(child(spec, "template"), "metadata")}
+		return []map[string]any{ensureMap(ensureMap(spec, "template"), "metadata")}
 	}
 	return nil
 }
 
-// child returns the object at key, made when absent.
-func child(m map[string]any, key string) map[string]any {
+// ensureMap returns the object at key, made when absent.
+func ensureMap(m map[string]any, key string) map[string]any {
 	c, ok := m[key].(map[string]any)
 	if !ok {
 		c = make(map[string]any)

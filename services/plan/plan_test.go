@@ -206,7 +206,7 @@ func TestOwnershipMarks(t *testing.T) {
 	p, problems := Build(g, registry(t), Options{WorkflowID: "wf"})
 	require.Empty(t, problems)
 	for _, s := range p.Steps {
-		for _, o := range s.made() {
+		for _, o := range s.allObjects() {
 			require.Equal(t, "wf", o.GetLabels()[WorkflowLabel])
 			require.Equal(t, NodeLabel(s.NodeID), o.GetLabels()[NodeIDLabel])
 			require.Equal(t, s.NodeID, o.GetAnnotations()[NodeIDAnnotation])
@@ -226,7 +226,7 @@ func TestOwnershipMarks(t *testing.T) {
 		require.Equal(t, NodeLabel(node), labels[NodeIDLabel], node)
 	}
 	selector, _, _ := unstructured.NestedStringMap(step(t, p, odd).Objects[0].Object, "spec", "selector", "matchLabels")
-	require.Equal(t, map[string]string{"app": "w"}, selector)
+	require.Equal(t, map[string]string{"app": "w", kinds.TypeLabel: "deployment"}, selector)
 	require.Empty(t, step(t, p, "x").Objects, "a secret exists once its values were typed")
 	require.Equal(t, "x", step(t, p, "x").Values.Object.GetName())
 }

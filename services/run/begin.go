@@ -75,7 +75,7 @@ func (e *Executor) newRun(w models.Workflow, action string) models.Run {
 }
 
 // typedNames tells which values were typed, without the values.
-func typedNames(typed models.TriggerData) []models.Typed {
+func typedNames(typed models.TriggerData) []models.TypedKeys {
 	names := map[string][]string{}
 	for _, all := range []map[string]map[string]models.Secret{typed.Secrets, typed.EnvVars} {
 		for node, values := range all {
@@ -86,12 +86,12 @@ func typedNames(typed models.TriggerData) []models.Typed {
 			}
 		}
 	}
-	var out []models.Typed
+	var out []models.TypedKeys
 	for node, keys := range names {
 		slices.Sort(keys)
-		out = append(out, models.Typed{NodeID: node, Keys: keys})
+		out = append(out, models.TypedKeys{NodeID: node, Keys: keys})
 	}
-	slices.SortFunc(out, func(a, b models.Typed) int { return strings.Compare(a.NodeID, b.NodeID) })
+	slices.SortFunc(out, func(a, b models.TypedKeys) int { return strings.Compare(a.NodeID, b.NodeID) })
 	return out
 }
 

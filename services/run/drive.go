@@ -51,7 +51,7 @@ func (e *Executor) drive(ctx context.Context, s *session, work work) {
 		e.keepLease(ctx, s, quit)
 	}()
 	// Somebody waits for this: a cluster that was away is tried at once.
-	err := protect(func() error { return work(kubernetes.Insist(ctx), s) })
+	err := protect(func() error { return work(kubernetes.ProbeEarly(ctx), s) })
 	close(quit)
 	<-beating
 	e.settle(ctx, s, err)

@@ -223,7 +223,7 @@ func TestTypedValuesLeaveNoTrace(t *testing.T) {
 	for what, v := range map[string]any{"answer": run, "run": stored, "workflow": doc} {
 		require.NotContains(t, dump(t, v), canary, what)
 	}
-	require.Equal(t, []models.Typed{{NodeID: "pw", Keys: []string{"password"}}, {NodeID: "web", Keys: []string{"TOKEN", "UNLISTED"}}},
+	require.Equal(t, []models.TypedKeys{{NodeID: "pw", Keys: []string{"password"}}, {NodeID: "web", Keys: []string{"TOKEN", "UNLISTED"}}},
 		stored.TriggerData.Typed)
 	require.Contains(t, strings.Join(run.Logs, "\n"), `"UNLISTED" was not used`)
 }

@@ -103,7 +103,7 @@ func NewManager(deps Deps) *Manager {
 // ctx are kept, its end is not waited for.
 func (m *Manager) Start(ctx context.Context) {
 	// Somebody looks at a screen: a cluster that was away is tried at once.
-	m.ctx, m.cancel = context.WithCancel(kubernetes.Insist(context.WithoutCancel(ctx)))
+	m.ctx, m.cancel = context.WithCancel(kubernetes.ProbeEarly(context.WithoutCancel(ctx)))
 	for range managerWorkers {
 		m.running.Go(func() { m.queue.Work(m.decide) })
 	}

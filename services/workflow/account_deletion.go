@@ -4,20 +4,20 @@ import "context"
 
 // ownedWorkflows deletes and transfers the workflows of an account.
 type ownedWorkflows interface {
-	IDsOf(ctx context.Context, owner string) ([]string, error)
+	IDsByOwner(ctx context.Context, owner string) ([]string, error)
 	Erase(ctx context.Context, id string) error
 	TransferAll(ctx context.Context, from, to string) error
 }
 
 // ownedRuns deletes and transfers their runs.
 type ownedRuns interface {
-	EraseOf(ctx context.Context, workflowID string) error
+	DeleteByWorkflow(ctx context.Context, workflowID string) error
 	TransferAll(ctx context.Context, from, to string) error
 }
 
 // ownedVersions deletes their versions.
 type ownedVersions interface {
-	EraseOf(ctx context.Context, workflowID string) error
+	DeleteByWorkflow(ctx context.Context, workflowID string) error
 }
 
 // AccountDeletion deletes or transfers the workflows of an account that is deleted,
@@ -32,15 +32,15 @@ type AccountDeletion struct {
 // Delete removes the workflows of a user. The runs and versions of each go first,
 // so that a repeated call finds what a failed one left.
 func (d AccountDeletion) Delete(ctx context.Context, userID string) error {
-	ids, err := d.Workflows.IDsOf(ctx, userID)
+	ids, err := d.Workflows.IDsByOwner(ctx, userID)
 	if err != nil {
 		return err
 	}
 	for _, id := range ids {
-		if err := d.Runs.EraseOf(ctx, id); err != nil {
+		if err := d.Runs.DeleteByWorkflow(ctx, id); err != nil {
 			return err
 		}
-		if err := d.Versions.EraseOf(ctx, id); err != nil {
+		if err := d.Versions.DeleteByWorkflow(ctx, id); err != nil {
 			return err
 		}
 		if err := d.Workflows.Erase(ctx, id); err != nil {

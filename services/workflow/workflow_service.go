@@ -45,7 +45,7 @@ const documentCacheSize = 16 << 20
 type Service struct {
 	store store
 	runs  runs
-	cache documentCache
+	cache *documentCache
 	now   func() time.Time
 }
 
@@ -172,7 +172,7 @@ func tidyPatch(p *models.WorkflowPatch) (problems models.Problems) {
 	if p.Edges != nil {
 		g.Edges = *p.Edges
 	}
-	problems = append(problems, g.Storable()...)
+	problems = append(problems, g.CheckStorable()...)
 	g = g.Tidy()
 	if p.Nodes != nil {
 		p.Nodes = &g.Nodes

@@ -28,7 +28,7 @@ type bench struct {
 type row struct {
 	what, got, floor, bar string
 	ok                    bool
-	info                  bool // reported only, without a bar
+	info                  bool // reported without a bar
 }
 
 // group measures rows that share their preparation.
@@ -61,8 +61,8 @@ func groupNames() []string {
 	return names
 }
 
-// run measures the chosen groups and prints the table. A missed bar is shown
-// and is no error; a measurement that could not be made is one.
+// run measures the selected groups and prints the table. A failed measurement is
+// an error; a missed bar is only shown.
 func (b *bench) run(ctx context.Context, only string) (err error) {
 	if b.self, err = os.Executable(); err != nil {
 		return err

@@ -20,8 +20,8 @@ const (
 	parallelCalls  = 100
 )
 
-// measureClusters times what every open page asks about clusters again and
-// again. The clusters do not answer, which these calls do not depend on.
+// measureClusters times the calls about clusters that every open page repeats.
+// They do not depend on the clusters, which do not answer here.
 func measureClusters(ctx context.Context, b *bench) error {
 	srv, c, err := b.server(ctx, "clusters")
 	if err != nil {
@@ -76,8 +76,8 @@ func measureCall(ctx context.Context, b *bench, c *api.Client, what, path string
 	return nil
 }
 
-// fillClusters registers c's clusters and those that somebody else shares with
-// them.
+// fillClusters registers c's clusters, and clusters of another account that are
+// shared with c's.
 func fillClusters(ctx context.Context, url string, c *api.Client) error {
 	var me struct{ User struct{ ID string } }
 	if err := c.Do(ctx, http.MethodGet, "/profile", nil, &me); err != nil {
@@ -124,8 +124,8 @@ func addDead(ctx context.Context, c *api.Client, name string) error {
 	}, nil)
 }
 
-// atOnce sends many requests at the same moment, several times, and returns
-// the middle and the longest time that one took.
+// atOnce sends many requests at the same moment, several times, and returns the
+// median and the longest duration of one.
 func atOnce(ctx context.Context, url, token string) (mid, worst time.Duration, err error) {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: parallelCalls, DisableCompression: true}}
 	defer client.CloseIdleConnections()

@@ -19,17 +19,17 @@ import (
 const (
 	attackers = 200
 	floodTime = 10 * time.Second
-	// retryEvery is how soon, on average, an attacker who was turned away comes
-	// back; he is told to stay away for longer.
+	// retryEvery is the average pause of an attacker who was refused. Retry-After
+	// in the answer asks for a longer one.
 	retryEvery = time.Second
-	// askEvery is the pace of the requests that are measured, below the rate of
-	// a client.
+	// askEvery is the interval of the measured requests, below the rate limit of a
+	// client.
 	askEvery = 25 * time.Millisecond
 	floodBar = 100 * time.Millisecond
 )
 
-// measureFlood times reads while 200 attackers, each from an address of its own,
-// try passwords of ever new accounts. The server's limits are its defaults.
+// measureFlood times reads while 200 attackers, each from its own address, try
+// passwords of ever new accounts. The server has its default limits.
 func measureFlood(ctx context.Context, b *bench) error {
 	srv, err := proc.StartServer(ctx, b.serverBin, filepath.Join(b.dir, "flood"), 0, "TRUSTED_PROXIES=127.0.0.1")
 	if err != nil {
@@ -77,7 +77,7 @@ func pacedReads(ctx context.Context, c *api.Client, d time.Duration) ([]time.Dur
 	return all, nil
 }
 
-// flood lets the attackers begin. answers tells, after stop, what they got.
+// flood starts the attackers. After stop, answers returns the answers they got.
 func flood(ctx context.Context, url string) (answers func() string, stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: attackers}}
@@ -110,7 +110,7 @@ func flood(ctx context.Context, url string) (answers func() string, stop func())
 	return answers, func() { cancel(); wg.Wait(); client.CloseIdleConnections() }
 }
 
-// wrongLogin tries a password of an account that nobody tried before.
+// wrongLogin tries a password of an account that was not tried before.
 func wrongLogin(ctx context.Context, client *http.Client, url string, attacker, n int) (status int, err error) {
 	body := fmt.Sprintf(`{"email":"victim-%d-%d@example.com","password":"wrong-password"}`, attacker, n)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
@@ -128,7 +128,7 @@ func wrongLogin(ctx context.Context, client *http.Client, url string, attacker, 
 	return res.StatusCode, err
 }
 
-// exactly shows tenths of milliseconds.
+// exactly formats d with tenths of milliseconds.
 func exactly(d time.Duration) string {
 	return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
 }

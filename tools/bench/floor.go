@@ -24,7 +24,7 @@ import (
 
 type object = *unstructured.Unstructured
 
-// floor does with plain client-go what a run does, and nothing else.
+// floor does the work of a run with plain client-go.
 type floor struct {
 	dynamic dynamic.Interface
 	typed   kubernetes.Interface
@@ -59,7 +59,8 @@ func (f *floor) namespaces(ctx context.Context, names ...string) error {
 	return nil
 }
 
-// drop removes what the namespaces hold, so that it weighs on nothing later.
+// drop removes the Deployments of the namespaces, so that they do not slow down later
+// measurements.
 func (f *floor) drop(ctx context.Context, names ...string) error {
 	for _, n := range names {
 		err := f.typed.AppsV1().Deployments(n).DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{})
@@ -97,7 +98,7 @@ func rolledOut(d *appsv1.Deployment) bool {
 	return s.ObservedGeneration >= d.Generation && s.Replicas == *d.Spec.Replicas && s.ReadyReplicas == s.Replicas && s.UpdatedReplicas == s.Replicas
 }
 
-// poll asks done until it says yes, for two minutes at most.
+// poll calls done until it returns true, for two minutes at most.
 func (f *floor) poll(ctx context.Context, done func() (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()

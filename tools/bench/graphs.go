@@ -24,7 +24,7 @@ func deployments(name, namespace string, n, replicas int) api.Graph {
 	return g
 }
 
-// mixed draws n nodes of each of five kinds, none of which starts a pod.
+// mixed draws n nodes of each of five kinds, without starting pods.
 func mixed(name, namespace string, n int) api.Graph {
 	g := api.Graph{Name: name, Edges: []map[string]any{}}
 	add := func(kind string, i int, data map[string]any) {

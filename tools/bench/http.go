@@ -130,8 +130,8 @@ func serve(ctx context.Context, h http.Handler) error {
 	return nil
 }
 
-// helper starts this program in a role and returns what it prints after the
-// word "url".
+// helper starts this program in a role and returns the URL that it prints after
+// the word "url".
 func (b *bench) helper(ctx context.Context, role string, args ...string) (*proc.Process, string, error) {
 	var url string
 	p, err := proc.Await(ctx, func(l string) bool {
@@ -141,7 +141,7 @@ func (b *bench) helper(ctx context.Context, role string, args ...string) (*proc.
 	return p, url, err
 }
 
-// listed is how many workflows the list is measured with.
+// listed is the number of workflows in the measured list.
 const listed = 1000
 
 // measureList times the list of 1,000 workflows with small and with large

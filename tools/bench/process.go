@@ -39,8 +39,8 @@ func measureStart(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// quiet is how long a server is left alone before its memory is read: the
-// runtime gives freed memory back in the background.
+// quiet is the pause before a server's memory is read, in which the runtime returns
+// freed memory to the system.
 const quiet = 15 * time.Second
 
 // measureIdle reads the memory of a server that watches 50 objects.
@@ -70,7 +70,7 @@ func measureIdle(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// keepStream holds a workflow's status stream open, as its canvas does.
+// keepStream keeps a workflow's status stream open, as its canvas does.
 func keepStream(ctx context.Context, c *api.Client, id string) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})

@@ -11,7 +11,7 @@ import (
 	"github.com/kubeorch/core/tools/internal/api"
 )
 
-// rounds is how often each timing is taken; the median counts.
+// rounds is how often each duration is measured; the median counts.
 const rounds = 5
 
 const image, newImage = "nginx:1.29-alpine", "nginx:1.30-alpine"

@@ -76,7 +76,7 @@ func (b *bench) subscribers(ctx context.Context, srv *proc.Process, url string) 
 	if memory, err = rss(srv.PID()); err != nil {
 		return nil, 0, err
 	}
-	// What is still on its way arrives within two wake-ups.
+	// The last events arrive within two wake-ups.
 	if err := pause(ctx, time.Second); err != nil {
 		return nil, 0, err
 	}
@@ -119,7 +119,7 @@ func (r *reader) read(ctx context.Context, client *http.Client, url string, conn
 	}
 }
 
-// note takes the complete events out of b and returns what is left.
+// note removes the complete events from b and returns the rest.
 func (r *reader) note(b []byte, now int64) []byte {
 	for {
 		end := strings.Index(string(b), "\n\n")

@@ -20,10 +20,10 @@ const (
 	quietTime = 30 * time.Second
 )
 
-// errQuiet is why the wait ended when nothing changed any more.
+// errQuiet ends the wait when nothing has changed for quietTime.
 var errQuiet = errors.New("nothing changes any more")
 
-// settled reports whether a node of that state needs no more watching.
+// settled reports whether a node of that state is final.
 func settled(state string) bool {
 	switch state {
 	case "healthy", "created", "Bound", "completed", "active", "suspended", "stable", "limited":
@@ -32,15 +32,16 @@ func settled(state string) bool {
 	return false
 }
 
-// board is what is known of each node.
+// board holds the last state of each node.
 type board struct {
 	begin time.Time
 	names map[string]string // node id to "type name"
 	state map[string]string // node id to its last state
 }
 
-// follow prints every change of status until all nodes have settled,
-// nothing changes any more, or three minutes have passed, and returns a sentence about the outcome.
+// follow prints every change of status until all nodes have settled, nothing has
+// changed for quietTime, or settleTime has passed. It returns a sentence about the
+// outcome.
 func follow(ctx context.Context, c *api.Client, id string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
@@ -111,8 +112,8 @@ func (b *board) show(id string, status map[string]any) {
 	fmt.Println(line)
 }
 
-// waiting counts the nodes that have not settled; before the first event that
-// is at least one.
+// waiting counts the nodes that have not settled. It is at least 1 before the first
+// event.
 func (b *board) waiting() int {
 	if len(b.names) == 0 {
 		return 1
@@ -126,7 +127,7 @@ func (b *board) waiting() int {
 	return n
 }
 
-// explain tells what to try while everything runs.
+// explain prints what to try while everything runs.
 func explain(c *api.Client, id string) {
 	say("everything keeps running; Ctrl-C stops it. Try in another terminal:")
 	fmt.Printf(`

@@ -31,8 +31,8 @@ const (
 // startTime bounds the start of the control plane and of the server.
 const startTime = 3 * time.Minute
 
-// run does the whole demonstration and has stopped everything it started when
-// it returns. A Ctrl-C is a normal end.
+// run does the whole demonstration, and stops everything that it started before it
+// returns. Ctrl-C is a normal end.
 func run(ctx context.Context, o options) error {
 	begin := time.Now()
 	kubeconfig, stopCluster, err := cluster(ctx, o)
@@ -68,7 +68,7 @@ func run(ctx context.Context, o options) error {
 	}
 }
 
-// unlessStopped turns the consequences of a Ctrl-C into a normal end.
+// unlessStopped returns nil for errors that follow from Ctrl-C.
 func unlessStopped(ctx context.Context, err error) error {
 	if ctx.Err() == nil {
 		return err
@@ -76,8 +76,8 @@ func unlessStopped(ctx context.Context, err error) error {
 	return nil
 }
 
-// cluster returns a kubeconfig with embedded data, and what stops the control
-// plane it belongs to.
+// cluster returns a kubeconfig with embedded data, and a function that stops its
+// control plane.
 func cluster(ctx context.Context, o options) (kubeconfig string, stop func(), err error) {
 	if o.kubeconfig != "" {
 		say("using the current context of KUBECONFIG=%s", o.kubeconfig)
@@ -157,8 +157,8 @@ func deploy(ctx context.Context, c *api.Client, o options, kubeconfig string) (i
 	return id, err
 }
 
-// typedValues are the ones that a person would type before a run. The server
-// hands them to the cluster and keeps none of them.
+// typedValues are the values that a person would type before a run. The server
+// passes them to the cluster and stores none of them.
 func typedValues() any {
 	return map[string]any{
 		"secrets": map[string]any{"node-3": map[string]string{"POSTGRES_PASSWORD": "not-a-secret-in-a-demo"}},

@@ -25,7 +25,7 @@ var manifests embed.FS
 // of the administrators' service account.
 const tokenSecret = "devcluster-admin-token"
 
-// applyManifests brings the embedded objects into the cluster.
+// applyManifests applies the embedded objects to the cluster.
 func applyManifests(ctx context.Context, client dynamic.Interface) error {
 	objects, err := readManifests(manifests)
 	if err != nil {
@@ -71,8 +71,8 @@ func readManifests(files fs.FS) ([]*unstructured.Unstructured, error) {
 	return objects, nil
 }
 
-// serviceAccountToken holds when the controller manager has issued the
-// administrators' token, and has then written it to file.
+// serviceAccountToken is met when the controller manager has issued the
+// administrators' token, which it then writes to file.
 func serviceAccountToken(client kubernetes.Interface, file string) condition {
 	return func(ctx context.Context) error {
 		secret, err := client.CoreV1().Secrets(metav1.NamespaceSystem).Get(ctx, tokenSecret, metav1.GetOptions{})

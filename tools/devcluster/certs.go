@@ -28,16 +28,15 @@ type leaf struct {
 	file   string // path without .crt and .key
 	user   string // common name: the user whom Kubernetes sees
 	group  string // organisation: the group whom Kubernetes sees; may be empty
-	server bool   // also good for serving on loopback
+	server bool   // also for serving on loopback
 	host   string // a further name to serve under; may be empty
 }
 
 const certLifetime = 10 * 365 * 24 * time.Hour
 
-// makeCertificates fills h with what is missing: the authority, a certificate
-// for each component and for the administrator, and the key that signs the
-// tokens of service accounts. What is there and still good is kept, so that
-// kubeconfigs and tokens stay valid.
+// makeCertificates creates the files that h lacks: the authority, a certificate for
+// each component and for the administrator, and the key that signs the tokens of
+// service accounts. Valid ones are kept, and with them kubeconfigs and tokens.
 func makeCertificates(h home) error {
 	ca, err := openAuthority(h.path("ca.crt"), h.pki("ca.key"))
 	if err != nil {
@@ -87,7 +86,7 @@ func openAuthority(certFile, keyFile string) (*authority, error) {
 	return &authority{cert: pair.Leaf, key: key}, nil
 }
 
-// ensure issues l unless a good one of this authority is there.
+// ensure issues l unless there is a valid one of this authority.
 func (a *authority) ensure(l leaf) error {
 	certFile, keyFile := l.file+".crt", l.file+".key"
 	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
@@ -118,8 +117,8 @@ func (a *authority) ensure(l leaf) error {
 	return a.issue(template, key, certFile, keyFile)
 }
 
-// issue signs template for key and writes both; the key first, because a
-// certificate without its key would look like a finished pair for longer.
+// issue signs template for key and writes both, the key first: ensure takes a
+// certificate for a finished pair.
 func (a *authority) issue(template *x509.Certificate, key *ecdsa.PrivateKey, certFile, keyFile string) error {
 	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, key.Public(), a.key)
 	if err != nil {
@@ -149,7 +148,7 @@ func template(name string) (*x509.Certificate, error) {
 	}, nil
 }
 
-// goodFor says whether cert lasts another month.
+// goodFor reports whether cert is valid for another month.
 func goodFor(cert *x509.Certificate) bool {
 	return cert != nil && time.Now().AddDate(0, 1, 0).Before(cert.NotAfter)
 }

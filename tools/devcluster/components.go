@@ -36,7 +36,7 @@ func etcdComponent(h home, p ports) component {
 		"--peer-key-file=" + h.pki("server.key"),
 		"--log-level=warn",
 		"--log-outputs=stderr",
-		// A killed process loses nothing by this; only a power cut may.
+		// Without fsync only a power cut loses data, not a killed process.
 		"--unsafe-no-fsync",
 	}}
 }

@@ -15,8 +15,8 @@ import (
 	"k8s.io/client-go/util/workqueue"
 )
 
-// controllers do what a cloud provider would: volumes for claims, addresses
-// for load balancers and ingresses.
+// controllers do the work of a cloud provider: volumes for claims, addresses for
+// load balancers and ingresses.
 type controllers struct {
 	stop context.CancelFunc
 	done sync.WaitGroup
@@ -60,7 +60,7 @@ func (c *controllers) close() {
 	c.done.Wait()
 }
 
-// control has f called for each object of the informer, one at a time.
+// control calls f for each object of the informer, one at a time.
 func (c *controllers) control(ctx context.Context, name string, informer cache.SharedIndexInformer, f reconcile) error {
 	queue := workqueue.NewTypedRateLimitingQueue(
 		workqueue.NewTypedItemExponentialFailureRateLimiter[string](20*time.Millisecond, 10*time.Second))
@@ -100,7 +100,7 @@ func (c *controllers) next(ctx context.Context, name string, queue workqueue.Typ
 		queue.Forget(key)
 	case ctx.Err() != nil:
 	default:
-		// Conflicts are everyday life and gone with the next try.
+		// Conflicts are common, and the next try reads the new version.
 		if !apierrors.IsConflict(err) {
 			c.log.Warn("will try again", "controller", name, "object", key, "err", err)
 		}

@@ -10,8 +10,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// ensureAdminToken makes admin.token and the file by which the API server
-// knows it.
+// ensureAdminToken creates admin.token and the API server's token file.
 func ensureAdminToken(h home) error {
 	token, err := os.ReadFile(h.path("admin.token"))
 	if err != nil || strings.TrimSpace(string(token)) == "" {

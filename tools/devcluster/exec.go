@@ -16,12 +16,12 @@ import (
 	utilexec "k8s.io/utils/exec"
 )
 
-// commands runs what people execute in pods: as processes of this machine,
-// with the rights of devcluster itself.
+// commands executes commands in pods: as processes of this machine, with the rights
+// of devcluster itself.
 type commands struct {
 	ctx  context.Context
 	stop context.CancelFunc
-	dir  string // where they run
+	dir  string // their working directory
 
 	mu      sync.Mutex // orders running.Add before running.Wait
 	running sync.WaitGroup
@@ -57,9 +57,9 @@ func (c *commands) ExecInContainer(_ context.Context, pod, _, _ string, argv []s
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + c.dir, "HOSTNAME=" + pod, "TERM=xterm"}
 	cmd.SysProcAttr = childAttributes()
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = time.Second // for what it leaves running with its output open
+	cmd.WaitDelay = time.Second // for background processes that keep its output open
 	defer func() {
-		// What it left in the background has no container to end with.
+		// Kills its background processes, which end with the container in a real pod.
 		if cmd.Process != nil {
 			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		}
@@ -90,8 +90,7 @@ func runWithPipes(cmd *exec.Cmd, in io.Reader, out, errOut io.Writer) error {
 	return cmd.Wait()
 }
 
-// runInTerminal hangs up when the input ends, as a terminal does that is
-// closed.
+// runInTerminal hangs up when the input ends, as a closed terminal does.
 func runInTerminal(cmd *exec.Cmd, in io.Reader, out io.Writer, resize <-chan remotecommand.TerminalSize) error {
 	attributes := cmd.SysProcAttr
 	attributes.Setpgid, attributes.Setsid, attributes.Setctty = false, true, true

@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// home is the directory of one cluster, as an absolute path. What people may
-// need lies at its top; everything else has a folder of its own.
+// home is the directory of one cluster, as an absolute path. Files for users are at
+// its top, all others in subdirectories.
 type home string
 
 func (h home) path(elem ...string) string {
@@ -21,8 +21,8 @@ func (h home) pki(file string) string { return h.path("pki", file) }
 
 func (h home) log(component string) string { return h.path("logs", component+".log") }
 
-// openHome makes dir and takes it until the returned file is closed. The lock
-// goes with the process at the latest, so a crash never leaves it behind.
+// openHome creates dir and locks it until the returned file is closed. The lock ends
+// with the process, also after a crash.
 func openHome(dir string) (home, *os.File, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
@@ -48,8 +48,7 @@ func openHome(dir string) (home, *os.File, error) {
 	return h, lock, nil
 }
 
-// writePrivate puts data at path at once or not at all, readable by the
-// owner only.
+// writePrivate writes data to path atomically, readable by the owner only.
 func writePrivate(path string, data []byte) error {
 	tmp := path + ".new"
 	if err := os.WriteFile(tmp, data, 0o600); err != nil {
@@ -66,8 +65,8 @@ func writeJSON(path string, v any) error {
 	return writePrivate(path, data)
 }
 
-// readJSON leaves v alone when the file is missing or damaged: what is kept
-// that way can always be made anew.
+// readJSON leaves v unchanged when the file is missing or damaged, since such files
+// can be generated again.
 func readJSON(path string, v any) {
 	if data, err := os.ReadFile(path); err == nil {
 		_ = json.Unmarshal(data, v)

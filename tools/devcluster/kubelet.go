@@ -36,8 +36,8 @@ type kubelet struct {
 	serving  sync.WaitGroup
 }
 
-// startKubelet listens on port, for those who have a certificate of the
-// cluster's authority. Call close to end it and every command it runs.
+// startKubelet listens on port, for clients with a certificate of the cluster's
+// authority. close ends it and every command it runs.
 func startKubelet(ctx context.Context, h home, port int, client kubernetes.Interface, ca *x509.CertPool) (*kubelet, error) {
 	pair, err := tls.LoadX509KeyPair(h.pki("server.crt"), h.pki("server.key"))
 	if err != nil {
@@ -47,7 +47,7 @@ func startKubelet(ctx context.Context, h home, port int, client kubernetes.Inter
 		Certificates: []tls.Certificate{pair},
 		ClientCAs:    ca,
 		ClientAuth:   tls.RequireAndVerifyClientCert,
-		NextProtos:   []string{"http/1.1"}, // exec takes the connection over
+		NextProtos:   []string{"http/1.1"}, // exec hijacks the connection
 	})
 	if err != nil {
 		return nil, err

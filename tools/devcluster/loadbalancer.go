@@ -17,8 +17,8 @@ import (
 // service stays pending, as in a cluster that has no load balancers.
 const balancerAnnotation = "devcluster.kubeorch.io/load-balancer"
 
-// loadBalancers give addresses of the documentation range 192.0.2.0/24,
-// which lead nowhere.
+// loadBalancers assign addresses of the documentation range 192.0.2.0/24, which are
+// not reachable.
 type loadBalancers struct {
 	client   kubernetes.Interface
 	services corelisters.ServiceLister
@@ -48,7 +48,7 @@ func (b *loadBalancers) service(ctx context.Context, key string) error {
 	return err
 }
 
-// freeAddress leaves 192.0.2.1 to the ingresses.
+// freeAddress returns an unused address. 192.0.2.1 is for ingresses.
 func (b *loadBalancers) freeAddress() (string, error) {
 	services, err := b.services.List(labels.Everything())
 	if err != nil {

@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	// frontProxyUser is whom the API server passes requests on as.
+	// frontProxyUser is the user of the API server's certificate for this server.
 	frontProxyUser = "devcluster-front-proxy"
 
 	metricsService = "metrics"
@@ -36,9 +36,8 @@ type metricsServer struct {
 	serving sync.WaitGroup
 }
 
-// startMetrics listens on port, for the API server only: that has checked
-// what the user may do. Figures are there once the factory runs. Call close
-// to end it.
+// startMetrics listens on port, for the API server only, which has authorised the
+// user. It has values once the factory runs. close ends it.
 func startMetrics(h home, port int, ca *x509.CertPool, factory informers.SharedInformerFactory, log *slog.Logger) (*metricsServer, error) {
 	meter, err := newMeter(factory)
 	if err != nil {
@@ -61,7 +60,7 @@ func startMetrics(h home, port int, ca *x509.CertPool, factory informers.SharedI
 	m := &metricsServer{server: &http.Server{
 		Handler:           metricsHandler(meter),
 		ReadHeaderTimeout: 10 * time.Second,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn), // whom it refuses
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn), // refused clients
 	}}
 	m.serving.Go(func() { _ = m.server.Serve(ln) })
 	return m, nil
@@ -96,7 +95,7 @@ func metricsHandler(m *meter) http.Handler {
 	return mux
 }
 
-// reader makes the answer to a request.
+// reader returns the answer to a request.
 type reader func(r *http.Request) (any, error)
 
 func (read reader) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -113,7 +112,7 @@ func (read reader) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(answer) // whoever asked may have gone
+	_ = json.NewEncoder(w).Encode(answer) // the client may have left
 }
 
 func metricsResources(*http.Request) (any, error) {
@@ -128,7 +127,7 @@ func metricsResources(*http.Request) (any, error) {
 	}, nil
 }
 
-// metricsObjects tell the API server to ask at port.
+// metricsObjects make the API server forward requests for metrics to port.
 func metricsObjects(port int, ca []byte) []*unstructured.Unstructured {
 	return []*unstructured.Unstructured{
 		{Object: object{
@@ -150,8 +149,7 @@ func metricsObjects(port int, ca []byte) []*unstructured.Unstructured {
 	}
 }
 
-// awaitMetrics returns when the API server passes on what the metrics server
-// answers.
+// awaitMetrics returns when the API server serves the metrics server's answers.
 func (c *cluster) awaitMetrics(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, startPatience, errors.New("it takes too long"))
 	defer cancel()

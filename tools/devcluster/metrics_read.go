@@ -13,7 +13,7 @@ import (
 	metricsv1beta1 "k8s.io/metrics/pkg/apis/metrics/v1beta1"
 )
 
-// meter knows what pods and nodes use.
+// meter reads the usage of pods and nodes.
 type meter struct {
 	pods   corelisters.PodLister
 	nodes  corelisters.NodeLister
@@ -106,7 +106,7 @@ func (m *meter) getNode(r *http.Request) (any, error) {
 	return nodeMetrics(node, used[name]), nil
 }
 
-// selector returns which objects the request for a list is about.
+// selector returns the selector of a request for a list.
 func (m *meter) selector(r *http.Request) (labels.Selector, error) {
 	if !m.synced() {
 		return nil, notSynced()
@@ -129,7 +129,7 @@ func notSynced() error {
 	return apierrors.NewServiceUnavailable("the pods and nodes have not been read yet")
 }
 
-// byNode sums up what the pods of each node use.
+// byNode sums up the usage of the pods of each node.
 func (m *meter) byNode() (map[string]corev1.ResourceList, error) {
 	pods, err := m.pods.List(labels.Everything())
 	if err != nil {

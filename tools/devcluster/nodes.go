@@ -15,8 +15,8 @@ import (
 
 const nodeLabel = "devcluster.kubeorch.io/node"
 
-// ensureNodes makes the cluster have exactly n nodes of ours, whose kubelet
-// is kwok at kubeletPort.
+// ensureNodes creates and deletes nodes until the cluster has n of them, whose
+// kubelet is kwok at kubeletPort.
 func ensureNodes(ctx context.Context, client kubernetes.Interface, n, kubeletPort int) error {
 	nodes := client.CoreV1().Nodes()
 	existing, err := nodes.List(ctx, metav1.ListOptions{LabelSelector: nodeLabel})
@@ -34,8 +34,8 @@ func ensureNodes(ctx context.Context, client kubernetes.Interface, n, kubeletPor
 		if err != nil && !apierrors.IsAlreadyExists(err) {
 			return err
 		}
-		// kwok tells its port only for a node that is not ready; after a
-		// restart it may listen elsewhere.
+		// kwok sets its port only on nodes that are not ready, and may have another
+		// one after a restart.
 		patch := fmt.Appendf(nil, `{"status":{"daemonEndpoints":{"kubeletEndpoint":{"Port":%d}}}}`, kubeletPort)
 		if _, err := nodes.Patch(ctx, name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status"); err != nil {
 			return err
@@ -55,7 +55,7 @@ func releaseNodes(ctx context.Context, client kubernetes.Interface) error {
 	return client.CoordinationV1().Leases(corev1.NamespaceNodeLease).DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{})
 }
 
-// newNode is a machine large enough for any test; what exceeds it is
+// newNode returns a node that is large enough for any test. Larger pods are
 // unschedulable.
 func newNode(name string) *corev1.Node {
 	size := corev1.ResourceList{

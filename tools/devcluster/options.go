@@ -13,8 +13,8 @@ type options struct {
 	dir   string // as given, since it is printed back
 	nodes int
 	oidc  oidcOptions
-	// stopWithStdin ends the cluster when standard input ends, hence with the
-	// process that holds its other end.
+	// stopWithStdin stops the cluster when standard input ends, and so with the
+	// process at its other end.
 	stopWithStdin bool
 }
 
@@ -61,8 +61,8 @@ func (o options) check() error {
 	return errors.Join(errs...)
 }
 
-// apiserverArgs are the flags of kube-apiserver for these options. The
-// prefix keeps a provider from naming users of the cluster itself.
+// apiserverArgs are the flags of kube-apiserver for these options. The prefix
+// separates the provider's users from those of the cluster itself.
 func (o oidcOptions) apiserverArgs() ([]string, error) {
 	if o.issuerURL == "" {
 		return nil, nil

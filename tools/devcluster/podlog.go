@@ -12,19 +12,19 @@ import (
 const (
 	podLogName      = "current.log"
 	previousLogName = "previous.log"
-	// podLogLimit is the size at which the log is begun anew.
+	// podLogLimit is the size at which a new log is started.
 	podLogLimit = 1 << 20
 )
 
-// podLog writes what every container seems to print: a numbered line each
-// second, after a few of the past.
+// podLog writes the log that every container has: a numbered line each second,
+// after a few from before.
 type podLog struct {
 	dir  string
 	next int // number of the next line
 	size int
 }
 
-// begin writes the logs as they are when a container has run for a while.
+// begin writes the lines from before.
 func (l *podLog) begin(now time.Time) error {
 	const history = 20
 	var lines bytes.Buffer
@@ -72,7 +72,7 @@ func (l *podLog) add(line string) error {
 	return f.Close()
 }
 
-// replace begins a new file under the same name, which followers notice.
+// replace starts a new file under the same name, which followers notice.
 func (l *podLog) replace(data []byte) error {
 	l.size = len(data)
 	return writePrivate(filepath.Join(l.dir, podLogName), data)

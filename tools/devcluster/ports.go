@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// ports are where the components listen, all on 127.0.0.1. They are kept
-// from run to run, so that kubeconfigs stay valid.
+// ports are the ports of the components on 127.0.0.1. They stay the same from run
+// to run, so that kubeconfigs stay valid.
 type ports struct {
 	APIServer int `json:"apiserver"`
 	Etcd      int `json:"etcd"`
@@ -20,14 +20,12 @@ type ports struct {
 	Metrics   int `json:"metrics"`
 }
 
-// firstPort is where the range begins that ports are taken from. It ends
-// where the kernel takes ports for outgoing connections, since one of those
-// could have any of ours between two runs.
+// firstPort begins the range of ports. It ends before the kernel's range for outgoing
+// connections, one of which could take a port between two runs.
 const firstPort = 20000
 
-// choosePorts returns the ports of the last run as far as they are free, and
-// new ones for the rest. It gives those of a run that is just ending up to
-// wait to become free.
+// choosePorts returns the ports of the last run if they are free, and new ones in
+// place of the others. It waits up to wait for those of a run that is just ending.
 func choosePorts(h home, wait time.Duration) (ports, error) {
 	var p ports
 	readJSON(h.path("ports.json"), &p)
@@ -52,7 +50,7 @@ func choosePorts(h home, wait time.Duration) (ports, error) {
 	return p, writeJSON(h.path("ports.json"), p)
 }
 
-// listenAgain takes port, trying until deadline.
+// listenAgain listens on port, and tries until deadline.
 func listenAgain(port int, deadline time.Time) (net.Listener, error) {
 	if port == 0 {
 		return nil, fmt.Errorf("no port of an earlier run")
@@ -66,8 +64,8 @@ func listenAgain(port int, deadline time.Time) (net.Listener, error) {
 	}
 }
 
-// listenAnew takes a port below the kernel's own range, or whatever the
-// kernel offers when that range is too small or full.
+// listenAnew listens on a port below the kernel's range, or on one that the kernel
+// picks when there is none.
 func listenAnew() (net.Listener, error) {
 	if room := firstOutgoingPort() - firstPort; room > 0 {
 		for range 50 {

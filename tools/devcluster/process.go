@@ -65,8 +65,8 @@ func (ps *processes) start(c component) error {
 	return ps.record()
 }
 
-// plainEnvironment is what components need of ours. The rest stays out: etcd
-// takes its configuration from there, and commands run in pods would see it.
+// plainEnvironment is the part of the environment that components need. Etcd would
+// take its configuration from the rest, and commands in pods would see it.
 func plainEnvironment() []string {
 	var env []string
 	for _, name := range []string{"PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR"} {
@@ -78,7 +78,7 @@ func plainEnvironment() []string {
 }
 
 // stop ends all components, the youngest first, and returns when they are
-// gone. One that does not obey in time is killed.
+// gone. One that does not stop in time is killed.
 func (ps *processes) stop(patience time.Duration) {
 	for i := len(ps.running) - 1; i >= 0; i-- {
 		p := ps.running[i]
@@ -103,14 +103,14 @@ func (p *process) failure() error {
 	return fmt.Errorf("%s ended (%s); the end of %s:\n%s", p.name, p.cmd.ProcessState, p.log, strings.Join(last, "\n"))
 }
 
-// recorded identifies a process beyond its number, which the system reuses.
+// recorded identifies a process by more than its pid, which the system reuses.
 type recorded struct {
 	Name    string `json:"name"`
 	PID     int    `json:"pid"`
 	Started string `json:"started"`
 }
 
-// record writes down who runs, for a successor that has to clean up.
+// record stores the running processes for killLeftovers of a later run.
 func (ps *processes) record() error {
 	list := make([]recorded, 0, len(ps.running))
 	for _, p := range ps.running {
@@ -120,9 +120,9 @@ func (ps *processes) record() error {
 	return writeJSON(ps.home.path("processes.json"), list)
 }
 
-// killLeftovers ends what a run in h left behind that was killed where the
-// kernel does not take the children along. Only a process that is provably
-// the recorded one, and works in h, is touched.
+// killLeftovers kills the processes of a killed run in h, where the kernel does not
+// end children with their parent. It touches only processes that are provably the
+// recorded ones and have h as working directory.
 func killLeftovers(ctx context.Context, h home, log *slog.Logger) error {
 	var list []recorded
 	readJSON(h.path("processes.json"), &list)
@@ -140,7 +140,7 @@ func killLeftovers(ctx context.Context, h home, log *slog.Logger) error {
 	return nil
 }
 
-// sleep waits for d or until ctx ends, and then says why.
+// sleep waits for d. When ctx ends before, it returns the cause.
 func sleep(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// childAttributes ties a child to the life of the thread that starts it, and
-// keeps Ctrl-C in a terminal from reaching it before its turn.
+// childAttributes make a child end with the thread that starts it, and put it into a
+// process group of its own, which does not get Ctrl-C of the terminal.
 func childAttributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 }
@@ -21,7 +21,7 @@ func startTime(pid int) string {
 	if err != nil {
 		return ""
 	}
-	// The name in parentheses may hold anything; count from behind it.
+	// The name in parentheses may hold spaces; count the fields after it.
 	_, after, _ := strings.Cut(string(data[max(0, bytes.LastIndexByte(data, ')')):]), " ")
 	fields := strings.Fields(after)
 	if len(fields) < 20 || fields[0] == "Z" {

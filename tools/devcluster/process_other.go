@@ -4,9 +4,9 @@ package main
 
 import "syscall"
 
-// Elsewhere a child does not end with its parent by itself, and a process
-// cannot be told from a later one with its number, so leftovers of a killed
-// run are left alone; new ports are taken beside them.
+// Other systems do not end children with their parent, and do not tell a process
+// from a later one with its pid. Processes of a killed run are left alone, and the
+// next run takes other ports.
 
 func childAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 

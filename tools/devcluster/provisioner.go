@@ -13,22 +13,22 @@ import (
 
 const (
 	provisionerName = "devcluster.kubeorch.io/hostpath"
-	// provisionerRequest on a claim asks a provisioner for a volume; the
-	// volume controller sets it when the moment has come.
+	// provisionerRequest on a claim names the provisioner that is to create its
+	// volume; the volume controller sets it.
 	provisionerRequest = "volume.kubernetes.io/storage-provisioner"
 	// provisionedBy on a volume leaves its deletion to the provisioner.
 	provisionedBy = "pv.kubernetes.io/provisioned-by"
 )
 
-// provisioner makes, grows and removes volumes. They are paths that nothing
-// ever mounts.
+// provisioner creates, expands and deletes volumes. They are paths that are never
+// mounted.
 type provisioner struct {
 	client  kubernetes.Interface
 	claims  corelisters.PersistentVolumeClaimLister
 	volumes corelisters.PersistentVolumeLister
 }
 
-// claim gives a claim its volume, and a larger one when it asks for more.
+// claim creates the volume of a claim, and expands it when the claim requests more.
 func (p *provisioner) claim(ctx context.Context, key string) error {
 	namespace, name, err := cache.SplitMetaNamespaceKey(key)
 	if err != nil {
@@ -77,7 +77,7 @@ func (p *provisioner) provision(ctx context.Context, claim *corev1.PersistentVol
 	return err
 }
 
-// expand grows volume and claim to what the claim requests.
+// expand expands volume and claim to the size that the claim requests.
 func (p *provisioner) expand(ctx context.Context, claim *corev1.PersistentVolumeClaim) error {
 	want := claim.Spec.Resources.Requests[corev1.ResourceStorage]
 	have := claim.Status.Capacity[corev1.ResourceStorage]
@@ -102,7 +102,7 @@ func (p *provisioner) expand(ctx context.Context, claim *corev1.PersistentVolume
 	return err
 }
 
-// volume removes a volume of ours whose claim is gone.
+// volume deletes a volume of this provisioner whose claim was deleted.
 func (p *provisioner) volume(ctx context.Context, name string) error {
 	volume, err := p.volumes.Get(name)
 	if err != nil {

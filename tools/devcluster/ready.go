@@ -16,11 +16,10 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// condition returns nil once it holds, and else what is missing.
+// condition returns nil once it is met, else an error that says what is missing.
 type condition func(ctx context.Context) error
 
-// await asks holds again and again until it holds, ctx ends, or a component
-// dies.
+// await polls a condition until it is met, ctx ends, or a component dies.
 func (ps *processes) await(ctx context.Context, what string, holds condition) error {
 	began := time.Now()
 	for {
@@ -47,8 +46,8 @@ func apiserverReady(client kubernetes.Interface) condition {
 	}
 }
 
-// schemaPublished holds when the API server describes a group and version,
-// given as path.
+// schemaPublished is met when the API server describes the group and version at
+// path.
 func schemaPublished(client kubernetes.Interface, path string) condition {
 	return func(ctx context.Context) error {
 		index, err := client.CoreV1().RESTClient().Get().AbsPath("/openapi/v3").Do(ctx).Raw()
@@ -81,17 +80,17 @@ func nodesReady(client kubernetes.Interface, n int) condition {
 	}
 }
 
-// schedulable says whether node is ready and the controllers have seen it:
-// they then remove the taint that each node begins with.
+// schedulable reports whether node is ready and the controllers have removed the
+// taint of new nodes.
 func schedulable(node corev1.Node) bool {
 	return len(node.Spec.Taints) == 0 && slices.ContainsFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool {
 		return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
 	})
 }
 
-// controllersReady holds when the controller manager has made the account
-// that pods run as in probeNamespace, where it is removed at each start: in
-// the others it may be from an earlier run.
+// controllersReady is met when the controller manager has created the default
+// service account in probeNamespace. It is deleted there at each start; in other
+// namespaces it may be from an earlier run.
 func controllersReady(client kubernetes.Interface) condition {
 	return func(ctx context.Context) error {
 		for _, ns := range []string{probeNamespace, metav1.NamespaceDefault} {
@@ -117,7 +116,7 @@ func resetProbe(ctx context.Context, client kubernetes.Interface) error {
 	return err
 }
 
-// kwokReady holds when kwok answers as kubelet.
+// kwokReady is met when kwok answers as kubelet.
 func kwokReady(p ports, trust *tls.Config) condition {
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: trust, DisableKeepAlives: true}}
 	return func(ctx context.Context) error {

@@ -12,10 +12,10 @@ import (
 
 const kwokAPI = "kwok.x-k8s.io/v1alpha1"
 
-// object is a piece of YAML.
+// object is a YAML mapping.
 type object = map[string]any
 
-// writeKwokConfig tells kwok what becomes of nodes, pods and greetings.
+// writeKwokConfig writes kwok's stages of nodes, pods and greetings.
 func writeKwokConfig(h home) error {
 	objects := append(failureStages(), greetingStage())
 	for _, text := range []string{nodefast.DefaultNodeInit, nodelease.DefaultNodeHeartbeatWithLease, podfast.DefaultPodDelete} {
@@ -43,7 +43,7 @@ func writeKwokConfig(h home) error {
 	return writePrivate(h.path("kwok.yaml"), out.Bytes())
 }
 
-// readStage parses one of kwok's own stages and makes it pickier.
+// readStage parses one of kwok's own stages and narrows its selector.
 func readStage(text string, also ...object) (object, error) {
 	var stage struct {
 		APIVersion string `json:"apiVersion"`
@@ -75,8 +75,8 @@ func expression(jq, operator string, values ...string) object {
 	return e
 }
 
-// greetingStage is the whole operator of the example kind: it reports each
-// generation of a Greeting as delivered.
+// greetingStage plays the operator of the example kind: it reports each generation
+// of a Greeting as delivered.
 func greetingStage() object {
 	return object{"apiVersion": kwokAPI, "kind": "Stage", "metadata": object{"name": "greeting-delivered"}, "spec": object{
 		"resourceRef": object{"apiGroup": "example.kubeorch.io/v1", "kind": "Greeting"},

@@ -17,9 +17,8 @@ import (
 	"sigs.k8s.io/kwok/pkg/utils/signals"
 )
 
-// subcommands are the programs that devcluster carries, by the name of their
-// subcommand. Each returns its exit code; the components run until they are
-// signalled.
+// subcommands are the programs in devcluster by the name of their subcommand. Each
+// returns its exit code; components run until they get a signal.
 func subcommands() map[string]func() int {
 	return map[string]func() int{
 		"etcd":                    runEtcd,
@@ -57,7 +56,7 @@ func kwokMain(ctx context.Context) error {
 	}
 	cmd := kwok.NewCommand(ctx)
 	cmd.PersistentFlags().AddFlagSet(global)
-	// With a version, cobra would want a flag that Kubernetes has taken.
+	// With a version, cobra adds a flag that Kubernetes has already.
 	cmd.Version = ""
 	return cmd.ExecuteContext(ctx)
 }

@@ -21,16 +21,16 @@ import (
 )
 
 const (
-	// startPatience is for slow machines; a component that dies ends the
-	// wait at once.
+	// startPatience is long enough for slow machines; the death of a component ends
+	// the wait at once.
 	startPatience = 3 * time.Minute
 	stopPatience  = 10 * time.Second
 )
 
 // up runs a cluster in opts.dir until ctx ends or a component dies. When it
-// returns no process of the cluster is left.
+// returns, all processes of the cluster have ended.
 func up(ctx context.Context, opts options, stdout, stderr io.Writer) (err error) {
-	// The kernel ends the components together with this very thread.
+	// The kernel ends the components together with the thread that started them.
 	runtime.LockOSThread()
 	log := slog.New(slog.NewTextHandler(stderr, nil))
 	h, lock, err := openHome(opts.dir)
@@ -71,7 +71,7 @@ func up(ctx context.Context, opts options, stdout, stderr io.Writer) (err error)
 	})
 }
 
-// cluster is one that is being started or runs.
+// cluster is a cluster that is starting or running.
 type cluster struct {
 	home   home
 	opts   options
@@ -108,7 +108,7 @@ func (c *cluster) start(ctx context.Context) error {
 	return c.awaitReady(ctx)
 }
 
-// prepare makes everything that can be made before a process runs.
+// prepare creates everything that needs no running process.
 func (c *cluster) prepare() (err error) {
 	if c.ports, err = choosePorts(c.home, 2*time.Second); err != nil {
 		return fmt.Errorf("ports: %w", err)
@@ -150,7 +150,7 @@ func (c *cluster) startAPI(ctx context.Context) error {
 	return c.ps.await(ctx, "API server", apiserverReady(c.client))
 }
 
-// populate puts in what the other components expect to find.
+// populate creates the objects that the other components expect.
 func (c *cluster) populate(ctx context.Context) error {
 	dynamicClient, err := dynamic.NewForConfig(c.config)
 	if err != nil {
@@ -195,8 +195,8 @@ func (c *cluster) authority() *x509.CertPool {
 	return pool
 }
 
-// serve runs what is not a process of its own, and calls ready when that
-// works too. It returns an error when a component dies.
+// serve runs the parts that are no processes, and calls ready when they work. It
+// returns an error when a component dies.
 func (c *cluster) serve(ctx context.Context, ready func()) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

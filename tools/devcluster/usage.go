@@ -10,11 +10,11 @@ import (
 	metricsv1beta1 "k8s.io/metrics/pkg/apis/metrics/v1beta1"
 )
 
-// usageAnnotation and the name of a resource make the annotation that says
-// how much of it each container of a pod uses.
+// usageAnnotation and the name of a resource form the annotation with the usage of
+// each container of a pod.
 const usageAnnotation = "devcluster.kubeorch.io/"
 
-// usageWindow is the time that a figure claims to be the average of.
+// usageWindow is the window in answers, over which usage is averaged.
 const usageWindow = 10 * time.Second
 
 func nodeMetrics(node *corev1.Node, used corev1.ResourceList) metricsv1beta1.NodeMetrics {
@@ -30,8 +30,8 @@ func nodeMetrics(node *corev1.Node, used corev1.ResourceList) metricsv1beta1.Nod
 	}
 }
 
-// podMetrics returns false for a pod that has no figures: because it does not
-// run, or because an annotation is not a quantity.
+// podMetrics returns false for a pod without metrics: it is not running, or an
+// annotation is not a quantity.
 func podMetrics(pod *corev1.Pod) (metricsv1beta1.PodMetrics, bool) {
 	stopped := func(s corev1.ContainerStatus) bool { return s.State.Running == nil }
 	if pod.Status.Phase != corev1.PodRunning || slices.ContainsFunc(pod.Status.ContainerStatuses, stopped) {
@@ -46,7 +46,7 @@ func podMetrics(pod *corev1.Pod) (metricsv1beta1.PodMetrics, bool) {
 	for _, container := range pod.Spec.Containers {
 		used := make(corev1.ResourceList)
 		for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
-			quantity, err := figure(pod, container, name)
+			quantity, err := usageOf(pod, container, name)
 			if err != nil {
 				return metricsv1beta1.PodMetrics{}, false
 			}
@@ -57,10 +57,10 @@ func podMetrics(pod *corev1.Pod) (metricsv1beta1.PodMetrics, bool) {
 	return metrics, true
 }
 
-// figure is what the annotation says, else half of what the container
-// requests, else little. Half is below what autoscalers are told to keep, as
-// a rule, yet not so low that they want fewer than two pods.
-func figure(pod *corev1.Pod, container corev1.Container, name corev1.ResourceName) (resource.Quantity, error) {
+// usageOf is the value of the annotation, else half of the container's request, else
+// a small value. Half is below the usual target of autoscalers, but not low enough
+// for fewer than two pods.
+func usageOf(pod *corev1.Pod, container corev1.Container, name corev1.ResourceName) (resource.Quantity, error) {
 	if text, ok := pod.Annotations[usageAnnotation+string(name)]; ok {
 		return resource.ParseQuantity(text)
 	}
@@ -81,7 +81,7 @@ func metricsType(kind string) metav1.TypeMeta {
 	return metav1.TypeMeta{Kind: kind, APIVersion: metricsv1beta1.SchemeGroupVersion.String()}
 }
 
-// slimPod keeps of a pod what its usage depends on.
+// slimPod returns pod with only the fields that its usage depends on.
 func slimPod(obj any) (any, error) {
 	pod, ok := obj.(*corev1.Pod)
 	if !ok {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -55,7 +56,7 @@ func readText(_, to reflect.Type, data any) (any, error) {
 	case to == reflect.TypeFor[time.Duration]():
 		return time.ParseDuration(text)
 	case to == reflect.TypeFor[[]string]():
-		return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' }), nil
+		return splitList(text), nil
 	case to == reflect.TypeFor[[]Provider]() && text == "":
 		return []Provider{}, nil
 	case to == reflect.TypeFor[[]Provider]():
@@ -68,6 +69,15 @@ func readText(_, to reflect.Type, data any) (any, error) {
 		return strconv.ParseBool(text)
 	}
 	return text, nil
+}
+
+// splitList splits text at commas. Entries may hold spaces, as secrets do.
+func splitList(text string) []string {
+	list := strings.Split(text, ",")
+	for i, entry := range list {
+		list[i] = strings.TrimSpace(entry)
+	}
+	return slices.DeleteFunc(list, func(entry string) bool { return entry == "" })
 }
 
 // wholeNumber refuses fractions, which mapstructure would cut off.

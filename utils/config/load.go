@@ -80,15 +80,17 @@ func (c *Config) normalise(getenv func(string) string) {
 	for _, address := range []*string{&c.BaseURL, &c.FrontendURL} {
 		*address = strings.TrimRight(*address, "/")
 	}
-	lowerDomains(c.Auth.Builtin.AllowedDomains)
+	c.Auth.Builtin.AllowedDomains = normalDomains(c.Auth.Builtin.AllowedDomains)
 	for i := range c.Auth.Providers {
 		c.Auth.Providers[i].normalise(getenv)
 	}
 }
 
-// lowerDomains makes @Example.com example.com.
-func lowerDomains(list []string) {
+// normalDomains makes @Example.com example.com.
+func normalDomains(list []string) []string {
+	list = strings.Fields(strings.Join(list, " "))
 	for i, d := range list {
 		list[i] = strings.ToLower(strings.TrimPrefix(d, "@"))
 	}
+	return list
 }

@@ -58,13 +58,24 @@ func TestOrder(t *testing.T) {
 	require.Equal(t, 2, cfg.Port, "the prefix wins")
 	require.Equal(t, "warn", cfg.LogLevel, "CONFIG_FILE names the file")
 
+	cfg, err = Load(file(t, "PORT:\nAUTH:\nTOKEN_TTL:\nCORS_ALLOWED_ORIGINS: []\n"), env("PORT", ""))
+	require.NoError(t, err)
+	require.Equal(t, 3000, cfg.Port, "a key without a value has its default")
+	require.Equal(t, 48*time.Hour, cfg.TokenTTL)
+	require.True(t, cfg.Auth.Builtin.Enabled)
+	require.Empty(t, cfg.CORSOrigins, "an empty list is a value")
+
+	cfg, err = Load("", env("ENCRYPTION_OLD_KEYS", " a secret of 32 characters with spaces, "+secret+",,"))
+	require.NoError(t, err)
+	require.Equal(t, []string{"a secret of 32 characters with spaces", secret}, cfg.EncryptionOldKeys)
+
 	cfg, err = Load("", env("KUBEORCH_PORT", "tcp://10.96.0.7:3000"))
 	require.NoError(t, err)
 	require.Equal(t, 3000, cfg.Port, "Kubernetes announces a service named kubeorch like this")
 }
 
-// Every key must be settable by environment: a value that fits none of them
-// shows each key in the faults, the free texts aside.
+// Every key can be set by the environment: an invalid value is a fault of that key,
+// except for free texts.
 func TestEveryKeyByEnvironment(t *testing.T) {
 	t.Parallel()
 	free := []string{"HOST", "DATA_DIR", "TEMPLATES_DIR", "PLUGINS_DIR", "AUTH.BUILTIN.ALLOWED_DOMAINS"}

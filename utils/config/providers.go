@@ -80,7 +80,8 @@ func (p *Provider) normalise(getenv func(string) string) {
 	if p.DisplayName == "" {
 		p.DisplayName = p.Name
 	}
-	lowerDomains(p.AllowedDomains)
+	p.AllowedDomains = normalDomains(p.AllowedDomains)
+	p.Scopes = strings.Fields(strings.Join(p.Scopes, " ")) // text with spaces is usual, too
 	switch {
 	case p.Type == TypeOIDC && len(p.Scopes) == 0:
 		p.Scopes = []string{"openid", "profile", "email"}

@@ -17,7 +17,7 @@ func TestProviders(t *testing.T) {
 	}}
 	own := []string{"AUTH_PROVIDERS_OUR_CORP_CLIENT_SECRET", "from-env"}
 	cfg, err := Load("", env(append(own, "AUTH_PROVIDERS", `[{"NAME":"our-corp","TYPE":"OIDC","CLIENT_ID":"id","CLIENT_SECRET":"x",
-		"ISSUER_URL":"https://id.example.com/","SCOPES":"mail","ALLOWED_DOMAINS":["@Example.com"],"CLAIM_MAPPINGS":{"NAME":"full","Email":"user.mail"}}]`)...))
+		"ISSUER_URL":"https://id.example.com/","SCOPES":"openid mail","ALLOWED_DOMAINS":["@Example.com"],"CLAIM_MAPPINGS":{"NAME":"full","Email":"user.mail"}}]`)...))
 	require.NoError(t, err)
 	require.Equal(t, want, cfg.Auth.Providers)
 

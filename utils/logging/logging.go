@@ -1,5 +1,5 @@
-// Package logging makes the program's logger and carries the id of a request
-// from the edge to every line that is written for it.
+// Package logging creates the program's logger, which adds the id of the request
+// to every line.
 package logging
 
 import (
@@ -23,7 +23,7 @@ func RequestID(ctx context.Context) string {
 }
 
 // New returns a logger that writes to w. level is debug, info, warn or error,
-// format text or json; anything else is an error.
+// format text or json; other values are errors.
 func New(w io.Writer, level, format string) (*slog.Logger, error) {
 	var opts slog.HandlerOptions
 	var lvl slog.Level

@@ -1,5 +1,5 @@
-// Package kubetest gives tests a real Kubernetes cluster: the one that
-// KUBEORCH_TEST_CLUSTER names, or one that bin/devcluster runs for them.
+// Package kubetest provides tests with a real Kubernetes cluster: the one that
+// KUBEORCH_TEST_CLUSTER names, or one that it starts with bin/devcluster.
 //
 // Tests that only add objects share a cluster:
 //
@@ -11,8 +11,7 @@
 //		cluster := shared.Cluster(t)
 //		namespace := cluster.Namespace(t)
 //
-// Those that stop, kill or hang the API server take one of their own from
-// NewPrivate.
+// Tests that stop, kill or pause the API server start their own with NewPrivate.
 package kubetest
 
 import (
@@ -29,8 +28,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// Cluster is a running cluster and all the ways to log in to it. Its methods
-// may be called by many goroutines at once.
+// Cluster is a running cluster with credentials of each kind. Its methods are
+// safe for concurrent use.
 type Cluster struct {
 	dir     string
 	files   map[string][]byte
@@ -40,11 +39,11 @@ type Cluster struct {
 	dynamic dynamic.Interface
 }
 
-// open connects to the cluster that a devcluster runs in dir.
+// open connects to the cluster of the devcluster in dir.
 func open(dir string) (*Cluster, error) {
 	c := &Cluster{dir: dir, files: make(map[string][]byte)}
 	for _, name := range []string{"kubeconfig", "ca.crt", "client.crt", "client.key", "admin.token", "sa.token"} {
-		data, err := os.ReadFile(filepath.Join(dir, name)) //nolint:gosec // whoever runs the tests chooses the directory
+		data, err := os.ReadFile(filepath.Join(dir, name)) //nolint:gosec // the directory comes from the environment of the tests
 		if err != nil {
 			return nil, fmt.Errorf("not the directory of a running cluster: %w", err)
 		}
@@ -65,7 +64,7 @@ func open(dir string) (*Cluster, error) {
 	return c, err
 }
 
-// close ends idle connections, which would look like leaked goroutines.
+// close closes idle connections, whose goroutines would count as leaked.
 func (c *Cluster) close() { utilnet.CloseIdleConnectionsFor(c.http.Transport) }
 
 // Dir is the directory of the cluster, with its logs.

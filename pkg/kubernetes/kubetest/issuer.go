@@ -20,9 +20,9 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Issuer is an OpenID provider whose refresh tokens are good for one use. Its
-// ID tokens name an administrator of a cluster that was started with Flags.
-// Its methods may be called by many goroutines at once.
+// Issuer is an OpenID provider whose refresh tokens are good for one use. Its ID
+// tokens are of an administrator of a cluster that is started with Flags. Its
+// methods are safe for concurrent use.
 type Issuer struct {
 	URL          string
 	ClientID     string
@@ -61,7 +61,7 @@ func NewIssuer(t testing.TB) *Issuer {
 	return i
 }
 
-// CA signed the certificate of the provider, in PEM.
+// CA is the certificate authority of the provider, in PEM.
 func (i *Issuer) CA() []byte { return bytes.Clone(i.ca) }
 
 // Flags are the arguments for NewPrivate that make a cluster trust i.
@@ -74,42 +74,42 @@ func (i *Issuer) Flags(t testing.TB) []string {
 	return []string{"--oidc-issuer-url=" + i.URL, "--oidc-client-id=" + i.ClientID, "--oidc-ca-file=" + file}
 }
 
-// Login returns a refresh token as a person gets it who logs in.
+// Login returns a refresh token, as a login does.
 func (i *Issuer) Login() string {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.fresh()
 }
 
-// fresh makes a refresh token. i.mu must be held.
+// fresh returns a new refresh token. i.mu must be held.
 func (i *Issuer) fresh() string {
 	i.newest = "refresh-" + rand.Text()
 	i.good[i.newest] = true
 	return i.newest
 }
 
-// Newest is the refresh token that was given last.
+// Newest returns the refresh token that was issued last.
 func (i *Issuer) Newest() string {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.newest
 }
 
-// Counts tells how many refresh tokens were redeemed and how many refused.
+// Counts returns how many refresh tokens have been redeemed and refused.
 func (i *Issuer) Counts() (redeemed, refused int) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.redeemed, i.refused
 }
 
-// SetLifetime sets how long the ID tokens to come are good for.
+// SetLifetime sets the lifetime of ID tokens that are issued from now on.
 func (i *Issuer) SetLifetime(d time.Duration) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.lifetime = d
 }
 
-// Break makes h answer everything; nil repairs it.
+// Break makes h answer all requests; nil ends that.
 func (i *Issuer) Break(h http.HandlerFunc) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -166,7 +166,7 @@ func (i *Issuer) token(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// idToken signs one. i.mu must be held.
+// idToken returns a signed ID token. i.mu must be held.
 func (i *Issuer) idToken() string {
 	now := time.Now()
 	token := jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims{

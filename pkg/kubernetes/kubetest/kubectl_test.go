@@ -13,7 +13,7 @@ import (
 	"github.com/kubeorch/core/pkg/kubernetes/kubetest"
 )
 
-// kubectl is a call of that of devcluster, which finds its plugins in plugins.
+// kubectl returns a command of devcluster's kubectl, with the plugins in plugins.
 func kubectl(t *testing.T, c *kubetest.Cluster, plugins string, args ...string) *exec.Cmd {
 	t.Helper()
 	binary, err := kubetest.FindBinary()

@@ -83,7 +83,7 @@ func TestAutoscalersReadTheUsageThatPodsDeclare(t *testing.T) {
 	}
 }
 
-// scaling is an error unless the autoscaler is active, has read utilization
+// scaling returns an error unless the autoscaler is active, has read utilization
 // and wants replicas.
 func scaling(status autoscalingv2.HorizontalPodAutoscalerStatus, utilization, replicas int32) error {
 	active := false
@@ -100,7 +100,7 @@ func scaling(status autoscalingv2.HorizontalPodAutoscalerStatus, utilization, re
 	return nil
 }
 
-// podMetrics is what the tests look at in a list of PodMetrics.
+// podMetrics is the part of a PodMetricsList that the tests read.
 type podMetrics struct {
 	Items []struct {
 		Metadata   metav1.ObjectMeta
@@ -160,8 +160,8 @@ func TestOnlyRunningPodsWithFiguresHaveMetrics(t *testing.T) {
 	}
 }
 
-// awaitControl makes a further pod and waits for its metrics: what happened to
-// earlier pods is known by then.
+// awaitControl creates a further pod and waits for its metrics, by which time the
+// metrics of earlier pods are up to date.
 func awaitControl(t *testing.T, c *kubetest.Cluster, namespace string) {
 	t.Helper()
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "control"}, Spec: template("").Spec}
@@ -197,7 +197,7 @@ func TestMetricsAreForTheAPIServerOnly(t *testing.T) {
 	trust := x509.NewCertPool()
 	require.True(t, trust.AppendCertsFromPEM(c.CA()))
 
-	for name, certificates := range map[string][]tls.Certificate{"nobody": nil, "administrator": {admin}} {
+	for name, certificates := range map[string][]tls.Certificate{"anonymous": nil, "administrator": {admin}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trust, Certificates: certificates}}

@@ -12,8 +12,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Namespace makes a namespace for t, named after it, in which pods can be
-// created. It is deleted when t ends, without waiting for that.
+// Namespace creates a namespace for t, named after it, in which pods can be
+// created. It is deleted when t ends; nothing waits for that.
 func (c *Cluster) Namespace(t testing.TB) string {
 	t.Helper()
 	name := namespaceName(t.Name())
@@ -36,15 +36,15 @@ func (c *Cluster) Namespace(t testing.TB) string {
 	return name
 }
 
-// namespaceName makes a unique DNS label of the name of a test.
+// namespaceName turns the name of a test into a unique DNS label.
 func namespaceName(test string) string {
 	label := regexp.MustCompile(`[^a-z0-9]+`).ReplaceAllString(strings.ToLower(test), "-")
 	label = strings.Trim(label, "-")
 	return label[:min(len(label), 50)] + "-" + strings.ToLower(rand.Text()[:8])
 }
 
-// Eventually asks check until it returns nil, and fails t with its last error
-// when that takes longer than a minute.
+// Eventually calls check until it returns nil. After a minute it fails t with the
+// last error.
 func Eventually(t testing.TB, what string, check func(ctx context.Context) error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

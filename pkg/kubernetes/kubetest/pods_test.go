@@ -20,7 +20,7 @@ import (
 
 const failAnnotation = "devcluster.kubeorch.io/fail"
 
-// template is that of a pod which goes wrong in the given way, or not at all.
+// template returns the template of a pod that fails in the given way, or not at all.
 func template(failure string) corev1.PodTemplateSpec {
 	annotations := map[string]string{}
 	if failure != "" {

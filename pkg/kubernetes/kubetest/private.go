@@ -9,24 +9,24 @@ import (
 	"testing"
 )
 
-// Private is a cluster for one test, which may mistreat it. Its methods are
-// for one goroutine at a time.
+// Private is a cluster for one test, which may stop, kill or pause it. Its methods
+// are not safe for concurrent use.
 type Private struct {
 	*Cluster
-	up *up
+	process *devcluster
 }
 
 // NewPrivate starts a cluster and stops it when t ends. The arguments are
 // further flags of "devcluster up", such as --nodes=1.
 func NewPrivate(t testing.TB, args ...string) *Private {
 	t.Helper()
-	p := &Private{up: &up{dir: filepath.Join(t.TempDir(), "cluster"), args: args}}
+	p := &Private{process: &devcluster{dir: filepath.Join(t.TempDir(), "cluster"), args: args}}
 	t.Cleanup(func() {
 		if p.Cluster != nil {
 			_ = p.signalAPIServer(syscall.SIGCONT)
 			p.close()
 		}
-		p.up.stop()
+		p.process.stop()
 	})
 	p.start(t)
 	return p
@@ -34,27 +34,27 @@ func NewPrivate(t testing.TB, args ...string) *Private {
 
 func (p *Private) start(t testing.TB) {
 	t.Helper()
-	if err := p.up.start(); err != nil {
+	if err := p.process.start(); err != nil {
 		t.Fatal(err)
 	}
 	var err error
-	if p.Cluster, err = open(p.up.dir); err != nil {
+	if p.Cluster, err = open(p.process.dir); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// Stop ends the cluster in good order and keeps its data.
-func (p *Private) Stop() { p.up.stop() }
+// Stop stops the cluster and keeps its data.
+func (p *Private) Stop() { p.process.stop() }
 
-// Kill ends the cluster at once, as a crash would, and keeps its data. The
-// API server may answer for some milliseconds more.
+// Kill ends the cluster as a crash does, and keeps its data. The API server may
+// answer for some milliseconds more.
 func (p *Private) Kill() {
-	if p.up.running() {
-		p.up.kill()
+	if p.process.running() {
+		p.process.kill()
 	}
 }
 
-// Restart starts the cluster again after Stop or Kill, as a rule at the same
+// Restart starts the cluster again after Stop or Kill, usually at the same
 // address.
 func (p *Private) Restart(t testing.TB) {
 	t.Helper()
@@ -79,7 +79,7 @@ func (p *Private) Resume(t testing.TB) {
 }
 
 func (p *Private) signalAPIServer(signal syscall.Signal) error {
-	data, err := os.ReadFile(filepath.Join(p.up.dir, "processes.json"))
+	data, err := os.ReadFile(filepath.Join(p.process.dir, "processes.json"))
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (p *Private) signalAPIServer(signal syscall.Signal) error {
 		return err
 	}
 	for _, process := range processes {
-		if process.Name == "kube-apiserver" && p.up.running() {
+		if process.Name == "kube-apiserver" && p.process.running() {
 			return syscall.Kill(process.PID, signal)
 		}
 	}

@@ -17,8 +17,7 @@ import (
 	"github.com/kubeorch/core/pkg/kubernetes/kubetest"
 )
 
-// TestDataAndAddressSurviveStopAndCrash also proves that neither leaves a
-// process behind.
+// TestDataAndAddressSurviveStopAndCrash also checks that no process is left.
 func TestDataAndAddressSurviveStopAndCrash(t *testing.T) {
 	t.Parallel()
 	c := kubetest.NewPrivate(t, "--nodes=1")

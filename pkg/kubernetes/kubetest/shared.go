@@ -6,19 +6,19 @@ import (
 	"testing"
 )
 
-// clusterVariable names the directory of a cluster that runs already.
+// clusterVariable names the directory of a running cluster.
 const clusterVariable = "KUBEORCH_TEST_CLUSTER"
 
-// Shared is a cluster for all tests of a package, made when the first of them
-// asks for it. The zero value is ready for use. Declare one beside TestMain.
+// Shared is a cluster for all tests of a package, started when the first of them
+// needs it. The zero value is ready for use. Declare one beside TestMain.
 type Shared struct {
 	once    sync.Once
 	cluster *Cluster
-	up      *up
+	process *devcluster
 	err     error
 }
 
-// Cluster returns the cluster. It fails t when there is none to be had.
+// Cluster returns the cluster, or fails t when it cannot be started.
 func (s *Shared) Cluster(t testing.TB) *Cluster {
 	t.Helper()
 	s.once.Do(s.start)
@@ -38,17 +38,17 @@ func (s *Shared) start() {
 		s.err = err
 		return
 	}
-	s.up = &up{dir: dir}
-	if s.err = s.up.start(); s.err == nil {
+	s.process = &devcluster{dir: dir}
+	if s.err = s.process.start(); s.err == nil {
 		s.cluster, s.err = open(dir)
 	}
 }
 
-// runner is what TestMain gets, and what goleak.VerifyTestMain takes.
+// runner is the part of testing.M that goleak.VerifyTestMain needs.
 type runner interface{ Run() int }
 
-// Main returns m so that running it also stops the cluster at the end. The
-// exit code is that of the tests.
+// Main wraps m so that Run stops the cluster after the tests. The exit code is
+// that of the tests.
 func (s *Shared) Main(m runner) runner { return &main{tests: m, shared: s} }
 
 type main struct {
@@ -56,7 +56,7 @@ type main struct {
 	shared *Shared
 }
 
-// Run runs the tests and then stops the cluster if it was started for them.
+// Run runs the tests and stops the cluster if they have started it.
 func (m *main) Run() int {
 	defer m.shared.stop()
 	return m.tests.Run()
@@ -66,8 +66,8 @@ func (s *Shared) stop() {
 	if s.cluster != nil {
 		s.cluster.close()
 	}
-	if s.up != nil {
-		s.up.stop()
-		_ = os.RemoveAll(s.up.dir)
+	if s.process != nil {
+		s.process.stop()
+		_ = os.RemoveAll(s.process.dir)
 	}
 }

@@ -15,9 +15,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Browser is one person's browser. It keeps cookies, fills in the provider's
-// form, and follows redirects up to an address that nobody serves: that of the
-// web frontend, or wherever else a test lets it stop.
+// Browser is one person's browser. It keeps cookies, fills in the provider's form,
+// and follows redirects until a URL at which a test makes it stop, such as that of
+// the web frontend.
 type Browser struct {
 	jar    http.CookieJar
 	client *http.Client
@@ -25,9 +25,9 @@ type Browser struct {
 	stopAt []string
 }
 
-// NewBrowser returns a browser without cookies. It connects to the addresses
-// in hosts, "host:port" of a listener, for the names in front of them, and
-// stops in front of every URL that begins with one of stopAt.
+// NewBrowser returns a browser without cookies. hosts maps host names to the
+// addresses of listeners, "host:port". The browser stops before every URL that
+// begins with one of stopAt.
 func NewBrowser(t testing.TB, hosts map[string]string, stopAt ...string) *Browser {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
@@ -49,17 +49,17 @@ func NewBrowser(t testing.TB, hosts map[string]string, stopAt ...string) *Browse
 	return &Browser{jar: jar, client: client, stopAt: stopAt}
 }
 
-// As says who uses the browser: an address that was added to the provider, or
-// "" for somebody who cancels.
+// As sets the person who uses the browser: an e-mail address that was added to the
+// provider, or "" for a person who cancels the login.
 func (b *Browser) As(email string) *Browser {
 	b.who = email
 	return b
 }
 
-// StopAt adds addresses to stop in front of.
+// StopAt adds URLs before which the browser stops.
 func (b *Browser) StopAt(prefixes ...string) { b.stopAt = append(b.stopAt, prefixes...) }
 
-// Cookies returns those that the browser would send to a URL.
+// Cookies returns the cookies that the browser sends to a URL.
 func (b *Browser) Cookies(t testing.TB, at string) []*http.Cookie {
 	t.Helper()
 	u, err := url.Parse(at)
@@ -70,8 +70,8 @@ func (b *Browser) Cookies(t testing.TB, at string) []*http.Cookie {
 //nolint:gochecknoglobals // never written
 var hidden = regexp.MustCompile(`name="id" value="([^"]*)"`)
 
-// Open goes to a URL as a person does who logs in, and returns where that
-// ends: the URL in front of which it stopped.
+// Open opens a URL, logs in where it is asked to, and returns the URL before which
+// it has stopped.
 func (b *Browser) Open(t testing.TB, at string) *url.URL {
 	t.Helper()
 	method, form := http.MethodGet, url.Values(nil)
@@ -99,7 +99,7 @@ func (b *Browser) Open(t testing.TB, at string) *url.URL {
 	return nil
 }
 
-// page is an answer that has been read.
+// page is a response whose body has been read.
 type page struct {
 	at     *url.URL
 	status int
@@ -125,8 +125,7 @@ func (b *Browser) send(t testing.TB, method, at string, form url.Values) page {
 	return page{res.Request.URL, res.StatusCode, res.Header.Get("Location"), string(body)}
 }
 
-// Resume returns the same browser, cookies included, that stops in front of
-// other addresses.
+// Resume returns a browser with the same cookies that stops before other URLs.
 func (b *Browser) Resume(stopAt ...string) *Browser {
 	next := *b
 	next.stopAt = stopAt

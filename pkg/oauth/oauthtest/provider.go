@@ -1,5 +1,5 @@
-// Package oauthtest runs a real OpenID provider for tests, and a browser that
-// logs in with it.
+// Package oauthtest provides tests with a real OpenID provider, and with a browser
+// that logs in there.
 package oauthtest
 
 import (
@@ -19,15 +19,15 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/op"
 )
 
-// What every provider here knows this server as.
+// The client that every provider here knows.
 const (
 	ClientID     = "kubeorch"
 	ClientSecret = "the-client-secret-of-the-tests" //nolint:gosec // guards nothing
 	password     = "secret"
 )
 
-// Provider is an OpenID provider on a port of its own. People have to be added
-// before they log in.
+// Provider is an OpenID provider on a port of its own. People must be added before
+// they log in.
 type Provider struct {
 	URL string // the issuer
 
@@ -38,8 +38,8 @@ type Provider struct {
 	log    *requestLog
 }
 
-// Start runs a provider that sends browsers back to the addresses in
-// redirects, until the test ends.
+// Start runs a provider until the test ends. It sends browsers back to the URLs in
+// redirects only.
 func Start(t testing.TB, redirects ...string) *Provider {
 	t.Helper()
 	mux := http.NewServeMux()
@@ -66,7 +66,7 @@ func Start(t testing.TB, redirects ...string) *Provider {
 	return p
 }
 
-// Add makes an account at the provider. Its user name is the address.
+// Add adds an account, whose user name is the address.
 func (p *Provider) Add(email, name string, verified bool) {
 	first, last, _ := strings.Cut(name, " ")
 	p.people.put(&storage.User{
@@ -74,13 +74,13 @@ func (p *Provider) Add(email, name string, verified bool) {
 	})
 }
 
-// SetDown makes every answer an error page, or ends that.
+// SetDown makes the provider answer every request with an error page, or ends that.
 func (p *Provider) SetDown(down bool) { p.down.Store(down) }
 
-// Rotate replaces the key that signs; the old one is gone.
+// Rotate replaces the signing key and forgets the old one.
 func (p *Provider) Rotate() { p.keys.rotate() }
 
-// Requests returns how often a path was asked for.
+// Requests returns the number of requests to a path.
 func (p *Provider) Requests(path string) int { return p.log.count(path) }
 
 //nolint:gochecknoglobals // never written

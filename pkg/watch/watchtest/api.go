@@ -1,6 +1,5 @@
-// Package watchtest is a small API server for tests of what watches objects.
-// It can do what a real one cannot be asked for: forbid a kind, forget its
-// history, drop connections.
+// Package watchtest is a small API server for tests of code that watches objects.
+// On request it forbids a kind, forgets its history, or drops connections.
 package watchtest
 
 import (
@@ -25,8 +24,8 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// API is an API server that keeps objects of any kind in memory. Its methods
-// may be called from many goroutines.
+// API is an API server that holds objects of any kind in memory. Its methods are
+// safe for concurrent use.
 type API struct {
 	dyn  dynamic.Interface
 	meta metadata.Interface
@@ -42,11 +41,11 @@ type API struct {
 type kind struct {
 	objects  map[string]*unstructured.Unstructured
 	history  []change
-	since    int64         // versions up to here are forgotten
+	since    int64         // versions up to this one are forgotten
 	more     chan struct{} // closed with each change
 	broken   chan struct{} // closed to drop connections
 	refusal  int           // status of all answers, 0 for none
-	lists    int           // times the objects were read completely
+	lists    int           // times that all objects were read
 	watching int
 }
 
@@ -56,7 +55,7 @@ type change struct {
 	object  *unstructured.Unstructured
 }
 
-// New returns an API server that ends with the test.
+// New returns an API server that is closed when t ends.
 func New(t *testing.T) *API {
 	t.Helper()
 	a := &API{kinds: make(map[string]*kind), done: make(chan struct{})}
@@ -89,10 +88,10 @@ func (a *API) Metadata() metadata.Interface { return a.meta }
 // Done is closed by Replace.
 func (a *API) Done() <-chan struct{} { return a.done }
 
-// Replace tells users of this connection to look for another.
+// Replace closes Done, as a change of credentials does.
 func (a *API) Replace() { a.replaced.Do(func() { close(a.done) }) }
 
-// Mapping takes the lower-case plural of a kind for its resource.
+// Mapping guesses the resource of a kind from its name.
 func (a *API) Mapping(_ context.Context, gvk schema.GroupVersionKind) (*meta.RESTMapping, error) {
 	plural, _ := meta.UnsafeGuessKindToResource(gvk)
 	return &meta.RESTMapping{Resource: plural, GroupVersionKind: gvk, Scope: meta.RESTScopeNamespace}, nil
@@ -142,8 +141,8 @@ func (k *kind) add(c change) {
 	k.more = make(chan struct{})
 }
 
-// Refuse makes the server answer every request for a kind with status, and
-// ends its watches. Zero lets it work again.
+// Refuse makes the server answer every request for a kind with status, and ends
+// its watches. Status 0 ends that.
 func (a *API) Refuse(plural string, status int) {
 	a.mu.Lock()
 	a.kind(plural).refusal = status
@@ -177,7 +176,8 @@ func (a *API) Lists(plural string) int {
 	return a.kind(plural).lists
 }
 
-// Watching returns how many watch each kind now, without those nobody watches.
+// Watching returns the number of watches by kind. Kinds without a watch are left
+// out.
 func (a *API) Watching() map[string]int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -230,10 +230,10 @@ func refuse(w http.ResponseWriter, status int) {
 func answer(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // a client that is gone is none of the server's business
+	_ = json.NewEncoder(w).Encode(body) // the client may have disconnected
 }
 
-// request says which objects somebody wants, and how.
+// request is a list or watch of the objects of one kind.
 type request struct {
 	*kind
 	selector labels.Selector

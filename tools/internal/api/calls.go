@@ -7,8 +7,8 @@ import (
 	"net/http"
 )
 
-// SignIn logs in, and registers the account first if the server has none of
-// that address.
+// SignIn logs in, after registering the account if the server has none with that
+// address.
 func (c *Client) SignIn(ctx context.Context, email, password string) error {
 	login := map[string]string{"email": email, "password": password, "name": "Demo"}
 	var out struct{ Token string }
@@ -24,8 +24,8 @@ func (c *Client) SignIn(ctx context.Context, email, password string) error {
 	return nil
 }
 
-// AddCluster registers a cluster by its kubeconfig under name, and replaces
-// one of that name: ports of a dev cluster may have changed since.
+// AddCluster registers a cluster by its kubeconfig under name. It replaces one with
+// that name, since the ports of a dev cluster may change.
 func (c *Client) AddCluster(ctx context.Context, name, server, kubeconfig string) error {
 	var se *StatusError
 	err := c.Do(ctx, http.MethodDelete, "/clusters/"+name, nil, nil)
@@ -57,8 +57,8 @@ type Graph struct {
 	Edges       []map[string]any `json:"edges"`
 }
 
-// Workflow creates a workflow on cluster, or finds the caller's one of that
-// name, and returns its id.
+// Workflow returns the id of the caller's workflow with that name, and creates one
+// on cluster if there is none.
 func (c *Client) Workflow(ctx context.Context, g Graph, cluster string) (string, error) {
 	var list struct {
 		Workflows []struct{ ID, Name string }

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// Client talks to one server as one account. Use Login before the rest.
+// Client talks to one server as one account. Call SignIn first.
 type Client struct {
 	Base  string // origin and base path: "http://127.0.0.1:3000/v1/api"
 	Token string

@@ -23,12 +23,11 @@ type NodeUpdate struct {
 	} `json:"data"`
 }
 
-// maxEvent is more than a workflow of the largest allowed size takes.
+// maxEvent is larger than the event of the largest workflow.
 const maxEvent = 32 << 20
 
-// Stream reads a server-sent event stream and gives each event to got until
-// got returns false, ctx ends, or the server ends the stream. Use a context
-// with a cancel: the client's own timeout does not apply.
+// Stream reads a server-sent event stream and passes each event to got, until got
+// returns false, ctx ends, or the server ends the stream. Only ctx bounds the time.
 func (c *Client) Stream(ctx context.Context, path string, got func(Event) bool) error {
 	streaming := &Client{Base: c.Base, Token: c.Token, http: &http.Client{}}
 	res, err := streaming.send(ctx, http.MethodGet, path, nil)

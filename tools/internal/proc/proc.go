@@ -1,5 +1,5 @@
-// Package proc runs the programs that the demo and the benchmarks need and
-// makes sure that none of them outlives its caller.
+// Package proc runs the programs that the demo and the benchmarks need. They end
+// with their caller.
 package proc
 
 import (
@@ -29,7 +29,7 @@ type Process struct {
 }
 
 // Start runs name with args and env added to the environment. Lines that the
-// program prints on stdout and stderr are given to line, one call at a time;
+// program prints on stdout and stderr are passed to line, one call at a time;
 // line may be nil. The program is killed when its caller dies.
 func Start(line func(string), env []string, name string, args ...string) (*Process, error) {
 	p := &Process{done: make(chan struct{}), tail: &tail{}}
@@ -51,8 +51,8 @@ func (p *Process) run(started chan<- error, line func(string), env []string, nam
 	p.cmd = exec.Command(name, args...)
 	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stdout, p.cmd.Stderr = w, w
-	// A group of its own keeps Ctrl-C in a terminal from reaching the child
-	// before its caller decides the order in which things stop.
+	// With its own process group the child does not get Ctrl-C of the terminal:
+	// its caller stops it in the right order.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	if err := p.cmd.Start(); err != nil {
 		started <- err
@@ -85,7 +85,7 @@ func (p *Process) PID() int { return p.cmd.Process.Pid }
 // Done is closed when the program has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// Tail returns the last lines that the program printed.
+// Tail returns the last lines of the program's output.
 func (p *Process) Tail() string { return p.tail.String() }
 
 // Stop asks the program to end, waits, and kills it after 20 s.
@@ -105,7 +105,7 @@ func Await(ctx context.Context, ready func(string) bool, env []string, name stri
 	seen := make(chan struct{})
 	p, err := Start(func(l string) {
 		select {
-		case <-seen: // looking on would cost time that a benchmark measures
+		case <-seen: // reading further lines would disturb a benchmark
 		default:
 			if ready(l) {
 				close(seen)
@@ -126,7 +126,7 @@ func Await(ctx context.Context, ready func(string) bool, env []string, name stri
 	}
 }
 
-// tailLines is enough to see why a program gave up.
+// tailLines is enough to show why a program failed.
 const tailLines = 20
 
 type tail struct {

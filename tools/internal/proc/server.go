@@ -16,7 +16,7 @@ type Server struct {
 }
 
 // StartServer runs the server binary with its data in dir on a loopback port
-// (0 lets the system choose) and waits until it listens.
+// (0: the system picks one) and waits until it listens.
 func StartServer(ctx context.Context, binary, dir string, port int, env ...string) (*Server, error) {
 	s := &Server{}
 	env = append([]string{

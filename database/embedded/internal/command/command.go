@@ -110,7 +110,7 @@ func (s *Server) explain(ctx context.Context, r *request, err error) *mongoerr.E
 		return mongoerr.New(mongoerr.ShutdownInProgress, "the connection or the store is closing")
 	}
 	e := mongoerr.As(err)
-	if e.Code == mongoerr.InternalError {
+	if e.Code == mongoerr.InternalError || e.Code == mongoerr.DataCorruption {
 		s.log.ErrorContext(ctx, "embedded store: command failed", "command", r.name, "err", err)
 	}
 	return e

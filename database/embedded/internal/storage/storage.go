@@ -10,28 +10,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	bolt "go.etcd.io/bbolt"
-	bolterrors "go.etcd.io/bbolt/errors"
 )
 
-const (
-	fileName = "store.bolt"
-	// lockWait is how long Open waits for a process that is just ending.
-	lockWait = 500 * time.Millisecond
-	// initialMap is address space, not memory: while the file fits into it,
-	// readers never hold up a writer that has to grow the file.
-	initialMap = 256 << 20
-	rootBucket = "catalog"
-)
-
-// ErrInUse is wrapped by Open's error when another process has the directory.
-var ErrInUse = errors.New("in use by another process")
+const rootBucket = "catalog"
 
 // ErrClosed is returned for writes after Close.
 var ErrClosed = errors.New("the store is closed")
@@ -47,69 +32,35 @@ type Store struct {
 	writer  sync.WaitGroup
 }
 
-// Open opens the store in dir, which it makes if there is none, and starts its
-// writer. Close must be called.
+// Open opens the store in dir, which it makes if there is none, checks the
+// structure of its file, compacts the file when most of it is free, and starts
+// the writer. Close must be called.
 func Open(dir string, log *slog.Logger) (*Store, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the directory of the store: %w", err)
-	}
-	db, err := bolt.Open(filepath.Join(dir, fileName), 0o600, &bolt.Options{
-		Timeout: lockWait, FreelistType: bolt.FreelistMapType, InitialMmapSize: initialMap,
-	})
-	if errors.Is(err, bolterrors.ErrTimeout) {
-		return nil, fmt.Errorf("data directory %s is %w", dir, ErrInUse)
-	}
+	f, err := openFile(dir)
 	if err != nil {
-		return nil, fmt.Errorf("open the store in %s: %w", dir, err)
+		return nil, err
 	}
-	s := &Store{db: db, log: log, writes: make(chan *write), closing: make(chan struct{})}
-	if err := s.load(dir); err != nil {
-		return nil, errors.Join(err, db.Close())
+	if err := f.compact(log); err != nil {
+		return nil, errors.Join(fmt.Errorf("compact %s: %w", f.path, err), f.db.Close())
+	}
+	s := &Store{db: f.db, log: log, writes: make(chan *write), closing: make(chan struct{})}
+	if err := s.db.View(s.readCatalog); err != nil {
+		return nil, errors.Join(err, s.db.Close())
 	}
 	s.writer.Go(s.runWriter)
 	return s, nil
 }
 
-// load reads the catalog, which it makes if the file is new.
-func (s *Store) load(dir string) error {
-	read := func(tx *bolt.Tx) error {
-		cat, err := readCatalog(tx)
-		s.cat.Store(cat)
-		return err
-	}
-	if err := s.db.View(read); err != nil || s.cat.Load() != nil {
-		return errors.Join(err, syncDirs(dir))
-	}
-	err := s.db.Update(func(tx *bolt.Tx) error {
-		_, err := tx.CreateBucket([]byte(rootBucket))
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("prepare the store in %s: %w", dir, err)
-	}
-	return errors.Join(syncDirs(dir), s.db.View(read))
+func (s *Store) readCatalog(tx *bolt.Tx) error {
+	cat, err := readCatalog(tx)
+	s.cat.Store(cat)
+	return err
 }
 
-// syncDirs makes the names of the file and of its directory survive a power
-// loss. An earlier process may have been killed before it came to that.
-func syncDirs(dir string) error {
-	for _, name := range []string{dir, filepath.Dir(dir)} {
-		d, err := os.Open(name)
-		if err != nil {
-			return fmt.Errorf("sync %s: %w", name, err)
-		}
-		if err := errors.Join(d.Sync(), d.Close()); err != nil {
-			return fmt.Errorf("sync %s: %w", name, err)
-		}
-	}
-	return nil
-}
-
-// readCatalog returns nil if the file has no catalog yet.
 func readCatalog(tx *bolt.Tx) (*catalog, error) {
 	b := tx.Bucket([]byte(rootBucket))
 	if b == nil {
-		return nil, nil
+		return nil, errors.New("there is no catalog")
 	}
 	cat := &catalog{version: b.Sequence(), byNS: map[string]*Collection{}}
 	err := b.ForEach(func(k, v []byte) error {
@@ -130,21 +81,25 @@ func (s *Store) Close() error {
 	return s.db.Close()
 }
 
-// View runs fn on the last commit. What fn gets from tx is valid only inside.
+// View runs fn on the last commit. What fn gets from tx is valid only inside. If
+// fn meets a damaged part of the file, View returns an error with the code
+// DataCorruption; the rest of the store can be read further on.
 func (s *Store) View(fn func(tx *Tx) error) error {
 	btx, err := s.db.Begin(false)
 	if err != nil {
 		return ErrClosed
 	}
 	defer func() { _ = btx.Rollback() }()
-	cat := s.cat.Load()
-	// A commit between the two lines above would make them disagree.
-	if cat.version != btx.Bucket([]byte(rootBucket)).Sequence() {
-		if cat, err = readCatalog(btx); err != nil {
-			return err
+	return protect(func() error {
+		cat := s.cat.Load()
+		// A commit between Begin and Load makes them disagree.
+		if cat.version != btx.Bucket([]byte(rootBucket)).Sequence() {
+			if cat, err = readCatalog(btx); err != nil {
+				return err
+			}
 		}
-	}
-	return fn(&Tx{bolt: btx, cat: cat})
+		return fn(&Tx{bolt: btx, cat: cat})
+	})
 }
 
 // Update runs fn alone among all writes and returns when its effects are on

@@ -10,9 +10,10 @@ import (
 )
 
 // Verify checks that documents are well formed and that every index has exactly
-// the entries that the documents ask for.
+// the entries that the documents ask for. An error that is not ctx's wraps
+// ErrDamaged.
 func (s *Store) Verify(ctx context.Context) error {
-	return s.View(func(tx *Tx) error {
+	err := s.View(func(tx *Tx) error {
 		var errs []error
 		for _, c := range tx.Collections("") {
 			if ctx.Err() != nil {
@@ -22,6 +23,10 @@ func (s *Store) Verify(ctx context.Context) error {
 		}
 		return errors.Join(errs...)
 	})
+	if err != nil && ctx.Err() == nil {
+		return damaged(err)
+	}
+	return err
 }
 
 func (tx *Tx) verify(c *Collection) error {

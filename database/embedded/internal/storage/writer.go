@@ -3,8 +3,7 @@ package storage
 import (
 	"errors"
 	"fmt"
-	"log/slog"
-	"runtime/debug"
+	"strings"
 	"syscall"
 
 	bolt "go.etcd.io/bbolt"
@@ -107,12 +106,19 @@ func rollback(btx *bolt.Tx) error {
 	if btx.DB() == nil {
 		return nil
 	}
-	return btx.Rollback()
+	return protect(btx.Rollback)
 }
 
+// commitError says why a group was not written. Bbolt passes some errors of the
+// system on as a text only.
 func commitError(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EFBIG) || errors.Is(err, syscall.EDQUOT) {
-		return mongoerr.New(mongoerr.OutOfDiskSpace, "nothing was written: %v", err)
+	for _, full := range []syscall.Errno{syscall.ENOSPC, syscall.EFBIG, syscall.EDQUOT} {
+		if errors.Is(err, full) || strings.Contains(err.Error(), full.Error()) {
+			return mongoerr.New(mongoerr.OutOfDiskSpace, "nothing was written: %v", err)
+		}
+	}
+	if e := mongoerr.As(err); e.Code != mongoerr.InternalError {
+		return e
 	}
 	return mongoerr.New(mongoerr.InternalError, "nothing was written: %v", err)
 }
@@ -124,33 +130,13 @@ func (tx *Tx) attempt(fn func(*Tx) error) error {
 	if err == nil {
 		return nil
 	}
-	if undoErr := tx.RollbackTo(mark); undoErr != nil {
+	undoErr := tx.RollbackTo(mark)
+	if mongoerr.As(err).Code == mongoerr.DataCorruption {
+		undoErr = errors.Join(undoErr, err)
+	}
+	if undoErr != nil {
 		// The group must not be committed with half a write in it.
 		tx.broken = errors.Join(tx.broken, undoErr)
 	}
 	return err
-}
-
-// panicError is a panic that was caught. The stack is for the log only.
-type panicError struct {
-	value any
-	stack []byte
-}
-
-func (e *panicError) Error() string { return fmt.Sprintf("internal failure: %v", e.value) }
-
-// LogValue tells the log where it happened.
-func (e *panicError) LogValue() slog.Value {
-	return slog.StringValue(fmt.Sprintf("%v\n%s", e.value, e.stack))
-}
-
-// protect turns a panic into an error, so that one request cannot end the
-// process or leave the store locked.
-func protect(fn func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = &panicError{value: p, stack: debug.Stack()}
-		}
-	}()
-	return fn()
 }
