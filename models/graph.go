@@ -60,7 +60,7 @@ func (g Graph) Storable() Problems {
 			p = append(p, Problem{Node: n.ID, Field: "data", Message: "has a key with a NUL character"})
 		}
 	}
-	return p
+	return g.Places().Locate(p)
 }
 
 func hasNUL(v any) bool {

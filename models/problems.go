@@ -9,17 +9,21 @@ import (
 type Problem struct {
 	Node    string `json:"node,omitempty" bson:"node,omitempty"`   // node id, when the fault is in a drawn node
 	Edge    string `json:"edge,omitempty" bson:"edge,omitempty"`   // edge id, when it is in an edge
+	Label   string `json:"label,omitempty" bson:"label,omitempty"` // how people know the node or edge: `deployment "web"`
 	Field   string `json:"field,omitempty" bson:"field,omitempty"` // path of the field: "paths[0].servicePort"
 	Message string `json:"message" bson:"message"`                 // continues the field's name: "must be between 1 and 65535"
 }
 
-// String returns the problem as one line: `node "web" field port: must be …`.
+// String returns the problem as one line: `deployment "web" field port: must
+// be …`. Without a label it names ids.
 func (p Problem) String() string {
 	var b strings.Builder
-	if p.Node != "" {
+	switch {
+	case p.Label != "":
+		b.WriteString(p.Label + " ")
+	case p.Node != "":
 		fmt.Fprintf(&b, "node %q ", p.Node)
-	}
-	if p.Edge != "" {
+	case p.Edge != "":
 		fmt.Fprintf(&b, "edge %q ", p.Edge)
 	}
 	if p.Field != "" {

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -19,9 +18,9 @@ func (d *drawing) order() ([][]string, models.Problems) {
 	for _, e := range d.drawn {
 		drawn[e[1]] = append(drawn[e[1]], e[0])
 	}
-	problems := cycles(d.ids, drawn)
+	problems := d.cycles(drawn)
 	if len(problems) == 0 {
-		problems = cycles(d.ids, d.after)
+		problems = d.cycles(d.after)
 	}
 	if len(problems) > 0 {
 		return nil, problems
@@ -96,9 +95,9 @@ func flip(after map[string][]string) map[string][]string {
 }
 
 // cycles reports every cycle that shares no node with one reported before.
-func cycles(ids []string, after map[string][]string) (p models.Problems) {
-	left := make(map[string]bool, len(ids))
-	for _, id := range ids {
+func (d *drawing) cycles(after map[string][]string) (p models.Problems) {
+	left := make(map[string]bool, len(d.ids))
+	for _, id := range d.ids {
 		left[id] = true
 	}
 	for {
@@ -113,8 +112,11 @@ func cycles(ids []string, after map[string][]string) (p models.Problems) {
 		slices.Reverse(cycle) // walked from later to earlier
 		first := slices.Index(cycle, slices.Min(cycle))
 		cycle = append(cycle[first:], cycle[:first]...)
-		p = append(p, models.Problem{Node: cycle[0],
-			Message: fmt.Sprintf("is part of a cycle: %s", strings.Join(append(cycle, cycle[0]), " → "))})
+		var names []string
+		for _, id := range append(cycle, cycle[0]) {
+			names = append(names, d.places.Label(id))
+		}
+		p = append(p, models.Problem{Node: cycle[0], Message: "is part of a cycle: " + strings.Join(names, " → ")})
 	}
 }
 

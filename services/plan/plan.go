@@ -3,7 +3,6 @@
 package plan
 
 import (
-	"cmp"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -20,8 +19,8 @@ type Options struct {
 	Empty bool
 }
 
-// Plan is what to do for a graph. It does not depend on the order in which
-// nodes and edges are listed.
+// Plan is what to do for a graph. Its steps do not depend on the order in
+// which nodes and edges are listed.
 type Plan struct {
 	// Steps holds one step per node, by wave and within a wave by node id.
 	Steps []Step
@@ -30,6 +29,7 @@ type Plan struct {
 // Step is what to do for one node.
 type Step struct {
 	NodeID    string
+	Label     string // how people know the node: `deployment "web"`
 	Type      string
 	Name      string
 	Namespace string
@@ -81,7 +81,7 @@ func (p *Plan) Namespaces() []string {
 }
 
 // Build plans g. When anything is wrong it returns no plan but all problems
-// of all nodes and edges at once, in an order of their own.
+// of all nodes and edges at once, in the order of the drawing.
 func Build(g models.Graph, reg *kinds.Registry, opt Options) (*Plan, models.Problems) {
 	if p := ofWrongSize(g, opt.Empty); len(p) > 0 {
 		return nil, p
@@ -91,12 +91,12 @@ func Build(g models.Graph, reg *kinds.Registry, opt Options) (*Plan, models.Prob
 	waves, cycles := d.order()
 	problems = append(problems, cycles...)
 	if len(problems) > 0 {
-		return nil, tidy(append(problems, d.clashes(problems, reg, opt)...))
+		return nil, d.places.Locate(append(problems, d.clashes(problems, reg, opt)...))
 	}
 	steps, problems := d.steps(waves, reg, opt)
 	problems = append(problems, doubles(steps)...)
 	if len(problems) > 0 {
-		return nil, tidy(problems)
+		return nil, d.places.Locate(problems)
 	}
 	return &Plan{Steps: steps}, nil
 }
@@ -112,14 +112,4 @@ func ofWrongSize(g models.Graph, empty bool) (p models.Problems) {
 		p.Addf("edges", "must hold at most %d edges, there are %d", models.MaxEdges, len(g.Edges))
 	}
 	return p
-}
-
-// tidy sorts problems, so that the same drawing always reads the same, and
-// drops repetitions.
-func tidy(p models.Problems) models.Problems {
-	slices.SortStableFunc(p, func(a, b models.Problem) int {
-		return cmp.Or(cmp.Compare(a.Node, b.Node), cmp.Compare(a.Edge, b.Edge),
-			cmp.Compare(a.Field, b.Field), cmp.Compare(a.Message, b.Message))
-	})
-	return slices.Compact(p)
 }

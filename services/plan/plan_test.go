@@ -18,7 +18,7 @@ func registry(tb testing.TB) *kinds.Registry {
 	r, err := template.Load(templates.FS)
 	require.NoError(tb, err)
 	reg, err := kinds.NewRegistry(kinds.Builtin(r, []models.Plugin{{ID: "greeter", CRDGroup: "example.kubeorch.io",
-		NodeTypes: []models.PluginNodeType{{Name: "greeting", Kind: "Greeting"}}}})...)
+		NodeTypes: []models.PluginNodeType{{Name: "greeting", Kind: "Greeting", Fields: []models.PluginField{{ID: "words"}}}}}})...)
 	require.NoError(tb, err)
 	return reg
 }
@@ -102,20 +102,20 @@ func TestProblems(t *testing.T) {
 		want []string
 	}{
 		"empty":         {"", []string{"field nodes: must hold at least one node"}},
-		"unknown type":  {"a:gadget", []string{`node "a" field type: "gadget" is no known node type`}},
-		"node twice":    {"a:deployment a:job", []string{`node "a" field id: is used by more than one node`}},
-		"dangling ends": {"a:deployment a>b c>a d>e", []string{`edge "a>b" leads to "b", and no such`, `edge "c>a" starts at "c", and no such`, `edge "d>e" joins "d" and "e", and neither`}},
-		"to itself":     {"a:deployment a>a", []string{`edge "a>a" joins node "a" to itself`}},
-		"no meaning":    {"c:configmap s:service c>s", []string{`edge "c>s" from configmap "c" to service "s" means nothing`}},
-		"cycle":         {"a:deployment b:job c:job a>b b>c c>a", []string{`node "a" is part of a cycle: a → b → c → a`}},
+		"unknown type":  {"a:gadget", []string{`gadget "a" field type: "gadget" is no known node type`}},
+		"node twice":    {"a:deployment a:job", []string{`deployment "a" field id: is used by more than one node`}},
+		"dangling ends": {"a:deployment a>b c>a d>e", []string{`edge from deployment "a" to node "b" leads to "b", and no such`, `edge from node "c" to deployment "a" starts at "c", and no such`, `edge from node "d" to node "e" joins "d" and "e", and neither`}},
+		"to itself":     {"a:deployment a>a", []string{`edge from deployment "a" to deployment "a" joins a node to itself`}},
+		"no meaning":    {"c:configmap s:service c>s", []string{`edge from configmap "c" to service "s" means nothing: a configmap and a service cannot be joined`}},
+		"cycle":         {"a:deployment b:job c:job a>b b>c c>a", []string{`deployment "a" is part of a cycle: deployment "a" → job "b" → job "c" → deployment "a"`}},
 		"cycle as drawn": {"s:service w:deployment s>w w>s", []string{
-			`node "s" is part of a cycle: s → w → s`}},
+			`service "s" is part of a cycle: service "s" → deployment "w" → service "s"`}},
 		"cycle in meaning": {"p:plugin s:service w:deployment s>w s>p p>w", []string{
-			`node "p" is part of a cycle: p → w → s → p`}},
+			`plugin "p" is part of a cycle: plugin "p" → deployment "w" → service "s" → plugin "p"`}},
 		"two cycles, and what is behind them": {"a:job b:job c:job d:job e:job a>b b>a c>d d>c b>c d>e", []string{
-			`node "a" is part of a cycle: a → b → a`, `node "c" is part of a cycle: c → d → c`}},
+			`job "a" is part of a cycle: job "a" → job "b" → job "a"`, `job "c" is part of a cycle: job "c" → job "d" → job "c"`}},
 		"all at once": {"a:deployment b:gadget c:configmap s:service c>s a>x", []string{
-			`edge "a>x" leads to "x"`, `edge "c>s" from configmap`, `node "b" field type`}},
+			`gadget "b" field type`, `edge from configmap "c" to service "s" means nothing`, `edge from deployment "a" to node "x" leads to "x"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -157,10 +157,10 @@ func TestTwoNodesMakingTheSameObject(t *testing.T) {
 	g.Nodes[1].Data["envKeys"] = []any{map[string]any{"name": "TOKEN"}}
 	g.Nodes[2].Data["name"] = "a-env"
 	_, problems = Build(g, registry(t), Options{})
-	require.Equal(t, `node "a" field name: makes the Deployment default/a, and so does node "b"; `+
-		`node "b" field name: makes the Deployment default/a, and so does node "a"; `+
-		`node "b" field name: makes the Secret default/a-env, and so does node "c"; `+
-		`node "c" field name: makes the Secret default/a-env, and so does node "b"`, problems.String())
+	require.Equal(t, `deployment "a" (a) field name: makes the Deployment default/a, and so does deployment "a" (b); `+
+		`deployment "a" (b) field name: makes the Deployment default/a, and so does deployment "a" (a); `+
+		`deployment "a" (b) field name: makes the Secret default/a-env, and so does secret "a-env"; `+
+		`secret "a-env" field name: makes the Secret default/a-env, and so does deployment "a" (b)`, problems.String())
 }
 
 func TestClashesBesideOtherFaults(t *testing.T) {
@@ -170,11 +170,11 @@ func TestClashesBesideOtherFaults(t *testing.T) {
 	g.Nodes[3].Data["name"] = "c"
 	g.Nodes[4].Data["name"] = "a"
 	_, problems := Build(g, registry(t), Options{})
-	require.Equal(t, `node "a" field name: makes the deployment default/a, and so does node "b"; `+
-		`node "b" field image: is required; `+
-		`node "b" field name: makes the deployment default/a, and so does node "a"; `+
-		`node "c" field name: makes the ConfigMap default/c, and so does node "d"; `+
-		`node "d" field name: makes the ConfigMap default/c, and so does node "c"`, problems.String())
+	require.Equal(t, `deployment "a" (a) field name: makes the deployment default/a, and so does deployment "a" (b); `+
+		`deployment "a" (b) field image: is required; `+
+		`deployment "a" (b) field name: makes the deployment default/a, and so does deployment "a" (a); `+
+		`configmap "c" (c) field name: makes the ConfigMap default/c, and so does configmap "c" (d); `+
+		`configmap "c" (d) field name: makes the ConfigMap default/c, and so does configmap "c" (c)`, problems.String())
 }
 
 func TestEdgeIDs(t *testing.T) {
@@ -184,7 +184,7 @@ func TestEdgeIDs(t *testing.T) {
 	require.Empty(t, problems, "the same edge twice harms nobody")
 	g.Edges[2].ID = "a>b"
 	_, problems = Build(g, registry(t), Options{})
-	require.Equal(t, `edge "a>b" field id: is used by more than one edge`, problems.String())
+	require.Equal(t, `edge from job "a" to job "b" field id: is used by more than one edge`, problems.String())
 	g.Edges[1].ID, g.Edges[2].ID = "", ""
 	_, problems = Build(g, registry(t), Options{})
 	require.Empty(t, problems, "an edge may have no id")

@@ -13,19 +13,21 @@ import (
 
 // drawing is a graph with its edges turned into references between nodes.
 type drawing struct {
-	nodes map[string]*kinds.Node
-	ids   []string // of nodes, in alphabetical order
-	drawn [][2]string
-	after map[string][]string // node id → nodes that must be made before it
-	gates map[string][]string // the part of after whose failure skips it
+	places models.Places
+	nodes  map[string]*kinds.Node
+	ids    []string // of nodes, in alphabetical order
+	drawn  [][2]string
+	after  map[string][]string // node id → nodes that must be made before it
+	gates  map[string][]string // the part of after whose failure skips it
 }
 
 // resolve reads g as far as it makes sense and reports the rest.
 func resolve(g models.Graph, reg *kinds.Registry) (*drawing, models.Problems) {
 	d := &drawing{
-		nodes: make(map[string]*kinds.Node, len(g.Nodes)),
-		after: make(map[string][]string),
-		gates: make(map[string][]string),
+		places: g.Places(),
+		nodes:  make(map[string]*kinds.Node, len(g.Nodes)),
+		after:  make(map[string][]string),
+		gates:  make(map[string][]string),
 	}
 	problems := d.addNodes(g.Nodes, reg)
 	problems = append(problems, d.addEdges(g.Edges)...)
@@ -90,7 +92,7 @@ func (d *drawing) addEdges(edges []models.Edge) (p models.Problems) {
 			continue
 		}
 		if msg := d.addEdge(e); msg != "" {
-			p = append(p, models.Problem{Edge: edgeName(e), Message: msg})
+			p = append(p, models.Problem{Edge: e.Name(), Message: msg})
 		}
 	}
 	return p
@@ -107,11 +109,11 @@ func (d *drawing) addEdge(e models.Edge) string {
 	case target == nil:
 		return fmt.Sprintf("leads to %q, and no such node exists", e.Target)
 	case source == target:
-		return fmt.Sprintf("joins node %q to itself", e.Source)
+		return "joins a node to itself"
 	}
 	link, ok := kinds.LinkOf(source.Type, target.Type)
 	if !ok {
-		return fmt.Sprintf("from %s %q to %s %q means nothing", source.Type, source.ID, target.Type, target.ID)
+		return fmt.Sprintf("means nothing: a %s and a %s cannot be joined", source.Type, target.Type)
 	}
 	d.drawn = append(d.drawn, [2]string{e.Source, e.Target})
 	if link.Turned {
@@ -154,8 +156,4 @@ func edgeIDs(edges []models.Edge) (p models.Problems) {
 
 func sameEnds(a, b models.Edge) bool {
 	return a.Source == b.Source && a.Target == b.Target && a.SourceHandle == b.SourceHandle
-}
-
-func edgeName(e models.Edge) string {
-	return cmp.Or(e.ID, e.Source+" → "+e.Target)
 }

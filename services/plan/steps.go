@@ -59,7 +59,7 @@ func (d *drawing) step(id string, reg *kinds.Registry, opt Options) (Step, error
 		return Step{}, fmt.Errorf("cannot be rendered: %w", err)
 	}
 	s := Step{
-		NodeID: id, Type: n.Type, Name: n.Name, Namespace: n.Namespace,
+		NodeID: id, Label: d.places.Label(id), Type: n.Type, Name: n.Name, Namespace: n.Namespace,
 		Objects: objects, DependsOn: d.gates[id], Adopt: n.Data.Bool(adoptKey),
 	}
 	if valued, ok := kind.(kinds.Valued); ok {
@@ -95,19 +95,19 @@ func identify(o *unstructured.Unstructured) identity {
 
 // doubles reports objects that two nodes would make, at both of them.
 func doubles(steps []Step) (p models.Problems) {
-	maker := make(map[identity]string)
+	maker := make(map[identity]Step)
 	for _, s := range steps {
 		for _, o := range s.made() {
 			id := identify(o)
 			other, taken := maker[id]
 			if !taken {
-				maker[id] = s.NodeID
+				maker[id] = s
 				continue
 			}
-			if other == s.NodeID {
+			if other.NodeID == s.NodeID {
 				continue
 			}
-			p = append(p, double(s.NodeID, other, o), double(other, s.NodeID, o))
+			p = append(p, double(s, other, o), double(other, s, o))
 		}
 	}
 	return p
@@ -141,18 +141,18 @@ func (d *drawing) namesakes(faulty map[string]bool) (p models.Problems) {
 			continue
 		}
 		if faulty[id] || faulty[other] {
-			p = append(p, namesake(id, n, other), namesake(other, n, id))
+			p = append(p, d.namesake(id, n, other), d.namesake(other, n, id))
 		}
 	}
 	return p
 }
 
-func namesake(node string, n *kinds.Node, other string) models.Problem {
+func (d *drawing) namesake(node string, n *kinds.Node, other string) models.Problem {
 	return models.Problem{Node: node, Field: "name",
-		Message: fmt.Sprintf("makes the %s %s/%s, and so does node %q", n.Type, n.Namespace, n.Name, other)}
+		Message: fmt.Sprintf("makes the %s %s/%s, and so does %s", n.Type, n.Namespace, n.Name, d.places.Label(other))}
 }
 
-func double(node, other string, o *unstructured.Unstructured) models.Problem {
-	return models.Problem{Node: node, Field: "name",
-		Message: fmt.Sprintf("makes the %s %s/%s, and so does node %q", o.GetKind(), o.GetNamespace(), o.GetName(), other)}
+func double(s, other Step, o *unstructured.Unstructured) models.Problem {
+	return models.Problem{Node: s.NodeID, Field: "name",
+		Message: fmt.Sprintf("makes the %s %s/%s, and so does %s", o.GetKind(), o.GetNamespace(), o.GetName(), other.Label)}
 }
