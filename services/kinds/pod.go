@@ -31,7 +31,7 @@ func (p pod) values() map[string]any {
 // adds by itself.
 func newPod(n *Node, f fields, m *mounts, extra ...any) pod {
 	sameNamespace(n, f)
-	p := pod{labels: drawnLabels(n), annotations: f.annotations("podAnnotations"), spec: map[string]any{}}
+	p := pod{labels: drawnLabels(n), annotations: unreserved(f.annotations("podAnnotations")), spec: map[string]any{}}
 	mounted := func(peer *Node) bool { return m.nodes[peer] }
 	if h := configHash(append(configSources(n, mounted), m.subs...)); h != "" {
 		p.annotations[ConfigAnnotation] = h

@@ -97,14 +97,14 @@ func metadata(n *Node) map[string]any {
 		"name":        n.Name,
 		"namespace":   n.Namespace,
 		"labels":      objectLabels(n.Name, f.stringMap("labels")),
-		"annotations": f.stringMap("annotations"),
+		"annotations": unreserved(f.stringMap("annotations")),
 	}
 }
 
 // objectLabels are the labels of every object of a node. Those that others
 // rely on win over a user's.
 func objectLabels(name string, users map[string]string) map[string]string {
-	all := maps.Clone(users)
+	all := unreserved(maps.Clone(users))
 	if all == nil {
 		all = map[string]string{}
 	}

@@ -20,7 +20,7 @@ func claimTemplates(f fields) []claimTemplate {
 	var claims []claimTemplate
 	names := map[string]bool{}
 	for i, e := range f.objects("volumeClaimTemplates") {
-		c := claimTemplate{Name: e.required("name", validator.Label), Spec: claimSpec(e), Labels: e.labels("labels")}
+		c := claimTemplate{Name: e.required("name", validator.Label), Spec: claimSpec(e), Labels: unreserved(e.labels("labels"))}
 		if c.Name != "" && names[c.Name] {
 			e.addf("name", "%q is used twice", c.Name)
 			continue
