@@ -75,6 +75,9 @@ func (e *WorkflowExecutor) prepare(ctx context.Context, s *runSession) error {
 	s.version = v.Number
 	s.mu.Unlock()
 	s.logf("applying version %d, %d nodes, to cluster %s", v.Number, len(graph.Nodes), s.run.Cluster)
+	for _, w := range s.plan.Warnings {
+		s.logf("warning: %s", w)
+	}
 	start := models.RunStart{At: s.run.StartedAt, Version: v.Number, ClusterRef: s.run.ClusterRef, Inventory: union(before, planned(s))}
 	// Both are to be on disk before anything is applied; at once, they share
 	// a commit.

@@ -66,12 +66,10 @@ func envKeys(f fields) []string {
 // typed a value.
 func environment(n *Node, f fields) []any {
 	typed := envKeys(f)
-	var vars []any
-	for _, v := range envVars(f, "env") {
-		if name, _ := v["name"].(string); !slices.Contains(typed, name) {
-			vars = append(vars, v)
-		}
-	}
+	vars := slices.DeleteFunc(envVars(f, "env"), func(v any) bool {
+		name, _ := variable(v)
+		return slices.Contains(typed, name)
+	})
 	for _, name := range typed {
 		ref := map[string]any{"name": valuesSecret(n), "key": name, "optional": true}
 		vars = append(vars, map[string]any{"name": name, "valueFrom": map[string]any{"secretKeyRef": ref}})
@@ -81,10 +79,10 @@ func environment(n *Node, f fields) []any {
 
 // envVars reads variables at key: an object of names and values, or a list in
 // the form of Kubernetes.
-func envVars(f fields, key string) []map[string]any {
-	var vars []map[string]any
+func envVars(f fields, key string) []any {
+	var vars []any
 	if _, isList := f.data[key].([]any); isList {
-		vars = envList(f, key)
+		vars, _ = f.decode(key, &[]corev1.EnvVar{}).([]any)
 	} else {
 		values := f.stringMap(key)
 		for _, name := range slices.Sorted(maps.Keys(values)) {
@@ -93,22 +91,12 @@ func envVars(f fields, key string) []map[string]any {
 	}
 	seen := map[string]bool{}
 	for _, v := range vars {
-		name, _ := v["name"].(string)
+		name, _ := variable(v)
 		f.check(fmt.Sprintf("%s[%q]", key, name), name, validator.EnvName)
 		if seen[name] {
 			f.addf(key, "sets %q twice", name)
 		}
 		seen[name] = true
-	}
-	return vars
-}
-
-func envList(f fields, key string) (vars []map[string]any) {
-	list, _ := f.decode(key, &[]corev1.EnvVar{}).([]any)
-	for _, v := range list {
-		if m, ok := v.(map[string]any); ok {
-			vars = append(vars, m)
-		}
 	}
 	return vars
 }

@@ -37,7 +37,7 @@ func newPod(n *Node, f fields, m *mounts, extra ...any) pod {
 		p.annotations[ConfigAnnotation] = h
 	}
 	main := container(n.Name, f)
-	set(main, "env", append(environment(n, f), extra...))
+	set(main, "env", byReference(append(environment(n, f), extra...)))
 	set(main, "envFrom", envFrom(n, f, mounted))
 	set(main, "volumeMounts", m.mounts)
 	set(main, "volumeDevices", m.devices)
@@ -179,7 +179,7 @@ func moreContainers(f fields, key string, m *mounts, names map[string]bool) []an
 			delete(all, k)
 		}
 		maps.Copy(all, container(name, c))
-		set(all, "env", envVars(c, "env"))
+		set(all, "env", byReference(envVars(c, "env")))
 		out = append(out, c.decodeValue("", all, &corev1.Container{}))
 	}
 	return out

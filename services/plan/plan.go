@@ -24,6 +24,9 @@ type Options struct {
 type Plan struct {
 	// Steps holds one step per node, by wave and within a wave by node id.
 	Steps []Step
+	// Warnings tells what can be run and is hardly meant, in the order of the
+	// drawing.
+	Warnings models.Problems
 }
 
 // Step is what to do for one node.
@@ -98,7 +101,7 @@ func Build(g models.Graph, reg *kinds.Registry, opt Options) (*Plan, models.Prob
 	if len(problems) > 0 {
 		return nil, d.places.Locate(problems)
 	}
-	return &Plan{Steps: steps}, nil
+	return &Plan{Steps: steps, Warnings: d.places.Locate(d.warnings(reg))}, nil
 }
 
 func ofWrongSize(g models.Graph, empty bool) (p models.Problems) {

@@ -32,6 +32,20 @@ func (d *drawing) check(reg *kinds.Registry) (p models.Problems) {
 	return p
 }
 
+// warnings asks every node's kind what is odd about it.
+func (d *drawing) warnings(reg *kinds.Registry) (p models.Problems) {
+	for _, id := range d.ids {
+		kind, _ := reg.Lookup(d.nodes[id].Type)
+		if w, ok := kind.(kinds.Warner); ok {
+			for _, one := range w.Warnings(d.nodes[id]) {
+				one.Node = id
+				p = append(p, one)
+			}
+		}
+	}
+	return p
+}
+
 // steps renders every node. A kind that fails here has passed its own check,
 // so the text is about that node all the same.
 func (d *drawing) steps(waves [][]string, reg *kinds.Registry, opt Options) ([]Step, models.Problems) {
