@@ -11,6 +11,8 @@ type job struct {
 	completions, succeeded, failed, active int64
 	complete, over, suspended              bool
 	why                                    string // of a failed one
+	refused                                string // why the cluster lets no pod be made
+	blocked                                *Event // what keeps a pod from starting
 }
 
 func extractJob(u *unstructured.Unstructured) facts {
@@ -27,6 +29,12 @@ func extractJob(u *unstructured.Unstructured) facts {
 		suspended:   spec.truth("suspend"),
 		why:         firstOf(end.message, end.reason),
 	}
+}
+
+func (j job) explain(events []*Event) facts {
+	j.refused = refusedBy(events, "Job")
+	j.blocked = newest(events, "Pod", "FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox")
+	return j
 }
 
 func (j job) status(o *Object, pods []*Pod) Status {
@@ -55,6 +63,10 @@ func (j job) judge(o *Object, pods []*Pod) (state, reason, message string) {
 		return "pending", c.Reason, c.message(j.completions)
 	case troubled:
 		return "running", c.Reason, fmt.Sprintf("%d of %d completed; %s", j.succeeded, j.completions, c.message(j.completions))
+	case j.refused != "" && j.active == 0:
+		return "failed", "FailedCreate", "the cluster refuses to make a pod: " + j.refused
+	case j.blocked != nil && waitIn(pods) != "":
+		return "running", j.blocked.Reason, fmt.Sprintf("%d of %d completed; %s", j.succeeded, j.completions, j.blocked.Text)
 	case j.active > 0 || j.succeeded > 0 || j.failed > 0:
 		return "running", "", fmt.Sprintf("%d of %d completed", j.succeeded, j.completions)
 	}
@@ -76,6 +88,7 @@ type cronJob struct {
 	active               int64
 	lastRun, lastSuccess string
 	suspended            bool
+	trouble              *Event // what keeps a Job from being made
 }
 
 func extractCronJob(u *unstructured.Unstructured) facts {
@@ -87,6 +100,14 @@ func extractCronJob(u *unstructured.Unstructured) facts {
 		lastSuccess: st.text("lastSuccessfulTime"),
 		suspended:   o.at("spec").truth("suspend"),
 	}
+}
+
+func (c cronJob) explain(events []*Event) facts {
+	e := newest(events, "CronJob", "FailedCreate", "SuccessfulCreate", "UnparseableSchedule", "UnknownTimeZone", "TooManyMissedTimes")
+	if e != nil && e.Reason != "SuccessfulCreate" {
+		c.trouble = e
+	}
+	return c
 }
 
 func (c cronJob) status(o *Object, pods []*Pod) Status {
@@ -102,8 +123,20 @@ func (c cronJob) status(o *Object, pods []*Pod) Status {
 		return with(s, "Terminating", "is being deleted from the cluster")
 	case c.suspended:
 		s["state"] = "suspended"
+	case c.trouble != nil:
+		return with(s, c.trouble.Reason, "the cluster makes no job: "+refusal(c.trouble.Text))
 	case troubled && c.active > 0:
 		return with(s, p.Reason, p.message(0))
+	case c.lastFailed() && troubled:
+		return with(s, "LastRunFailed", "the last run failed; "+p.message(0))
+	case c.lastFailed():
+		return with(s, "LastRunFailed", "the last run failed; its job's logs tell more")
 	}
 	return s
+}
+
+// lastFailed reports whether the latest Job ended without success. One that
+// succeeds does so after the time for which it was scheduled.
+func (c cronJob) lastFailed() bool {
+	return c.active == 0 && c.lastRun != "" && c.lastSuccess < c.lastRun
 }

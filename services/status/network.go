@@ -11,7 +11,8 @@ import (
 type service struct {
 	clusterIP, address string
 	nodePort           int64
-	balanced           bool // it asks for a load balancer
+	balanced           bool   // it asks for a load balancer
+	refused            string // why it gets none
 }
 
 func extractService(u *unstructured.Unstructured) facts {
@@ -30,6 +31,13 @@ func extractService(u *unstructured.Unstructured) facts {
 		s.address, _ = external[0].(string)
 	}
 	return s
+}
+
+func (f service) explain(events []*Event) facts {
+	if e := newest(events, "Service", "SyncLoadBalancerFailed", "EnsuredLoadBalancer"); e.is("SyncLoadBalancerFailed") {
+		f.refused = e.Text
+	}
+	return f
 }
 
 // balancer returns the first address that a load balancer gave an object.
@@ -57,6 +65,9 @@ func (f service) status(o *Object, _ []*Pod) Status {
 	case o.Deleting:
 		s["state"] = "partial"
 		return with(s, "Terminating", "is being deleted from the cluster")
+	case f.balanced && f.address == "" && f.refused != "":
+		s["state"] = "error"
+		return with(s, "SyncLoadBalancerFailed", f.refused)
 	case f.balanced && f.address == "":
 		s["state"] = "partial"
 		return with(s, "", "waiting for the load balancer's address; the cluster needs a controller that gives one")

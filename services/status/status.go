@@ -124,9 +124,23 @@ func Extractor(nodeType string) (extract func(metav1.Object) *Object, ok bool) {
 	}, ok
 }
 
-// Of returns the status of a node whose object is o.
-func Of(o *Object, pods []*Pod) Status {
-	return o.facts.status(o, pods)
+// Of returns the status of a node whose object is o. Events are those of the
+// object itself, of the pods and, for a StatefulSet, of the claims made for it
+// (ClaimOwners tells which those are), in any order. They give a reason where
+// something does not work and the objects do not tell why; they never make a
+// status worse that is good.
+func Of(o *Object, pods []*Pod, events ...*Event) Status {
+	f := o.facts
+	if e, ok := f.(explained); ok && len(events) > 0 {
+		f = e.explain(events)
+	}
+	return f.status(o, pods)
+}
+
+// explained are facts to which events add.
+type explained interface {
+	// explain returns the facts with what events tell; events are not kept.
+	explain(events []*Event) facts
 }
 
 // Deleted returns the status of a node whose object was there and is not any

@@ -3,6 +3,7 @@ package status
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,6 +26,7 @@ type scenario struct {
 	Name   string           `json:"name"`
 	Object map[string]any   `json:"object"`
 	Pods   []map[string]any `json:"pods"`
+	Events []map[string]any `json:"events"`
 	Want   Status           `json:"want"`
 }
 
@@ -87,9 +89,16 @@ func TestOf(t *testing.T) {
 				for _, p := range sc.Pods {
 					pods = append(pods, ExtractPod(decoded(t, nodeType, p)))
 				}
-				got := Of(o, pods)
+				var events []*Event
+				for _, e := range sc.Events {
+					if found := ExtractEvent(decoded(t, nodeType, e)); found != nil {
+						events = append(events, found)
+					}
+				}
+				got := Of(o, pods, events...)
 				require.Equal(t, withIntegers(sc.Want), any(got))
-				require.True(t, Equal(got, Of(o, pods)))
+				slices.Reverse(events)
+				require.True(t, Equal(got, Of(o, pods, events...)), "the order of events does not count")
 			})
 		}
 	}

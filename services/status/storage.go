@@ -32,6 +32,7 @@ func (secret) status(o *Object, _ []*Pod) Status {
 type claim struct {
 	phase, capacity, volume, class string
 	resizing                       string
+	told                           *Event // what the cluster says of it
 }
 
 func extractClaim(u *unstructured.Unstructured) facts {
@@ -50,6 +51,11 @@ func extractClaim(u *unstructured.Unstructured) facts {
 	return f
 }
 
+func (f claim) explain(events []*Event) facts {
+	f.told = newest(events, "PersistentVolumeClaim", spokenOf("PersistentVolumeClaim")...)
+	return f
+}
+
 func (f claim) status(o *Object, _ []*Pod) Status {
 	s := Status{"state": f.phase}
 	if f.capacity != "" {
@@ -61,12 +67,21 @@ func (f claim) status(o *Object, _ []*Pod) Status {
 	switch {
 	case o.Deleting:
 		return with(s, "Terminating", "is being deleted from the cluster, once no pod uses it")
+	case f.phase == "Bound" && f.resizing != "" && f.told.is("VolumeResizeFailed"):
+		return with(s, f.told.Reason, f.told.Text)
 	case f.phase == "Bound":
 		return with(s, "", f.resizing)
 	case f.phase == "Lost":
 		return with(s, "", fmt.Sprintf("the volume %q of this claim is gone", f.volume))
 	}
+	if f.told.is("ProvisioningFailed") {
+		s["state"] = "error"
+		return with(s, f.told.Reason, f.told.Text)
+	}
 	s["state"] = "Pending"
+	if f.told != nil {
+		return with(s, f.told.Reason, f.told.Text)
+	}
 	if f.class == "" {
 		return with(s, "", "waiting for a volume; neither the claim nor the cluster names a storage class")
 	}

@@ -15,7 +15,10 @@ type workload struct {
 	updated  int64 // pods of the newest version
 	observed bool  // the controller has seen the present spec
 	phase    phase
+	kind     string           // of the object
 	refused  string           // why the cluster lets no pod be made, e.g. for a quota
+	claims   string           // why a claim of its pods has no volume
+	blocked  *Event           // what keeps a pod from starting or from being ready
 	figures  map[string]int64 // what the node's type shows
 }
 
@@ -25,6 +28,7 @@ func replicated(u *unstructured.Unstructured) workload {
 	o := object(u.Object)
 	st := o.at("status")
 	return workload{
+		kind:     u.GetKind(),
 		desired:  o.at("spec").numberOr("replicas", 1),
 		ready:    st.number("readyReplicas"),
 		updated:  st.number("updatedReplicas"),
@@ -53,6 +57,7 @@ func extractDaemonSet(u *unstructured.Unstructured) facts {
 	o := object(u.Object)
 	st := o.at("status")
 	w := workload{
+		kind:     u.GetKind(),
 		desired:  st.number("desiredNumberScheduled"),
 		ready:    st.number("numberReady"),
 		updated:  st.number("updatedNumberScheduled"),
@@ -65,13 +70,32 @@ func extractDaemonSet(u *unstructured.Unstructured) facts {
 	return w
 }
 
-// refusedPod is the name of a pod that could not be made. Each try has
-// another, which would make the message change for ever.
+// refused is how a message of a failed creation begins. The name in it is
+// another one with each try, which would make the message change for ever.
 //
 //nolint:gochecknoglobals // compiled once, never written
-var refusedPod = regexp.MustCompile(`pods "[^"]*" is forbidden: `)
+var refused = regexp.MustCompile(`(?:^Error creating(?: job)?: |^create (?:Pod|Claim) .* failed error: )|[a-z.]+ "[^"]*" is forbidden: `)
 
-func refusal(message string) string { return refusedPod.ReplaceAllString(message, "") }
+func refusal(message string) string { return refused.ReplaceAllString(message, "") }
+
+func (w workload) explain(events []*Event) facts {
+	w.refused = firstOf(w.refused, refusedBy(events, w.kind))
+	if e := newest(events, "PersistentVolumeClaim", "ProvisioningFailed", "ProvisioningSucceeded", "FailedBinding"); e != nil && e.Reason != "ProvisioningSucceeded" {
+		w.claims = fmt.Sprintf("claim %q: %s", e.Name, e.Text)
+	}
+	w.blocked = newest(events, "Pod", "FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox", "Unhealthy")
+	return w
+}
+
+// message words a pod's problem for this workload. What a claim waits for is
+// known of the claim alone; pods only tell that they cannot be scheduled.
+func (w workload) message(c cause) string {
+	text := c.message(w.desired)
+	if c.Reason == "Unschedulable" && w.claims != "" {
+		text += "; " + w.claims
+	}
+	return text
+}
 
 func (w workload) status(o *Object, pods []*Pod) Status {
 	s := make(Status, len(w.figures)+3)
@@ -97,20 +121,34 @@ func (w workload) judge(o *Object, pods []*Pod) (state, reason, message string) 
 	case w.phase.status == kstatus.CurrentStatus && w.ready >= w.desired:
 		return "healthy", "", ""
 	case troubled && c.lonely:
-		return "error", c.Reason, c.message(w.desired)
+		return "error", c.Reason, w.message(c)
 	case w.refused != "":
 		return failing(w.ready), "FailedCreate", fmt.Sprintf("%s; the cluster refuses to make more: %s", w.count(), w.refused)
 	case w.phase.status == kstatus.FailedStatus:
 		return "error", "ProgressDeadlineExceeded", fmt.Sprintf("%s, and no progress within the deadline", w.count())
 	case troubled:
-		return "partial", c.Reason, w.count() + "; " + c.message(w.desired)
+		return "partial", c.Reason, w.count() + "; " + w.message(c)
 	case w.ready >= w.desired && w.updated < w.desired:
 		return "partial", "", fmt.Sprintf("%d of %d pods run the new version", w.updated, w.desired)
 	}
-	if waits := waitIn(pods); waits != "" {
-		return "partial", "", w.count() + "; " + waits
+	return w.waiting(waitIn(pods))
+}
+
+// waiting is the state of a workload of whose pods none reports a problem.
+func (w workload) waiting(waits string) (state, reason, message string) {
+	message = w.count()
+	if waits == "" {
+		return "partial", "", message
 	}
-	return "partial", "", w.count()
+	message += "; " + waits
+	if w.blocked == nil {
+		return "partial", "", message
+	}
+	state = "partial"
+	if w.blocked.lasts() {
+		state = failing(w.ready)
+	}
+	return state, w.blocked.Reason, message + ": " + w.blocked.Text
 }
 
 func (w workload) count() string {
