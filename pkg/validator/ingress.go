@@ -1,8 +1,9 @@
 package validator
 
 import (
-	"net/netip"
 	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 // IngressPath checks a path of an ingress. Unless it is left to the
@@ -29,9 +30,15 @@ func IngressPath(path, pathType string) string {
 
 // Host checks a host name of an ingress; its first label may be "*".
 func Host(s string) string {
-	if _, err := netip.ParseAddr(s); err == nil {
+	if len(validation.IsValidIPForLegacyField(nil, s, false, nil)) == 0 {
 		return "must be a host name, not an address"
 	}
+	return CertificateHost(s)
+}
+
+// CertificateHost checks a host of an ingress's TLS entry, which may look like
+// an address, too.
+func CertificateHost(s string) string {
 	if strings.HasPrefix(s, "*.") {
 		return wildcard(s)
 	}

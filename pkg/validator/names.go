@@ -16,11 +16,6 @@ func Label(s string) string {
 	return within(validation.DNS1123LabelMaxLength, s, validation.IsDNS1123Label)
 }
 
-// ServiceName checks a DNS-1035 label, which must start with a letter.
-func ServiceName(s string) string {
-	return within(validation.DNS1035LabelMaxLength, s, validation.IsDNS1035Label)
-}
-
 // Subdomain checks a DNS-1123 subdomain, such as the name of a storage class.
 func Subdomain(s string) string {
 	return within(validation.DNS1123SubdomainMaxLength, s, validation.IsDNS1123Subdomain)

@@ -5,7 +5,6 @@ package validator
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/distribution/reference"
@@ -56,13 +55,9 @@ func PositiveQuantity(s string) string {
 	return ""
 }
 
-// Percentage checks a whole share like 25%.
+// Percentage checks a whole share like 25%, which may be more than all.
 func Percentage(s string) string {
-	digits, ok := strings.CutSuffix(s, "%")
-	if n, err := strconv.Atoi(digits); !ok || err != nil || n < 0 || n > 100 {
-		return "must be a number or a percentage from 0% to 100%"
-	}
-	return ""
+	return within(maxText, s, validation.IsValidPercent)
 }
 
 // Image checks a container image reference.

@@ -15,9 +15,9 @@ func TestRules(t *testing.T) {
 		good, bad []string
 	}{
 		"Label":            {Label, []string{"a", "web-1", "1st", long[1:]}, []string{"", "-a", "a-", "A", "a.b", "a_b", long, "a\n"}},
-		"ServiceName":      {ServiceName, []string{"a", "web-1"}, []string{"", "1st", "a.b", long}},
 		"Subdomain":        {Subdomain, []string{"a", "a.b-c.d"}, []string{"", "a..b", ".a", "A", strings.Repeat("a.", 127)}},
-		"Host":             {Host, []string{"example.com", "*.example.com"}, []string{"", "*", "a.*.b", "10.0.0.1", "::1", "http://a"}},
+		"Host":             {Host, []string{"example.com", "*.example.com"}, []string{"", "*", "a.*.b", "10.0.0.1", "010.0.0.1", "::1", "http://a"}},
+		"CertificateHost":  {CertificateHost, []string{"example.com", "*.example.com", "10.0.0.1"}, []string{"", "*", "::1"}},
 		"QualifiedName":    {QualifiedName, []string{"a", "A_b.c", "example.com/a"}, []string{"", "/a", "a/", "a/b/c", "a b", "Ex.com/a"}},
 		"LabelValue":       {LabelValue, []string{"", "a", "A.b_c-d"}, []string{"-a", "a b", long, "a\n"}},
 		"PortName":         {PortName, []string{"http", "a1"}, []string{"", "80", "a--b", "-a", "Http", strings.Repeat("a", 16)}},
@@ -25,7 +25,7 @@ func TestRules(t *testing.T) {
 		"EnvName":          {EnvName, []string{"A", "a.b", "1"}, []string{"", "a=b", "a\x00"}},
 		"Quantity":         {Quantity, []string{"0", "500m", "1.5", "256Mi", "1e3"}, []string{"", "-1", "1e999999999999999", "1E-100", "1e+000100", "1 Gi", "10GB", "0x10", "many", strings.Repeat("1", 2000)}},
 		"PositiveQuantity": {PositiveQuantity, []string{"1m", "10Gi"}, []string{"0", "0Gi", "-1", "x"}},
-		"Percentage":       {Percentage, []string{"0%", "25%", "100%"}, []string{"", "%", "25", "-1%", "101%", "2.5%", "a%"}},
+		"Percentage":       {Percentage, []string{"0%", "25%", "100%", "150%"}, []string{"", "%", "25", "-1%", "+1%", " 1%", "2.5%", "a%", strings.Repeat("1", 2000) + "%"}},
 		"Image":            {Image, []string{"nginx", "nginx:1.27", "ghcr.io/a/b:c", "localhost:5000/a@sha256:" + strings.Repeat("0", 64)}, []string{"", "Nginx", "a b", "a:", ":a", "a@sha256:0", strings.Repeat("a", 2000), "nginx\n---"}},
 		"Schedule":         {Schedule, []string{"0 * * * *", "*/5 1-3 * JAN MON", "@hourly", "@every 1h"}, []string{"", "* * * *", "* * * * * *", "60 * * * *", "TZ=UTC 0 * * * *", "CRON_TZ=UTC 0 * * * *", "TZ=", "@sometimes", strings.Repeat("*", 2000)}},
 		"CIDR":             {CIDR, []string{"10.0.0.0/8", "0.0.0.0/0", "2001:db8::/32"}, []string{"", "10.0.0.0", "10.0.0.1/8", "10.0.0.0/33", "010.0.0.0/8", "::ffff:10.0.0.0/104"}},
@@ -108,7 +108,7 @@ func FuzzRules(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		for _, rule := range []func(string) string{
-			Label, ServiceName, Subdomain, Host, QualifiedName, LabelValue, PortName, DataKey,
+			Label, Subdomain, Host, CertificateHost, QualifiedName, LabelValue, PortName, DataKey,
 			Quantity, PositiveQuantity, Image, CIDR, IP, SecretType,
 		} {
 			if rule(s) == "" {

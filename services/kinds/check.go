@@ -2,6 +2,7 @@ package kinds
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -113,7 +114,11 @@ func (f fields) number(key string, lowest, highest int64) any {
 		f.addf(key, "must be a whole number")
 		return nil
 	}
-	if n < lowest || n > highest {
+	switch {
+	case n < lowest && highest == math.MaxInt64:
+		f.addf(key, "must be at least %d", lowest)
+		return nil
+	case n < lowest || n > highest:
 		f.addf(key, "must be between %d and %d", lowest, highest)
 		return nil
 	}
@@ -123,8 +128,12 @@ func (f fields) number(key string, lowest, highest int64) any {
 // port returns the port number at key.
 func (f fields) port(key string) any { return f.number(key, 1, 65535) }
 
-// maxInt32 bounds counts and seconds, which the API keeps in 32 bits.
+// maxInt32 bounds counts and most seconds, which the API keeps in 32 bits.
 const maxInt32 = 1<<31 - 1
+
+// seconds returns the duration at key, for the few that the API keeps in 64
+// bits.
+func (f fields) seconds(key string) any { return f.number(key, 0, math.MaxInt64) }
 
 // count returns the number at key, which must be lowest at least.
 func (f fields) count(key string, lowest int64) any { return f.number(key, lowest, maxInt32) }

@@ -82,6 +82,12 @@ func dryRun(t *testing.T, c *kubetest.Cluster, namespace string, kind Kind, n *N
 			objs = append(objs, vs.Object)
 		}
 	}
+	return tryObjects(t, c, namespace, objs)
+}
+
+// tryObjects returns the API server's objection to objects.
+func tryObjects(t *testing.T, c *kubetest.Cluster, namespace string, objs []*unstructured.Unstructured) error {
+	t.Helper()
 	for _, o := range objs {
 		o.SetNamespace(namespace)
 		withRequiredKeys(t, o)

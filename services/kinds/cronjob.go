@@ -32,7 +32,7 @@ func cronJobValues(n *Node, f fields) map[string]any {
 		"concurrencyPolicy": f.choice("concurrencyPolicy",
 			string(batchv1.AllowConcurrent), string(batchv1.ForbidConcurrent), string(batchv1.ReplaceConcurrent)),
 		"suspend":                    f.flag("suspend"),
-		"startingDeadlineSeconds":    f.count("startingDeadlineSeconds", 0),
+		"startingDeadlineSeconds":    f.seconds("startingDeadlineSeconds"),
 		"successfulJobsHistoryLimit": f.count("successfulJobsHistoryLimit", 0),
 		"failedJobsHistoryLimit":     f.count("failedJobsHistoryLimit", 0),
 	})

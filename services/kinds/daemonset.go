@@ -1,10 +1,10 @@
 package kinds
 
 import (
-	"strconv"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/validator"
@@ -48,9 +48,15 @@ func daemonSetStrategyObject(f fields) any {
 	plain := f.decode("updateStrategy", &typed)
 	known := orEmpty(oneOf(string(appsv1.RollingUpdateDaemonSetStrategyType), string(appsv1.OnDeleteDaemonSetStrategyType)))
 	f.check("updateStrategy.type", string(typed.Type), known)
-	if r := typed.RollingUpdate; r != nil {
-		f.share("updateStrategy.rollingUpdate.maxUnavailable", r.MaxUnavailable)
-		f.share("updateStrategy.rollingUpdate.maxSurge", r.MaxSurge)
+	if r := typed.RollingUpdate; r != nil && typed.Type != appsv1.OnDeleteDaemonSetStrategyType {
+		unavailable := f.share("updateStrategy.rollingUpdate.maxUnavailable", r.MaxUnavailable, 1, allPods)
+		surge := f.share("updateStrategy.rollingUpdate.maxSurge", r.MaxSurge, 0, allPods)
+		switch {
+		case unavailable != 0 && surge != 0:
+			f.addf("updateStrategy.rollingUpdate.maxSurge", "needs a maxUnavailable of 0")
+		case unavailable == 0 && surge == 0:
+			f.addf("updateStrategy.rollingUpdate", "must not set both maxUnavailable and maxSurge to 0")
+		}
 	}
 	return plain
 }
@@ -58,14 +64,13 @@ func daemonSetStrategyObject(f fields) any {
 // maxUnavailable reads a number of pods or a percentage of them.
 func maxUnavailable(f fields) any {
 	const key = "maxUnavailable"
-	s, ok := f.data[key].(string)
-	percent, isPercent := strings.CutSuffix(strings.TrimSpace(s), "%")
-	if !ok || !isPercent {
+	s, _ := f.data[key].(string)
+	if !strings.Contains(s, "%") {
 		return f.count(key, 1)
 	}
-	if v, err := strconv.Atoi(percent); err != nil || v < 1 || v > 100 {
-		f.addf(key, "must be a number of pods or a percentage from 1%% to 100%%")
-		return nil
+	share := intstr.FromString(strings.TrimSpace(s))
+	if f.share(key, &share, 1, allPods) == 0 {
+		f.addf(key, "must be more than 0%%")
 	}
-	return percent + "%"
+	return share.StrVal
 }

@@ -1,8 +1,9 @@
 package kinds
 
 import (
+	"math"
+
 	appsv1 "k8s.io/api/apps/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/kubeorch/core/pkg/validator"
 )
@@ -14,6 +15,7 @@ func newDeployment(r renderer) Kind {
 func deploymentValues(n *Node, f fields) map[string]any {
 	p := newPod(n, f, newMounts(n, f))
 	versioned(f, p.labels)
+	deadlines(f)
 	return with(p.values(), map[string]any{
 		"labels":                  p.labels,
 		"replicas":                replicas(n, f),
@@ -37,35 +39,32 @@ func deploymentStrategy(f fields) any {
 	}
 	var typed appsv1.DeploymentStrategy
 	plain := f.decode("strategy", &typed)
+	f.check("strategy.type", string(typed.Type), orEmpty(oneOf(names...)))
+	r := typed.RollingUpdate
 	switch {
-	case typed.Type == appsv1.RecreateDeploymentStrategyType && typed.RollingUpdate != nil:
+	case r == nil:
+	case typed.Type == appsv1.RecreateDeploymentStrategyType:
 		f.addf("strategy.rollingUpdate", "must be absent when the type is Recreate")
-	case typed.RollingUpdate != nil && none(typed.RollingUpdate.MaxUnavailable) && none(typed.RollingUpdate.MaxSurge):
-		f.addf("strategy.rollingUpdate", "must not set both maxUnavailable and maxSurge to 0")
-	}
-	if typed.Type != "" {
-		f.check("strategy.type", string(typed.Type), oneOf(names...))
-	}
-	if r := typed.RollingUpdate; r != nil {
-		f.share("strategy.rollingUpdate.maxUnavailable", r.MaxUnavailable)
-		f.share("strategy.rollingUpdate.maxSurge", r.MaxSurge)
+	default:
+		unavailable := f.share("strategy.rollingUpdate.maxUnavailable", r.MaxUnavailable, 25, allPods)
+		surge := f.share("strategy.rollingUpdate.maxSurge", r.MaxSurge, 25, math.MaxInt)
+		if unavailable == 0 && surge == 0 {
+			f.addf("strategy.rollingUpdate", "must not set both maxUnavailable and maxSurge to 0")
+		}
 	}
 	return plain
 }
 
-// share checks a number of pods or a percentage of them.
-func (f fields) share(key string, v *intstr.IntOrString) {
-	switch {
-	case v == nil:
-	case v.Type == intstr.Int:
-		if v.IntVal < 0 {
-			f.addf(key, "must not be negative")
-		}
-	default:
-		f.check(key, v.StrVal, validator.Percentage)
+// deadlines checks that pods can be ready for long enough before the rollout
+// is given up.
+func deadlines(f fields) {
+	const defaultDeadline = 600
+	ready, _ := f.data.Int("minReadySeconds")
+	deadline, set := f.data.Int("progressDeadlineSeconds")
+	if !set {
+		deadline = defaultDeadline
 	}
-}
-
-func none(v *intstr.IntOrString) bool {
-	return v != nil && (*v == intstr.FromInt32(0) || *v == intstr.FromString("0%"))
+	if deadline > 0 && ready >= deadline {
+		f.addf("progressDeadlineSeconds", "must be more than minReadySeconds: %d is not more than %d", deadline, ready)
+	}
 }

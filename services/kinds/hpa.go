@@ -35,7 +35,7 @@ func hpaValues(n *Node, f fields) map[string]any {
 // scaleTarget is the workload that an edge leads to, else the stored one.
 func scaleTarget(n *Node, f fields) (kind any, name string) {
 	kind = f.choice("scaleTargetKind", "Deployment", "StatefulSet")
-	stored, _ := f.text("scaleTargetName", validator.Label).(string)
+	stored, _ := f.text("scaleTargetName", validator.Subdomain).(string)
 	targets := distinct(n.Out(TypeDeployment, TypeStatefulSet))
 	switch {
 	case len(targets) > 1:
@@ -61,7 +61,7 @@ func scaleMetrics(f fields) []map[string]any {
 		{"targetCPUUtilization", "cpu"},
 		{"targetMemoryUtilization", "memory"},
 	} {
-		if percent := f.number(m.key, 1, 100); percent != nil {
+		if percent := f.count(m.key, 1); percent != nil {
 			metrics = append(metrics, map[string]any{"resource": m.resource, "utilization": percent})
 		}
 	}

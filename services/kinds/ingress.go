@@ -202,7 +202,7 @@ func offeredPorts(n *Node) portList {
 func ingressTLS(f fields, rules []ingressRule) []map[string]any {
 	enabled := f.flag("tlsEnabled")
 	secret := f.text("tlsSecretName", validator.Subdomain)
-	hosts := f.texts("tlsHosts", validator.Host)
+	hosts := f.texts("tlsHosts", validator.CertificateHost)
 	if enabled != true {
 		return nil
 	}

@@ -20,10 +20,10 @@ func jobValues(n *Node, f fields, restart corev1.RestartPolicy) map[string]any {
 	p.spec["restartPolicy"] = string(restart)
 	set(p.spec, "restartPolicy", f.choice("restartPolicy", string(corev1.RestartPolicyNever), string(corev1.RestartPolicyOnFailure)))
 	return with(p.values(), map[string]any{
-		"completions":             f.count("completions", 1),
-		"parallelism":             f.count("parallelism", 1),
+		"completions":             f.count("completions", 0),
+		"parallelism":             f.count("parallelism", 0),
 		"backoffLimit":            f.count("backoffLimit", 0),
-		"activeDeadlineSeconds":   f.count("activeDeadlineSeconds", 1),
+		"activeDeadlineSeconds":   f.seconds("activeDeadlineSeconds"),
 		"ttlSecondsAfterFinished": f.count("ttlSecondsAfterFinished", 0),
 	})
 }

@@ -97,7 +97,7 @@ func (m *mounts) entry(e fields, field string, peer *Node) {
 	}
 	at := mount{
 		field: field + ".mountPath", source: describe(typ, name), block: isBlock(peer),
-		path: e.required("mountPath", mountPath), subPath: e.text("subPath", subPath), readOnly: e.flag("readOnly"),
+		path: e.required("mountPath"), subPath: e.text("subPath", subPath), readOnly: e.flag("readOnly"),
 	}
 	if typ != TypeClaim {
 		at.readOnly = true
@@ -160,7 +160,7 @@ func (m *mounts) free(name string) string {
 
 // add puts a mount at its path, which only one volume can have.
 func (m *mounts) add(at mount) {
-	clean := path.Clean(at.path)
+	clean := path.Clean("/" + at.path) // as a kubelet takes it
 	if other, taken := m.atPath[clean]; taken {
 		if other.volume != at.volume || other.subPath != at.subPath {
 			m.f.addf(cmp.Or(at.field, other.field, "volumeMounts"), "%s of %s is already the mount path of %s",
@@ -231,13 +231,6 @@ func mountType(s string) string {
 		return ""
 	}
 	return "must be one of configMap, secret, persistentVolumeClaim"
-}
-
-func mountPath(s string) string {
-	if !path.IsAbs(s) || strings.Contains(s, ":") {
-		return "must be an absolute path without colons"
-	}
-	return ""
 }
 
 func subPath(s string) string {

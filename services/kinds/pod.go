@@ -57,7 +57,7 @@ func podSettings(n *Node, f fields, spec map[string]any) {
 	set(spec, "nodeSelector", f.labels("nodeSelector"))
 	set(spec, "tolerations", tolerations(f))
 	set(spec, "affinity", affinity(f))
-	set(spec, "terminationGracePeriodSeconds", f.number("terminationGracePeriodSeconds", 0, maxInt32))
+	set(spec, "terminationGracePeriodSeconds", f.seconds("terminationGracePeriodSeconds"))
 	set(spec, "hostPID", f.flag("hostPID"))
 	host := f.flag("hostNetwork")
 	set(spec, "hostNetwork", host)

@@ -5,7 +5,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
-	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/validator"
@@ -24,7 +23,7 @@ func container(name string, f fields) map[string]any {
 	for _, key := range []string{"livenessProbe", "readinessProbe", "startupProbe"} {
 		set(c, key, probe(f, key))
 	}
-	set(c, "lifecycle", f.decode("lifecycle", &corev1.Lifecycle{}))
+	set(c, "lifecycle", lifecycle(f))
 	set(c, "securityContext", f.decode("securityContext", &corev1.SecurityContext{}))
 	return c
 }
@@ -33,7 +32,7 @@ func container(name string, f fields) map[string]any {
 // ports: numbers, or objects in the form of Kubernetes.
 func containerPorts(f fields) []any {
 	var all []any
-	numbers, names := map[string]string{}, map[string]string{}
+	numbers, names, hostPorts := map[string]string{}, map[string]string{}, map[string]bool{}
 	add := func(at string, p map[string]any) {
 		number := fmt.Sprintf("%d/%s", p["containerPort"], p["protocol"])
 		if first, dup := numbers[number]; dup {
@@ -49,6 +48,9 @@ func containerPorts(f fields) []any {
 			}
 			names[name] = at
 		}
+		if msg := hostPortFault(p, hostPorts, f.data["hostNetwork"] == true); msg != "" {
+			f.addf(at+".hostPort", "%s", msg)
+		}
 		all = append(all, p)
 	}
 	if n := f.port("port"); n != nil {
@@ -61,6 +63,21 @@ func containerPorts(f fields) []any {
 		}
 	}
 	return all
+}
+
+// hostPortFault says what is wrong with a container port's port on the node.
+func hostPortFault(p map[string]any, taken map[string]bool, hostNetwork bool) string {
+	port := p["hostPort"]
+	key := fmt.Sprint(p["protocol"], "/", p["hostIP"], "/", port)
+	switch {
+	case port == nil:
+	case hostNetwork && port != p["containerPort"]:
+		return "must be the container's port in the network of the host"
+	case taken[key]:
+		return "is already taken by another port of this container"
+	}
+	taken[key] = true
+	return ""
 }
 
 func onePort(f fields, at string, v any) map[string]any {
@@ -83,7 +100,9 @@ func onePort(f fields, at string, v any) map[string]any {
 	set(p, "protocol", e.choice("protocol",
 		string(corev1.ProtocolTCP), string(corev1.ProtocolUDP), string(corev1.ProtocolSCTP)))
 	set(p, "name", e.text("name", validator.PortName))
-	set(p, "hostPort", e.port("hostPort"))
+	if port := e.number("hostPort", 0, 65535); port != int64(0) { // 0 is as good as absent
+		set(p, "hostPort", port)
+	}
 	set(p, "hostIP", e.text("hostIP", validator.IP))
 	return p
 }
@@ -106,75 +125,4 @@ func resources(f fields) map[string]any {
 	set(out, "limits", limits)
 	set(out, "requests", requests)
 	return out
-}
-
-// probe reads a probe in the form of Kubernetes, or in short: path and port
-// for an HTTP request, port for a connection, command for a program.
-func probe(f fields, key string) any {
-	d, ok := f.object(key)
-	if !ok {
-		return nil
-	}
-	var typed corev1.Probe
-	plain := f.decodeValue(key, longProbe(f, d), &typed)
-	if plain == nil {
-		return nil
-	}
-	if msg := probeFault(key, typed); msg != "" {
-		f.addf(key, "%s", msg)
-	}
-	return plain
-}
-
-func longProbe(f, d fields) map[string]any {
-	p, _ := withoutNulls(map[string]any(d.data)).(map[string]any)
-	path, port, command := p["path"], p["port"], p["command"]
-	for _, short := range []string{"path", "port", "command"} {
-		delete(p, short)
-	}
-	if port == nil {
-		port = f.data["port"]
-	}
-	switch {
-	case path != nil:
-		p["httpGet"] = map[string]any{"path": path, "port": port}
-	case command != nil:
-		p["exec"] = map[string]any{"command": command}
-	case d.data.Has("port"):
-		p["tcpSocket"] = map[string]any{"port": port}
-	}
-	return p
-}
-
-func probeFault(key string, p corev1.Probe) string {
-	handlers := 0
-	for _, has := range []bool{p.Exec != nil, p.HTTPGet != nil, p.TCPSocket != nil, p.GRPC != nil} {
-		if has {
-			handlers++
-		}
-	}
-	switch {
-	case handlers != 1:
-		return "must have exactly one of httpGet, tcpSocket, exec and grpc"
-	case p.HTTPGet != nil && !goodPort(p.HTTPGet.Port):
-		return "httpGet.port must be a port's number or name"
-	case p.TCPSocket != nil && !goodPort(p.TCPSocket.Port):
-		return "tcpSocket.port must be a port's number or name"
-	case p.GRPC != nil && !goodPort(intstr.FromInt32(p.GRPC.Port)):
-		return "grpc.port must be a port's number"
-	case p.Exec != nil && len(p.Exec.Command) == 0:
-		return "exec.command must not be empty"
-	case min(p.InitialDelaySeconds, p.PeriodSeconds, p.TimeoutSeconds, p.SuccessThreshold, p.FailureThreshold) < 0:
-		return "must not have negative seconds or thresholds"
-	case key != "readinessProbe" && p.SuccessThreshold > 1:
-		return "successThreshold must be 1"
-	}
-	return ""
-}
-
-func goodPort(p intstr.IntOrString) bool {
-	if p.Type == intstr.String {
-		return validator.PortName(p.StrVal) == ""
-	}
-	return p.IntVal >= 1 && p.IntVal <= 65535
 }

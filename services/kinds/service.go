@@ -9,7 +9,7 @@ import (
 // newService returns the kind that gives the pods of a workload one address.
 // It refuses a service without pods or ports.
 func newService(r renderer) Kind {
-	return drawn{templated{TypeService, r}, validator.ServiceName, serviceValues}
+	return drawn{templated{TypeService, r}, validator.Label, serviceValues}
 }
 
 func serviceValues(n *Node, f fields) map[string]any {
@@ -82,7 +82,7 @@ func servicePorts(f fields, typ any) []map[string]any {
 	}
 	f.port("port")
 	var ports []map[string]any
-	names, taken := map[any]bool{}, map[string]bool{}
+	names, taken, onNodes := map[any]bool{}, map[string]bool{}, map[string]bool{}
 	for i, e := range entries {
 		if e.absent("port") {
 			e.addf("port", "is required")
@@ -100,6 +100,12 @@ func servicePorts(f fields, typ any) []map[string]any {
 				e.addf("port", "%v is listed twice for %v", p["port"], p["protocol"])
 			}
 			taken[key] = true
+		}
+		if key := fmt.Sprint(p["protocol"], p["nodePort"]); p["nodePort"] != nil {
+			if onNodes[key] {
+				e.addf("nodePort", "%v is listed twice for %v", p["nodePort"], p["protocol"])
+			}
+			onNodes[key] = true
 		}
 		names[p["name"]] = true
 		ports = append(ports, p)

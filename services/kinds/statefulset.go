@@ -40,7 +40,7 @@ func statefulSetValues(n *Node, f fields) map[string]any {
 	p := newPod(n, f, m, convenience(n, f)...)
 	versioned(f, p.labels)
 	f.exact("serviceName")
-	f.check("serviceName", GoverningService(n), validator.ServiceName)
+	f.check("serviceName", GoverningService(n), validator.Label)
 	return with(p.values(), map[string]any{
 		"labels":               p.labels,
 		"replicas":             replicas(n, f),
@@ -89,8 +89,15 @@ func statefulSetStrategy(f fields) any {
 	var typed appsv1.StatefulSetUpdateStrategy
 	plain := f.decode("updateStrategy", &typed)
 	f.check("updateStrategy.type", string(typed.Type), orEmpty(oneOf(names...)))
-	if r := typed.RollingUpdate; r != nil {
-		f.share("updateStrategy.rollingUpdate.maxUnavailable", r.MaxUnavailable)
+	r := typed.RollingUpdate
+	switch {
+	case r == nil:
+	case typed.Type == appsv1.OnDeleteStatefulSetStrategyType:
+		f.addf("updateStrategy.rollingUpdate", "must be absent when the type is OnDelete")
+	case r.Partition != nil && *r.Partition < 0:
+		f.addf("updateStrategy.rollingUpdate.partition", "must not be negative")
+	case f.share("updateStrategy.rollingUpdate.maxUnavailable", r.MaxUnavailable, 1, allPods) == 0:
+		f.addf("updateStrategy.rollingUpdate.maxUnavailable", "must be more than 0")
 	}
 	return plain
 }

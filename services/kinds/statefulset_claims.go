@@ -26,7 +26,7 @@ func claimTemplates(f fields) []claimTemplate {
 			continue
 		}
 		names[c.Name] = true
-		path, _ := e.text("mountPath", mountPath).(string)
+		path, _ := e.text("mountPath").(string)
 		if path == "" {
 			path = "/data/" + c.Name
 		}
@@ -41,10 +41,7 @@ func claimTemplates(f fields) []claimTemplate {
 }
 
 func claimSpec(e fields) map[string]any {
-	modes := e.texts("accessModes", oneOf("ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"))
-	if len(modes) == 0 {
-		modes = []string{"ReadWriteOnce"}
-	}
+	modes := accessModes(e)
 	storage := e.quantity("storage", validator.PositiveQuantity)
 	if storage == nil {
 		storage = "10Gi" // what a form offers
