@@ -16,7 +16,7 @@ func newDaemonSet(r renderer) Kind {
 
 func daemonSetValues(n *Node, f fields) map[string]any {
 	p := newPod(n, f, newMounts(n, f))
-	return with(p.values(), map[string]any{
+	return with(p.selected(n), map[string]any{
 		"updateStrategy":       daemonSetStrategy(f),
 		"minReadySeconds":      f.count("minReadySeconds", 0),
 		"revisionHistoryLimit": f.count("revisionHistoryLimit", 0),

@@ -16,7 +16,7 @@ func deploymentValues(n *Node, f fields) map[string]any {
 	p := newPod(n, f, newMounts(n, f))
 	versioned(f, p.labels)
 	deadlines(f)
-	return with(p.values(), map[string]any{
+	return with(p.selected(n), map[string]any{
 		"labels":                  p.labels,
 		"replicas":                replicas(n, f),
 		"strategy":                deploymentStrategy(f),

@@ -50,6 +50,8 @@ type Node struct {
 	Namespace string      // as NamespaceOf tells
 	Data      models.Data // without the keys that belong to the server
 	Peers     []Peer      // in a fixed order, whatever that of the drawing
+	Workflow  string      // what WorkflowLabel is on its pods
+	Shared    bool        // of a workload: another one has its name and namespace
 
 	offered portList // of a Service, once somebody asked for it
 }

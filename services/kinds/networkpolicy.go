@@ -1,6 +1,7 @@
 package kinds
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/kubeorch/core/pkg/validator"
@@ -44,26 +45,44 @@ func policyTypes(f fields, hasEgress bool) []string {
 // those of the stored labels. No label at all is every pod of the namespace.
 func protectedPods(n *Node, f fields) map[string]any {
 	labels := f.selector("podSelector")
-	var apps []string
-	for _, p := range n.Out(Workloads()...) {
+	var targets []*Node
+	for _, p := range distinct(n.Out(Workloads()...)) {
 		if general(p.Handle) {
 			f.near("podSelector", n, p)
-			apps = append(apps, p.Node.Name)
+			targets = append(targets, p.Node)
 		}
 	}
-	slices.Sort(apps)
-	apps = slices.Compact(apps)
-	switch len(apps) {
+	switch len(targets) {
 	case 0:
 		return matchLabels(labels)
 	case 1:
-		labels["app"] = apps[0]
+		maps.Copy(labels, podsOf(targets[0]))
 		return matchLabels(labels)
 	}
-	delete(labels, "app")
+	delete(labels, AppLabel)
+	values := map[string][]string{}
+	for _, w := range targets {
+		if w.Workflow != "" {
+			labels[WorkflowLabel] = w.Workflow
+		}
+		values[AppLabel] = append(values[AppLabel], w.Name)
+		values[NodeIDLabel] = append(values[NodeIDLabel], NodeLabel(w.ID))
+	}
+	if !slices.ContainsFunc(targets, func(w *Node) bool { return w.Shared }) {
+		delete(values, NodeIDLabel)
+	}
 	selector := matchLabels(labels)
-	selector["matchExpressions"] = []map[string]any{{"key": "app", "operator": "In", "values": apps}}
+	selector["matchExpressions"] = oneOfEach(values)
 	return selector
+}
+
+// oneOfEach selects what has one of the values of each label.
+func oneOfEach(values map[string][]string) (all []map[string]any) {
+	for _, label := range slices.Sorted(maps.Keys(values)) {
+		slices.Sort(values[label])
+		all = append(all, map[string]any{"key": label, "operator": "In", "values": slices.Compact(values[label])})
+	}
+	return all
 }
 
 func matchLabels(labels map[string]string) map[string]any {

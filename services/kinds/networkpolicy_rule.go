@@ -20,7 +20,7 @@ func policyPeers(n *Node, rule fields, side string) []map[string]any {
 		}
 	}
 	for _, w := range joined {
-		peer := map[string]any{"podSelector": matchLabels(map[string]string{"app": w.Name})}
+		peer := map[string]any{"podSelector": matchLabels(podsOf(w))}
 		if w.Namespace != n.Namespace {
 			peer["namespaceSelector"] = matchLabels(map[string]string{namespaceLabel: w.Namespace})
 		}

@@ -22,6 +22,13 @@ type pod struct {
 	spec        map[string]any
 }
 
+// selected returns the values of a workload that finds its pods by selector.
+func (p pod) selected(n *Node) map[string]any {
+	labels := maps.Clone(p.labels)
+	maps.Copy(labels, ownPods(n))
+	return with(p.values(), map[string]any{"podLabels": labels, "selector": ownPods(n)})
+}
+
 // values returns the pod as its template files know it.
 func (p pod) values() map[string]any {
 	return map[string]any{"podLabels": p.labels, "podAnnotations": p.annotations, "pod": p.spec}

@@ -2,6 +2,7 @@ package kinds
 
 import (
 	"fmt"
+	"maps"
 
 	"github.com/kubeorch/core/pkg/validator"
 )
@@ -50,8 +51,8 @@ func headless(f fields) bool {
 	return f.choice("clusterIP", "None") != nil || flag == true
 }
 
-// serviceSelector is the app label of the workload that an edge leads to,
-// else the selector or the target application that was stored.
+// serviceSelector selects the pods of the workload that an edge leads to, else
+// it is the selector or the target application that was stored.
 func serviceSelector(n *Node, f fields) map[string]string {
 	stored := f.selector("selector")
 	app, _ := f.text("targetApp", validator.LabelValue).(string)
@@ -61,7 +62,7 @@ func serviceSelector(n *Node, f fields) map[string]string {
 		f.addf("targetApp", "is ambiguous: edges lead to %d workloads", len(targets))
 	case len(targets) == 1:
 		f.near("targetApp", n, targets[0])
-		stored["app"] = targets[0].Node.Name
+		maps.Copy(stored, podsOf(targets[0].Node))
 	case app != "":
 		stored["app"] = app
 	case len(stored) == 0:

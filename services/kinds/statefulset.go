@@ -41,7 +41,7 @@ func statefulSetValues(n *Node, f fields) map[string]any {
 	versioned(f, p.labels)
 	f.exact("serviceName")
 	f.check("serviceName", GoverningService(n), validator.Label)
-	return with(p.values(), map[string]any{
+	return with(p.selected(n), map[string]any{
 		"labels":               p.labels,
 		"replicas":             replicas(n, f),
 		"serviceName":          GoverningService(n),
@@ -74,7 +74,7 @@ func governing(n *Node, p pod) any {
 			"port": port["containerPort"], "targetPort": port["containerPort"],
 		})
 	}
-	return map[string]any{"ports": ports, "labels": objectLabels(n.Name, nil)}
+	return map[string]any{"ports": ports, "labels": objectLabels(n.Name, nil), "selector": podsOf(n)}
 }
 
 func statefulSetStrategy(f fields) any {

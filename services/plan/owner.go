@@ -1,31 +1,21 @@
 package plan
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/kubeorch/core/services/kinds"
 )
 
 // What marks an object as a node's. Pod templates carry the two labels as
-// well, so that pods are found by them; selectors never do, since they cannot
-// be changed later.
+// well, so that pods are found by them.
 const (
-	WorkflowLabel    = "kubeorch.io/workflow" // label: the workflow's id
-	NodeIDLabel      = "kubeorch.io/node"     // label: NodeLabel of the node's id
-	NodeIDAnnotation = "kubeorch.io/node-id"  // annotation: the node's id as it is
+	WorkflowLabel    = kinds.WorkflowLabel   // label: NodeLabel of the workflow's id
+	NodeIDLabel      = kinds.NodeIDLabel     // label: NodeLabel of the node's id
+	NodeIDAnnotation = "kubeorch.io/node-id" // annotation: the node's id as it is
 )
 
-// NodeLabel returns the value of NodeIDLabel for a node id: the id itself
-// where it can be a label's value, else a stable hash of it.
-func NodeLabel(id string) string {
-	if id != "" && len(validation.IsValidLabelValue(id)) == 0 {
-		return id
-	}
-	sum := sha256.Sum256([]byte(id))
-	return "sha256-" + hex.EncodeToString(sum[:16])
-}
+// NodeLabel returns the value of NodeIDLabel for a node id.
+func NodeLabel(id string) string { return kinds.NodeLabel(id) }
 
 // own marks o, and the pods it makes, as a node's.
 func own(o *unstructured.Unstructured, workflowID, nodeID string) {

@@ -89,7 +89,7 @@ func Build(g models.Graph, reg *kinds.Registry, opt Options) (*Plan, models.Prob
 	if p := ofWrongSize(g, opt.Empty); len(p) > 0 {
 		return nil, p
 	}
-	d, problems := resolve(g, reg)
+	d, problems := resolve(g, reg, opt)
 	problems = append(problems, d.check(reg)...)
 	waves, cycles := d.order()
 	problems = append(problems, cycles...)

@@ -226,7 +226,7 @@ func TestOwnershipMarks(t *testing.T) {
 		require.Equal(t, NodeLabel(node), labels[NodeIDLabel], node)
 	}
 	selector, _, _ := unstructured.NestedStringMap(step(t, p, odd).Objects[0].Object, "spec", "selector", "matchLabels")
-	require.Equal(t, map[string]string{"app": "w"}, selector)
+	require.Equal(t, map[string]string{"app": "w", kinds.TypeLabel: "deployment"}, selector)
 	require.Empty(t, step(t, p, "x").Objects, "a secret exists once its values were typed")
 	require.Equal(t, "x", step(t, p, "x").Values.Object.GetName())
 }

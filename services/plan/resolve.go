@@ -22,14 +22,14 @@ type drawing struct {
 }
 
 // resolve reads g as far as it makes sense and reports the rest.
-func resolve(g models.Graph, reg *kinds.Registry) (*drawing, models.Problems) {
+func resolve(g models.Graph, reg *kinds.Registry, opt Options) (*drawing, models.Problems) {
 	d := &drawing{
 		places: g.Places(),
 		nodes:  make(map[string]*kinds.Node, len(g.Nodes)),
 		after:  make(map[string][]string),
 		gates:  make(map[string][]string),
 	}
-	problems := d.addNodes(g.Nodes, reg)
+	problems := d.addNodes(g.Nodes, reg, opt)
 	problems = append(problems, d.addEdges(g.Edges)...)
 	d.imply()
 	for _, lists := range []map[string][]string{d.after, d.gates} {
@@ -41,7 +41,7 @@ func resolve(g models.Graph, reg *kinds.Registry) (*drawing, models.Problems) {
 	return d, problems
 }
 
-func (d *drawing) addNodes(nodes []models.Node, reg *kinds.Registry) (p models.Problems) {
+func (d *drawing) addNodes(nodes []models.Node, reg *kinds.Registry, opt Options) (p models.Problems) {
 	known := reg.Types()
 	for i, n := range nodes {
 		if n.ID == "" {
@@ -57,9 +57,29 @@ func (d *drawing) addNodes(nodes []models.Node, reg *kinds.Registry) (p models.P
 				Message: fmt.Sprintf("%q is no known node type; known are %s", n.Type, strings.Join(known, ", "))})
 		}
 		d.nodes[n.ID] = newNode(n)
+		d.nodes[n.ID].Workflow = NodeLabel(opt.WorkflowID)
 	}
 	d.ids = slices.Sorted(maps.Keys(d.nodes))
+	d.markShared()
 	return p
+}
+
+// markShared tells workloads of one name, whose pods carry the same app label,
+// that they are several.
+func (d *drawing) markShared() {
+	first := map[[2]string]*kinds.Node{}
+	for _, id := range d.ids {
+		n := d.nodes[id]
+		if !slices.Contains(kinds.Workloads(), n.Type) {
+			continue
+		}
+		name := [2]string{n.Namespace, n.Name}
+		if other := first[name]; other != nil {
+			n.Shared, other.Shared = true, true
+		} else {
+			first[name] = n
+		}
+	}
 }
 
 func newNode(n models.Node) *kinds.Node {
