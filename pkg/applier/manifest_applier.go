@@ -141,7 +141,7 @@ func (a *Applier) bring(ctx context.Context, t *target, req Request) (Change, er
 	if replace {
 		return a.replace(ctx, t, old)
 	}
-	now, err := a.write(ctx, t, true)
+	now, err := a.change(ctx, t)
 	if err == nil {
 		return changeFrom(t.ref, old, now), nil
 	}
