@@ -94,8 +94,8 @@ func (f fields) absent(key string) bool {
 	return f.data[key] == nil || isText && strings.TrimSpace(s) == ""
 }
 
-// orEmpty is r for a text that may be missing.
-func orEmpty(r rule) rule {
+// optional is r for a text that may be missing.
+func optional(r rule) rule {
 	return func(s string) string {
 		if s == "" {
 			return ""

@@ -65,7 +65,7 @@ func (f fields) selector(key string) map[string]string {
 	sub, _ := f.object(key)
 	for _, k := range sub.data.Keys() {
 		if placeholder(k) || sub.data[k] == nil {
-			f.addf(at(key, k), "is unfinished: give the label a key and a value, or remove it")
+			f.addf(entryPath(key, k), "is unfinished: give the label a key and a value, or remove it")
 		}
 	}
 	return f.labels(key)
@@ -84,7 +84,7 @@ func (f fields) stringMap(key string) map[string]string {
 		}
 		s, ok := scalar(v)
 		if !ok {
-			f.addf(at(key, k), "must be text")
+			f.addf(entryPath(key, k), "must be text")
 			continue
 		}
 		m[k] = s
@@ -123,8 +123,8 @@ func (f fields) quantity(key string, rules ...rule) any {
 	return s
 }
 
-// at is the path of an entry of the object at field.
-func at(field, entry string) string { return fmt.Sprintf("%s[%q]", field, entry) }
+// entryPath is the path of an entry of the object at field.
+func entryPath(field, key string) string { return fmt.Sprintf("%s[%q]", field, key) }
 
 // holdsHugeExponent reports whether a text or number in v would keep the
 // parser of quantities busy for ever, were it decoded into one.

@@ -13,14 +13,14 @@ func distinct(peers []Peer) []Peer {
 	return out
 }
 
-// near reports, at key, a peer in another namespace than n's: Kubernetes lets
+// inNamespaceOf reports, at key, a peer in another namespace than n's: Kubernetes lets
 // these two find each other within one only.
-func (f fields) near(key string, n *Node, p Peer) {
+func (f fields) inNamespaceOf(key string, n *Node, p Peer) {
 	if p.Node.Namespace != n.Namespace {
 		f.addf(key, "must be in namespace %q, but %s %q is in %q", n.Namespace, p.Node.Type, p.Node.Name, p.Node.Namespace)
 	}
 }
 
-// general reports whether an edge leaves its node as a whole rather than one
+// fromWholeNode reports whether an edge leaves its node as a whole rather than one
 // of its paths or rules.
-func general(handle string) bool { return handle == "" || handle == "output" }
+func fromWholeNode(handle string) bool { return handle == "" || handle == "output" }

@@ -13,24 +13,24 @@ const maxDataSize = 1 << 20
 
 // newConfigMap returns the kind that holds settings for workloads.
 func newConfigMap(r renderer) Kind {
-	return drawn{templated{TypeConfigMap, r}, validator.Label, configMapValues}
+	return templateKind{templated{TypeConfigMap, r}, validator.Label, configMapValues}
 }
 
 func configMapValues(_ *Node, f fields) map[string]any {
 	data, binary := f.stringMap("data"), f.stringMap("binaryData")
 	size := 0
 	for _, key := range slices.Sorted(maps.Keys(data)) {
-		f.check(at("data", key), key, validator.DataKey)
+		f.check(entryPath("data", key), key, validator.DataKey)
 		if _, twice := binary[key]; twice {
-			f.addf(at("binaryData", key), "is a key of data, too")
+			f.addf(entryPath("binaryData", key), "is a key of data, too")
 		}
 		size += len(data[key])
 	}
 	for _, key := range slices.Sorted(maps.Keys(binary)) {
-		f.check(at("binaryData", key), key, validator.DataKey)
+		f.check(entryPath("binaryData", key), key, validator.DataKey)
 		raw, err := base64.StdEncoding.DecodeString(binary[key])
 		if err != nil {
-			f.addf(at("binaryData", key), "must be base64")
+			f.addf(entryPath("binaryData", key), "must be base64")
 		}
 		size += len(raw)
 	}

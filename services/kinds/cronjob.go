@@ -13,7 +13,7 @@ import (
 )
 
 func newCronJob(r renderer) Kind {
-	return workload{drawn{templated{TypeCronJob, r}, cronJobName, cronJobValues}}
+	return workload{templateKind{templated{TypeCronJob, r}, cronJobName, cronJobValues}}
 }
 
 // cronJobName leaves room for what the controller appends to name a Job.
@@ -26,7 +26,7 @@ func cronJobName(s string) string {
 }
 
 func cronJobValues(n *Node, f fields) map[string]any {
-	return with(jobValues(n, f, corev1.RestartPolicyOnFailure), map[string]any{
+	return merge(jobValues(n, f, corev1.RestartPolicyOnFailure), map[string]any{
 		"schedule": f.required("schedule", validator.Schedule),
 		"timeZone": f.text("timeZone", timeZone),
 		"concurrencyPolicy": f.choice("concurrencyPolicy",

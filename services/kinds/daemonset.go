@@ -11,12 +11,12 @@ import (
 )
 
 func newDaemonSet(r renderer) Kind {
-	return workload{drawn{templated{TypeDaemonSet, r}, validator.Label, daemonSetValues}}
+	return workload{templateKind{templated{TypeDaemonSet, r}, validator.Label, daemonSetValues}}
 }
 
 func daemonSetValues(n *Node, f fields) map[string]any {
 	p := newPod(n, f, newMounts(n, f))
-	return with(p.selected(n), map[string]any{
+	return merge(p.selected(n), map[string]any{
 		"updateStrategy":       daemonSetStrategy(f),
 		"minReadySeconds":      f.count("minReadySeconds", 0),
 		"revisionHistoryLimit": f.count("revisionHistoryLimit", 0),
@@ -46,7 +46,7 @@ func daemonSetStrategy(f fields) any {
 func daemonSetStrategyObject(f fields) any {
 	var typed appsv1.DaemonSetUpdateStrategy
 	plain := f.decode("updateStrategy", &typed)
-	known := orEmpty(oneOf(string(appsv1.RollingUpdateDaemonSetStrategyType), string(appsv1.OnDeleteDaemonSetStrategyType)))
+	known := optional(oneOf(string(appsv1.RollingUpdateDaemonSetStrategyType), string(appsv1.OnDeleteDaemonSetStrategyType)))
 	f.check("updateStrategy.type", string(typed.Type), known)
 	if r := typed.RollingUpdate; r != nil && typed.Type != appsv1.OnDeleteDaemonSetStrategyType {
 		unavailable := f.share("updateStrategy.rollingUpdate.maxUnavailable", r.MaxUnavailable, 1, allPods)

@@ -9,14 +9,14 @@ import (
 )
 
 func newDeployment(r renderer) Kind {
-	return workload{drawn{templated{TypeDeployment, r}, validator.Label, deploymentValues}}
+	return workload{templateKind{templated{TypeDeployment, r}, validator.Label, deploymentValues}}
 }
 
 func deploymentValues(n *Node, f fields) map[string]any {
 	p := newPod(n, f, newMounts(n, f))
 	versioned(f, p.labels)
 	deadlines(f)
-	return with(p.selected(n), map[string]any{
+	return merge(p.selected(n), map[string]any{
 		"labels":                  p.labels,
 		"replicas":                replicas(n, f),
 		"strategy":                deploymentStrategy(f),
@@ -39,7 +39,7 @@ func deploymentStrategy(f fields) any {
 	}
 	var typed appsv1.DeploymentStrategy
 	plain := f.decode("strategy", &typed)
-	f.check("strategy.type", string(typed.Type), orEmpty(oneOf(names...)))
+	f.check("strategy.type", string(typed.Type), optional(oneOf(names...)))
 	r := typed.RollingUpdate
 	switch {
 	case r == nil:

@@ -104,7 +104,7 @@ func envVars(f fields, key string) []any {
 // envFrom returns the joined ConfigMaps and Secrets whose keys become
 // variables: those without a mount, and Secrets with one too, because a form
 // offers no other way to a variable once a Secret is joined. Secrets are
-// optional: they exist once somebody typed their values.
+// optional: they do not exist before their values were typed.
 func envFrom(n *Node, f fields, mounted func(*Node) bool) []any {
 	var from []any
 	for _, cm := range configSources(n, mounted) {

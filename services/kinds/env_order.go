@@ -71,8 +71,8 @@ func references(value string) []string {
 	}
 }
 
-// Warner is implemented by kinds that find things in a drawing which can be
-// run, and are hardly meant.
+// Warner is implemented by kinds that find likely mistakes in a node that can
+// be run all the same.
 type Warner interface {
 	// Warnings reports them for a node that passed Check.
 	Warnings(n *Node) models.Problems
@@ -99,9 +99,9 @@ func (w workload) Warnings(n *Node) models.Problems {
 			switch {
 			case told[to] || earlier[to] || linked[to] || fromService(to):
 			case listed[to]:
-				p.Addf(at("env", name), "refers to $(%s), which needs this one first, so that text stays as it is", to)
+				p.Addf(entryPath("env", name), "refers to $(%s), which needs this one first, so that text stays as it is", to)
 			default:
-				p.Addf(at("env", name), "refers to $(%s), which is no variable of this container, so that text stays as it is", to)
+				p.Addf(entryPath("env", name), "refers to $(%s), which is no variable of this container, so that text stays as it is", to)
 			}
 			told[to] = true
 		}

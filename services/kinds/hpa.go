@@ -7,7 +7,7 @@ import (
 // newHPA returns the kind that scales the workload it is joined to. It refuses
 // one without target or metric, and bounds that contradict each other.
 func newHPA(r renderer) Kind {
-	return drawn{templated{TypeHPA, r}, validator.Label, hpaValues}
+	return templateKind{templated{TypeHPA, r}, validator.Label, hpaValues}
 }
 
 func hpaValues(n *Node, f fields) map[string]any {
@@ -41,7 +41,7 @@ func scaleTarget(n *Node, f fields) (kind any, name string) {
 	case len(targets) > 1:
 		f.addf("scaleTargetName", "is ambiguous: edges lead to %d workloads", len(targets))
 	case len(targets) == 1:
-		f.near("scaleTargetName", n, targets[0])
+		f.inNamespaceOf("scaleTargetName", n, targets[0])
 		if targets[0].Node.Type == TypeStatefulSet {
 			return "StatefulSet", targets[0].Node.Name
 		}

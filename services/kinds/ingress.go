@@ -8,7 +8,7 @@ import (
 // newIngress returns the kind that routes requests from outside to services.
 // It refuses an ingress that leads nowhere.
 func newIngress(r renderer) Kind {
-	return drawn{templated{TypeIngress, r}, validator.Label, ingressValues}
+	return templateKind{templated{TypeIngress, r}, validator.Label, ingressValues}
 }
 
 // ingressRule is the paths of one host; nil is any host.
@@ -84,7 +84,7 @@ func joinedServices(n *Node, f fields, paths []fields) []*Node {
 	joined := make([]*Node, len(paths))
 	for _, peer := range n.Out(TypeService) {
 		if i := pathOf(peer, paths, joined); i >= 0 {
-			f.near("paths", n, peer)
+			f.inNamespaceOf("paths", n, peer)
 			joined[i] = peer.Node
 		} else {
 			f.addf("paths", "have no path %q, from which an edge leads to service %q", peer.Handle, peer.Node.Name)
@@ -94,7 +94,7 @@ func joinedServices(n *Node, f fields, paths []fields) []*Node {
 }
 
 func pathOf(peer Peer, paths []fields, joined []*Node) int {
-	if !general(peer.Handle) {
+	if !fromWholeNode(peer.Handle) {
 		for i, p := range paths {
 			if p.data["id"] == peer.Handle {
 				return i

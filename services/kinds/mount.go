@@ -119,7 +119,8 @@ func volumeSource(e fields, typ, name string) map[string]any {
 	}
 	source := map[string]any{"name": name}
 	if typ == TypeSecret {
-		// Without this pods would wait for a Secret whose values nobody typed.
+		// The Secret does not exist before its values were typed; pods do not
+		// wait for it.
 		source = map[string]any{"secretName": name, "optional": true}
 	}
 	set(source, "items", e.decode("items", &[]corev1.KeyToPath{}))
@@ -190,9 +191,9 @@ func matchMounts(n *Node, entries []fields) []*Node {
 	}
 	for i, e := range entries {
 		peers := byType[strings.ToLower(e.data.String("type"))]
-		found[i] = only(peers, func(p *Node) bool { return p.ID == e.data.String("nodeId") })
+		found[i] = onlyOne(peers, func(p *Node) bool { return p.ID == e.data.String("nodeId") })
 		if found[i] == nil {
-			found[i] = only(peers, func(p *Node) bool { return p.Name == e.data.String("name") })
+			found[i] = onlyOne(peers, func(p *Node) bool { return p.Name == e.data.String("name") })
 		}
 	}
 	for typ, peers := range byType {
@@ -202,7 +203,7 @@ func matchMounts(n *Node, entries []fields) []*Node {
 				left = append(left, i)
 			}
 		}
-		peer := only(peers, func(p *Node) bool { return !slices.Contains(found, p) })
+		peer := onlyOne(peers, func(p *Node) bool { return !slices.Contains(found, p) })
 		if len(left) == 1 {
 			found[left[0]] = peer
 		}
@@ -210,8 +211,8 @@ func matchMounts(n *Node, entries []fields) []*Node {
 	return found
 }
 
-// only returns the one node that fits, and nil when several do.
-func only(nodes []*Node, fits func(*Node) bool) *Node {
+// onlyOne returns the one node that fits, and nil when several do.
+func onlyOne(nodes []*Node, fits func(*Node) bool) *Node {
 	var found *Node
 	for _, n := range nodes {
 		if !fits(n) {

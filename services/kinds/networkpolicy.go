@@ -11,7 +11,7 @@ import (
 // unfinished in a drawing is ever left out if that would let more through
 // than was drawn; it is a problem.
 func newNetworkPolicy(r renderer) Kind {
-	return drawn{templated{TypePolicy, r}, validator.Label, policyValues}
+	return templateKind{templated{TypePolicy, r}, validator.Label, policyValues}
 }
 
 func policyValues(n *Node, f fields) map[string]any {
@@ -47,8 +47,8 @@ func protectedPods(n *Node, f fields) map[string]any {
 	labels := f.selector("podSelector")
 	var targets []*Node
 	for _, p := range distinct(n.Out(Workloads()...)) {
-		if general(p.Handle) {
-			f.near("podSelector", n, p)
+		if fromWholeNode(p.Handle) {
+			f.inNamespaceOf("podSelector", n, p)
 			targets = append(targets, p.Node)
 		}
 	}
@@ -96,7 +96,7 @@ func matchLabels(labels map[string]string) map[string]any {
 func checkHandles(n *Node, f fields, rules []fields) {
 	for _, p := range n.Out(Workloads()...) {
 		known := slices.ContainsFunc(rules, func(r fields) bool { return r.data["id"] == p.Handle })
-		if !general(p.Handle) && !known {
+		if !fromWholeNode(p.Handle) && !known {
 			f.addf("ingressRules", "have no rule %q, from which an edge leads to %s %q", p.Handle, p.Node.Type, p.Node.Name)
 		}
 	}

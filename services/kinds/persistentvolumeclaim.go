@@ -8,7 +8,7 @@ import (
 
 // newClaim returns the kind that asks for storage.
 func newClaim(r renderer) Kind {
-	return drawn{templated{TypeClaim, r}, validator.Label, claimValues}
+	return templateKind{templated{TypeClaim, r}, validator.Label, claimValues}
 }
 
 func claimValues(_ *Node, f fields) map[string]any {

@@ -16,7 +16,7 @@ import (
 )
 
 // AnyVersion stands for the version in the apiVersion of an object of which
-// only group and kind are known: "cert-manager.io/*". Whoever applies it asks
+// onlyOne group and kind are known: "cert-manager.io/*". Whoever applies it asks
 // the cluster which version it serves.
 const AnyVersion = "*"
 
@@ -36,7 +36,7 @@ type definition struct {
 }
 
 // newPlugin returns the kind of all node types in catalogue. Of two node types
-// with one name the later counts.
+// merge one name the later counts.
 func newPlugin(catalogue []models.Plugin) Kind {
 	k := plugin{byName: map[string]definition{}}
 	for _, p := range catalogue {
@@ -56,7 +56,7 @@ func (plugin) Type() string { return TypePlugin }
 func (k plugin) Check(n *Node) models.Problems {
 	var p models.Problems
 	f := read(n, &p)
-	f.check("name", f.required("name"), orEmpty(validator.Label))
+	f.check("name", f.required("name"), optional(validator.Label))
 	f.exact("namespace")
 	f.check("namespace", n.Namespace, validator.Label)
 	def, ok := k.definition(f)
@@ -122,7 +122,7 @@ func (d definition) spec(f fields) map[string]any {
 			continue
 		}
 		if v = f.convert(field, v); v != nil {
-			put(spec, strings.Split(field.ID, "."), v)
+			setPath(spec, strings.Split(field.ID, "."), v)
 		}
 	}
 	return spec
@@ -185,7 +185,7 @@ func marks(key string) bool {
 }
 
 // asNumber returns v as a number. Text must have the plain notation, because
-// of 1e3 or 0x10 nobody knows whether a number was meant.
+// 1e3 and 0x10 may be names as well.
 func (f fields) asNumber(key string, v any, s string) any {
 	if n, ok := models.Int(v); ok {
 		return n
@@ -221,8 +221,8 @@ func holdsLongNumber(v any) bool {
 	return false
 }
 
-// put sets v at path, making the objects on the way.
-func put(m map[string]any, path []string, v any) {
+// setPath sets v at path, making the objects on the way.
+func setPath(m map[string]any, path []string, v any) {
 	for _, key := range path[:len(path)-1] {
 		next, ok := m[key].(map[string]any)
 		if !ok {

@@ -26,7 +26,7 @@ type pod struct {
 func (p pod) selected(n *Node) map[string]any {
 	labels := maps.Clone(p.labels)
 	maps.Copy(labels, ownPods(n))
-	return with(p.values(), map[string]any{"podLabels": labels, "selector": ownPods(n)})
+	return merge(p.values(), map[string]any{"podLabels": labels, "selector": ownPods(n)})
 }
 
 // values returns the pod as its template files know it.

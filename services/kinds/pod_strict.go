@@ -35,7 +35,7 @@ func (f fields) decodeValue(key string, v, into any) any {
 	}
 	unknown, err := sigsjson.UnmarshalStrict(raw, into)
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		f.addf(below(key, wrong.Field), "must be %s, not %s", typeName(wrong.Type), wrong.Value)
+		f.addf(joinPath(key, wrong.Field), "must be %s, not %s", typeName(wrong.Type), wrong.Value)
 		return nil
 	}
 	if err != nil {
@@ -44,7 +44,7 @@ func (f fields) decodeValue(key string, v, into any) any {
 	}
 	for _, e := range unknown {
 		if at, ok := errors.AsType[sigsjson.FieldError](e); ok {
-			f.addf(below(key, at.FieldPath()), "is no field that Kubernetes knows")
+			f.addf(joinPath(key, at.FieldPath()), "is no field that Kubernetes knows")
 		} else {
 			f.addf(key, "%s", e)
 		}
@@ -52,8 +52,8 @@ func (f fields) decodeValue(key string, v, into any) any {
 	return v
 }
 
-// below joins a key and the path of a field within its value.
-func below(key, path string) string {
+// joinPath joins a key and the path of a field within its value.
+func joinPath(key, path string) string {
 	if key == "" || path == "" || strings.HasPrefix(path, "[") {
 		return key + path
 	}
@@ -119,7 +119,7 @@ func set(m map[string]any, key string, v any) {
 	m[key] = v
 }
 
-// muted returns f, reporting to nobody: for what is read a second time.
+// muted returns f without its reports, for what is read a second time.
 func muted(f fields) fields {
 	f.out = &models.Problems{}
 	return f

@@ -74,7 +74,7 @@ func TestSubstitutesForAPasswordOnlyWhereNoneIsChosen(t *testing.T) {
 			t.Parallel()
 			var p models.Problems
 			n := &Node{Name: "db", Data: tc.data}
-			require.Len(t, convenience(n, read(n, &p)), tc.want)
+			require.Len(t, passwordDefaults(n, read(n, &p)), tc.want)
 		})
 	}
 }

@@ -3,13 +3,13 @@ package kinds
 import "maps"
 
 // workload is a kind that runs pods.
-type workload struct{ drawn }
+type workload struct{ templateKind }
 
 // Values describes the Secret of the variables that are typed at run time.
 func (w workload) Values(n *Node) *Values { return envValues(n) }
 
-// with returns what all of parts hold.
-func with(parts ...map[string]any) map[string]any {
+// merge returns what all of parts hold.
+func merge(parts ...map[string]any) map[string]any {
 	all := map[string]any{}
 	for _, p := range parts {
 		maps.Copy(all, p)

@@ -68,25 +68,25 @@ func (t templated) render(n *Node, values map[string]any) ([]*unstructured.Unstr
 	return objs, nil
 }
 
-// drawn is a templated kind that reads a node once for its check and once for
+// templateKind is a templated kind that reads a node once for its check and once for
 // its objects, through the same function.
-type drawn struct {
+type templateKind struct {
 	templated
 	name   rule                                   // for the object's name
 	values func(n *Node, f fields) map[string]any // for the template
 }
 
 // Check reports everything wrong with n and with what is joined to it.
-func (d drawn) Check(n *Node) models.Problems {
-	p := d.check(n, d.name)
-	d.values(n, read(n, &p))
+func (k templateKind) Check(n *Node) models.Problems {
+	p := k.check(n, k.name)
+	k.values(n, read(n, &p))
 	return p
 }
 
 // Render returns n's objects.
-func (d drawn) Render(n *Node) ([]*unstructured.Unstructured, error) {
+func (k templateKind) Render(n *Node) ([]*unstructured.Unstructured, error) {
 	var ignored models.Problems // Check has reported them
-	return d.render(n, d.values(n, read(n, &ignored)))
+	return k.render(n, k.values(n, read(n, &ignored)))
 }
 
 // metadata returns the values that every template uses.

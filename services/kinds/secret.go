@@ -10,10 +10,10 @@ import (
 
 // secret holds what must not be read. Its values are typed at run time and
 // never part of a drawing.
-type secret struct{ drawn }
+type secret struct{ templateKind }
 
 func newSecret(r renderer) Kind {
-	return secret{drawn{templated{TypeSecret, r}, validator.Label, secretValues}}
+	return secret{templateKind{templated{TypeSecret, r}, validator.Label, secretValues}}
 }
 
 // Values tells that the Secret's keys are typed at run time.

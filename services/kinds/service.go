@@ -10,7 +10,7 @@ import (
 // newService returns the kind that gives the pods of a workload one address.
 // It refuses a service without pods or ports.
 func newService(r renderer) Kind {
-	return drawn{templated{TypeService, r}, validator.Label, serviceValues}
+	return templateKind{templated{TypeService, r}, validator.Label, serviceValues}
 }
 
 func serviceValues(n *Node, f fields) map[string]any {
@@ -61,7 +61,7 @@ func serviceSelector(n *Node, f fields) map[string]string {
 	case len(targets) > 1:
 		f.addf("targetApp", "is ambiguous: edges lead to %d workloads", len(targets))
 	case len(targets) == 1:
-		f.near("targetApp", n, targets[0])
+		f.inNamespaceOf("targetApp", n, targets[0])
 		maps.Copy(stored, podsOf(targets[0].Node))
 	case app != "":
 		stored["app"] = app

@@ -12,7 +12,7 @@ import (
 )
 
 func newStatefulSet(r renderer) Kind {
-	return workload{drawn{templated{TypeStatefulSet, r}, statefulSetName, statefulSetValues}}
+	return workload{templateKind{templated{TypeStatefulSet, r}, statefulSetName, statefulSetValues}}
 }
 
 // statefulSetName leaves room for the hash that names a revision: its label
@@ -37,11 +37,11 @@ func statefulSetValues(n *Node, f fields) map[string]any {
 	for _, c := range claims {
 		m.add(c.mount)
 	}
-	p := newPod(n, f, m, convenience(n, f)...)
+	p := newPod(n, f, m, passwordDefaults(n, f)...)
 	versioned(f, p.labels)
 	f.exact("serviceName")
 	f.check("serviceName", GoverningService(n), validator.Label)
-	return with(p.selected(n), map[string]any{
+	return merge(p.selected(n), map[string]any{
 		"labels":               p.labels,
 		"replicas":             replicas(n, f),
 		"serviceName":          GoverningService(n),
@@ -88,7 +88,7 @@ func statefulSetStrategy(f fields) any {
 	}
 	var typed appsv1.StatefulSetUpdateStrategy
 	plain := f.decode("updateStrategy", &typed)
-	f.check("updateStrategy.type", string(typed.Type), orEmpty(oneOf(names...)))
+	f.check("updateStrategy.type", string(typed.Type), optional(oneOf(names...)))
 	r := typed.RollingUpdate
 	switch {
 	case r == nil:
@@ -107,15 +107,15 @@ func claimRetention(f fields) any {
 	const key = "persistentVolumeClaimRetentionPolicy"
 	var typed appsv1.StatefulSetPersistentVolumeClaimRetentionPolicy
 	plain := f.decode(key, &typed)
-	known := orEmpty(oneOf(string(appsv1.RetainPersistentVolumeClaimRetentionPolicyType), string(appsv1.DeletePersistentVolumeClaimRetentionPolicyType)))
+	known := optional(oneOf(string(appsv1.RetainPersistentVolumeClaimRetentionPolicyType), string(appsv1.DeletePersistentVolumeClaimRetentionPolicyType)))
 	f.check(key+".whenDeleted", string(typed.WhenDeleted), known)
 	f.check(key+".whenScaled", string(typed.WhenScaled), known)
 	return plain
 }
 
-// convenience returns the variable without which a development database
-// refuses to start when nobody chose a password.
-func convenience(n *Node, f fields) []any {
+// passwordDefaults returns the variable without which a development database
+// refuses to start, where the drawing sets no password.
+func passwordDefaults(n *Node, f fields) []any {
 	if len(n.In(TypeSecret)) > 0 {
 		return nil // which provides it
 	}

@@ -9,9 +9,9 @@ import (
 // place is where a name is looked up.
 type place struct{ typ, namespace, name string }
 
-// imply adds the references that a drawing makes by stored names and node ids
+// implyReferences adds the references that a drawing makes by stored names and node ids
 // where it has no edge for them. Edges win: a stored name may be stale.
-func (d *drawing) imply() {
+func (d *drawing) implyReferences() {
 	byPlace := make(map[place]*kinds.Node, len(d.nodes))
 	for _, id := range d.ids {
 		n := d.nodes[id]
@@ -47,7 +47,7 @@ func (d *drawing) implyTarget(hpa *kinds.Node, byPlace map[place]*kinds.Node) {
 }
 
 // implyGoverning tells a statefulset that the Service it names is drawn. The
-// Service learns nothing from that: it may select something else.
+// Service gets no peer from that, since it may select other pods.
 func implyGoverning(n *kinds.Node, byPlace map[place]*kinds.Node) {
 	svc := byPlace[place{kinds.TypeService, n.Namespace, kinds.GoverningService(n)}]
 	if svc == nil {

@@ -32,7 +32,7 @@ func (d *drawing) order() ([][]string, models.Problems) {
 // must have no cycle.
 func (d *drawing) waves() [][]string {
 	phase := d.phases()
-	next := flip(d.after)
+	next := inverse(d.after)
 	waiting := make(map[string]int, len(d.ids))
 	ready := make(map[int][]string)
 	for _, id := range d.ids {
@@ -84,7 +84,7 @@ func (d *drawing) phases() map[string]int {
 	return phase
 }
 
-func flip(after map[string][]string) map[string][]string {
+func inverse(after map[string][]string) map[string][]string {
 	next := make(map[string][]string, len(after))
 	for id, firsts := range after {
 		for _, first := range firsts {
@@ -101,11 +101,11 @@ func (d *drawing) cycles(after map[string][]string) (p models.Problems) {
 		left[id] = true
 	}
 	for {
-		peel(left, after)
+		removeAcyclic(left, after)
 		if len(left) == 0 {
 			return p
 		}
-		cycle := walk(slices.Min(slices.Collect(maps.Keys(left))), left, after)
+		cycle := cycleFrom(slices.Min(slices.Collect(maps.Keys(left))), left, after)
 		for _, id := range cycle {
 			delete(left, id)
 		}
@@ -120,10 +120,10 @@ func (d *drawing) cycles(after map[string][]string) (p models.Problems) {
 	}
 }
 
-// peel removes from left all nodes that wait for nothing left, until each
+// removeAcyclic removes from left all nodes that wait for nothing left, until each
 // node left waits for another one.
-func peel(left map[string]bool, after map[string][]string) {
-	next := flip(after)
+func removeAcyclic(left map[string]bool, after map[string][]string) {
+	next := inverse(after)
 	waiting := make(map[string]int, len(left))
 	var free []string
 	for id := range left {
@@ -148,8 +148,8 @@ func peel(left map[string]bool, after map[string][]string) {
 	}
 }
 
-// walk follows what nodes wait for, from id, until it meets a node again.
-func walk(id string, left map[string]bool, after map[string][]string) []string {
+// cycleFrom follows what nodes wait for, from id, until it meets a node again.
+func cycleFrom(id string, left map[string]bool, after map[string][]string) []string {
 	var path []string
 	for {
 		if i := slices.Index(path, id); i >= 0 {

@@ -17,14 +17,14 @@ const (
 // NodeLabel returns the value of NodeIDLabel for a node id.
 func NodeLabel(id string) string { return kinds.NodeLabel(id) }
 
-// own marks o, and the pods it makes, as a node's.
-func own(o *unstructured.Unstructured, workflowID, nodeID string) {
+// markOwner marks o, and the pods it makes, as a node's.
+func markOwner(o *unstructured.Unstructured, workflowID, nodeID string) {
 	labels := map[string]string{WorkflowLabel: NodeLabel(workflowID), NodeIDLabel: NodeLabel(nodeID)}
-	meta := child(o.Object, "metadata")
-	setAll(child(meta, "labels"), labels)
-	child(meta, "annotations")[NodeIDAnnotation] = nodeID
+	meta := ensureMap(o.Object, "metadata")
+	setAll(ensureMap(meta, "labels"), labels)
+	ensureMap(meta, "annotations")[NodeIDAnnotation] = nodeID
 	for _, m := range podMetas(o) {
-		setAll(child(m, "labels"), labels)
+		setAll(ensureMap(m, "labels"), labels)
 	}
 }
 
@@ -35,16 +35,16 @@ func podMetas(o *unstructured.Unstructured) []map[string]any {
 	spec, _ := o.Object["spec"].(map[string]any)
 	switch o.GetKind() {
 	case "CronJob":
-		job := child(spec, "jobTemplate")
-		return []map[string]any{child(job, "metadata"), child(child(child(job, "spec"), "template"), "metadata")}
+		job := ensureMap(spec, "jobTemplate")
+		return []map[string]any{ensureMap(job, "metadata"), ensureMap(ensureMap(ensureMap(job, "spec"), "template"), "metadata")}
 	case "Deployment", "StatefulSet", "DaemonSet", "Job":
-		return []map[string]any{child(child(spec, "template"), "metadata")}
+		return []map[string]any{ensureMap(ensureMap(spec, "template"), "metadata")}
 	}
 	return nil
 }
 
-// child returns the object at key, made when absent.
-func child(m map[string]any, key string) map[string]any {
+// ensureMap returns the object at key, made when absent.
+func ensureMap(m map[string]any, key string) map[string]any {
 	c, ok := m[key].(map[string]any)
 	if !ok {
 		c = make(map[string]any)

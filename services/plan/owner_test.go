@@ -37,7 +37,7 @@ func TestOwnerLabelsCannotBeDrawn(t *testing.T) {
 	require.Empty(t, problems, problems.String())
 	kept := 0
 	for _, s := range p.Steps {
-		for _, o := range s.made() {
+		for _, o := range s.allObjects() {
 			for path, value := range scalars(o.Object, o.GetKind()) {
 				require.NotEqual(t, forged, value, path)
 				if value == "kept" {
@@ -54,21 +54,21 @@ func TestOwnerLabelsCannotBeDrawn(t *testing.T) {
 
 func scalars(v any, path string) map[string]any {
 	found := map[string]any{}
-	var walk func(v any, path []string)
-	walk = func(v any, path []string) {
+	var visit func(v any, path []string)
+	visit = func(v any, path []string) {
 		switch v := v.(type) {
 		case map[string]any:
 			for k, e := range v {
-				walk(e, append(path[:len(path):len(path)], k))
+				visit(e, append(path[:len(path):len(path)], k))
 			}
 		case []any:
 			for i, e := range v {
-				walk(e, append(path[:len(path):len(path)], fmt.Sprint(i)))
+				visit(e, append(path[:len(path):len(path)], fmt.Sprint(i)))
 			}
 		default:
 			found[strings.Join(path, " ")] = v
 		}
 	}
-	walk(v, []string{path})
+	visit(v, []string{path})
 	return found
 }

@@ -24,8 +24,8 @@ type Options struct {
 type Plan struct {
 	// Steps holds one step per node, by wave and within a wave by node id.
 	Steps []Step
-	// Warnings tells what can be run and is hardly meant, in the order of the
-	// drawing.
+	// Warnings tells of likely mistakes in the order of the drawing. They do
+	// not keep it from being run.
 	Warnings models.Problems
 }
 
@@ -94,10 +94,10 @@ func Build(g models.Graph, reg *kinds.Registry, opt Options) (*Plan, models.Prob
 	waves, cycles := d.order()
 	problems = append(problems, cycles...)
 	if len(problems) > 0 {
-		return nil, d.places.Locate(append(problems, d.clashes(problems, reg, opt)...))
+		return nil, d.places.Locate(append(problems, d.duplicatesBeside(problems, reg, opt)...))
 	}
 	steps, problems := d.steps(waves, reg, opt)
-	problems = append(problems, doubles(steps)...)
+	problems = append(problems, duplicates(steps)...)
 	if len(problems) > 0 {
 		return nil, d.places.Locate(problems)
 	}

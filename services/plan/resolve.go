@@ -31,7 +31,7 @@ func resolve(g models.Graph, reg *kinds.Registry, opt Options) (*drawing, models
 	}
 	problems := d.addNodes(g.Nodes, reg, opt)
 	problems = append(problems, d.addEdges(g.Edges)...)
-	d.imply()
+	d.implyReferences()
 	for _, lists := range []map[string][]string{d.after, d.gates} {
 		for id, l := range lists {
 			slices.Sort(l)
@@ -161,7 +161,7 @@ func (d *drawing) wait(later, first string, gates bool) {
 }
 
 // edgeIDs reports ids that stand for different edges. The same edge listed
-// twice harms nobody, and an edge may have no id.
+// twice is accepted, and an edge may have no id.
 func edgeIDs(edges []models.Edge) (p models.Problems) {
 	seen := make(map[string]models.Edge, len(edges))
 	for _, e := range edges {

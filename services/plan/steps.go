@@ -81,8 +81,8 @@ func (d *drawing) step(id string, reg *kinds.Registry, opt Options) (Step, error
 			s.Objects = without(s.Objects, s.Values.Object)
 		}
 	}
-	for _, o := range s.made() {
-		own(o, opt.WorkflowID, id)
+	for _, o := range s.allObjects() {
+		markOwner(o, opt.WorkflowID, id)
 	}
 	return s, nil
 }
@@ -93,8 +93,8 @@ func without(objects []*unstructured.Unstructured, o *unstructured.Unstructured)
 	return slices.DeleteFunc(objects, func(other *unstructured.Unstructured) bool { return identify(other) == identify(o) })
 }
 
-// made returns all objects that a step brings into a cluster.
-func (s Step) made() []*unstructured.Unstructured {
+// allObjects returns all objects that a step brings into a cluster.
+func (s Step) allObjects() []*unstructured.Unstructured {
 	if s.Values == nil {
 		return s.Objects
 	}
@@ -107,11 +107,11 @@ func identify(o *unstructured.Unstructured) identity {
 	return identity{o.GetAPIVersion(), o.GetKind(), o.GetNamespace(), o.GetName()}
 }
 
-// doubles reports objects that two nodes would make, at both of them.
-func doubles(steps []Step) (p models.Problems) {
+// duplicates reports objects that two nodes would make, at both of them.
+func duplicates(steps []Step) (p models.Problems) {
 	maker := make(map[identity]Step)
 	for _, s := range steps {
-		for _, o := range s.made() {
+		for _, o := range s.allObjects() {
 			id := identify(o)
 			other, taken := maker[id]
 			if !taken {
@@ -121,27 +121,27 @@ func doubles(steps []Step) (p models.Problems) {
 			if other.NodeID == s.NodeID {
 				continue
 			}
-			p = append(p, double(s, other, o), double(other, s, o))
+			p = append(p, duplicate(s, other, o), duplicate(other, s, o))
 		}
 	}
 	return p
 }
 
-// clashes reports, in a drawing with the given problems, the objects that two
-// nodes would make. What a faulty node makes cannot be rendered; it is told by
-// its type and name.
-func (d *drawing) clashes(found models.Problems, reg *kinds.Registry, opt Options) models.Problems {
+// duplicatesBeside reports, in a drawing with the given problems, the objects that two
+// nodes would make. A faulty node cannot be rendered, so that it is compared
+// by type and name.
+func (d *drawing) duplicatesBeside(found models.Problems, reg *kinds.Registry, opt Options) models.Problems {
 	faulty := make(map[string]bool)
 	for _, one := range found {
 		faulty[one.Node] = true
 	}
 	sound := slices.DeleteFunc(slices.Clone(d.ids), func(id string) bool { return faulty[id] })
 	steps, _ := d.steps([][]string{sound}, reg, opt)
-	return append(doubles(steps), d.namesakes(faulty)...)
+	return append(duplicates(steps), d.sameNames(faulty)...)
 }
 
-// namesakes reports nodes of one type and name, at least one of them faulty.
-func (d *drawing) namesakes(faulty map[string]bool) (p models.Problems) {
+// sameNames reports nodes of one type and name, at least one of them faulty.
+func (d *drawing) sameNames(faulty map[string]bool) (p models.Problems) {
 	first := make(map[[3]string]string)
 	for _, id := range d.ids {
 		n := d.nodes[id]
@@ -155,18 +155,18 @@ func (d *drawing) namesakes(faulty map[string]bool) (p models.Problems) {
 			continue
 		}
 		if faulty[id] || faulty[other] {
-			p = append(p, d.namesake(id, n, other), d.namesake(other, n, id))
+			p = append(p, d.sameName(id, n, other), d.sameName(other, n, id))
 		}
 	}
 	return p
 }
 
-func (d *drawing) namesake(node string, n *kinds.Node, other string) models.Problem {
+func (d *drawing) sameName(node string, n *kinds.Node, other string) models.Problem {
 	return models.Problem{Node: node, Field: "name",
 		Message: fmt.Sprintf("makes the %s %s/%s, and so does %s", n.Type, n.Namespace, n.Name, d.places.Label(other))}
 }
 
-func double(s, other Step, o *unstructured.Unstructured) models.Problem {
+func duplicate(s, other Step, o *unstructured.Unstructured) models.Problem {
 	return models.Problem{Node: s.NodeID, Field: "name",
 		Message: fmt.Sprintf("makes the %s %s/%s, and so does %s", o.GetKind(), o.GetNamespace(), o.GetName(), other.Label)}
 }

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"cmp"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -27,7 +28,7 @@ func extractJob(u *unstructured.Unstructured) facts {
 		complete:    o.condition("Complete").status == "True",
 		over:        end.status == "True",
 		suspended:   spec.truth("suspend"),
-		why:         firstOf(end.message, end.reason),
+		why:         cmp.Or(end.message, end.reason),
 	}
 }
 
@@ -39,33 +40,33 @@ func (j job) explain(events []*Event) facts {
 
 func (j job) status(o *Object, pods []*Pod) Status {
 	s := Status{"succeeded": j.succeeded, "failed": j.failed, "active": j.active, "completions": j.completions}
-	state, reason, message := j.judge(o, pods)
+	state, reason, message := j.evaluate(o, pods)
 	s["state"] = state
 	return with(s, reason, message)
 }
 
-func (j job) judge(o *Object, pods []*Pod) (state, reason, message string) {
-	c, troubled := causeIn(pods)
+func (j job) evaluate(o *Object, pods []*Pod) (state, reason, message string) {
+	c, hasProblem := mainProblem(pods)
 	switch {
 	case o.Deleting:
 		return "pending", "Terminating", "is being deleted from the cluster"
 	case j.complete:
 		return "completed", "", ""
-	case j.over && troubled:
-		return "failed", c.Reason, firstOf(j.why, "the job failed") + "; " + c.message(j.completions)
+	case j.over && hasProblem:
+		return "failed", c.Reason, cmp.Or(j.why, "the job failed") + "; " + c.message(j.completions)
 	case j.over:
-		return "failed", "", firstOf(j.why, "the job failed")
+		return "failed", "", cmp.Or(j.why, "the job failed")
 	case j.suspended:
 		return "pending", "Suspended", "the job is suspended"
-	case troubled && c.stuck():
+	case hasProblem && c.stuck():
 		return "failed", c.Reason, c.message(j.completions)
-	case troubled && c.Reason == "Unschedulable":
+	case hasProblem && c.Reason == "Unschedulable":
 		return "pending", c.Reason, c.message(j.completions)
-	case troubled:
+	case hasProblem:
 		return "running", c.Reason, fmt.Sprintf("%d of %d completed; %s", j.succeeded, j.completions, c.message(j.completions))
 	case j.refused != "" && j.active == 0:
 		return "failed", "FailedCreate", "the cluster refuses to make a pod: " + j.refused
-	case j.blocked != nil && waitIn(pods) != "":
+	case j.blocked != nil && waitReason(pods) != "":
 		return "running", j.blocked.Reason, fmt.Sprintf("%d of %d completed; %s", j.succeeded, j.completions, j.blocked.Text)
 	case j.active > 0 || j.succeeded > 0 || j.failed > 0:
 		return "running", "", fmt.Sprintf("%d of %d completed", j.succeeded, j.completions)
@@ -118,16 +119,16 @@ func (c cronJob) status(o *Object, pods []*Pod) Status {
 	if c.lastSuccess != "" {
 		s["lastSuccessfulTime"] = c.lastSuccess
 	}
-	switch p, troubled := causeIn(pods); {
+	switch p, hasProblem := mainProblem(pods); {
 	case o.Deleting:
 		return with(s, "Terminating", "is being deleted from the cluster")
 	case c.suspended:
 		s["state"] = "suspended"
 	case c.trouble != nil:
 		return with(s, c.trouble.Reason, "the cluster makes no job: "+refusal(c.trouble.Text))
-	case troubled && c.active > 0:
+	case hasProblem && c.active > 0:
 		return with(s, p.Reason, p.message(0))
-	case c.lastFailed() && troubled:
+	case c.lastFailed() && hasProblem:
 		return with(s, "LastRunFailed", "the last run failed; "+p.message(0))
 	case c.lastFailed():
 		return with(s, "LastRunFailed", "the last run failed; its job's logs tell more")

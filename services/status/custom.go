@@ -1,6 +1,7 @@
 package status
 
 import (
+	"cmp"
 	kstatus "github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
@@ -21,7 +22,7 @@ func extractCustom(u *unstructured.Unstructured) facts {
 		c.replicas["readyReplicas"] = o.at("status").number("readyReplicas")
 	}
 	if failed := o.condition("Failed"); failed.status == "True" && c.phase.status != kstatus.TerminatingStatus {
-		c.phase = phase{kstatus.FailedStatus, firstOf(failed.message, failed.reason)}
+		c.phase = phase{kstatus.FailedStatus, cmp.Or(failed.message, failed.reason)}
 	}
 	return c
 }
@@ -37,12 +38,12 @@ func (c custom) status(_ *Object, pods []*Pod) Status {
 		return s
 	case kstatus.FailedStatus:
 		s["state"] = "error"
-		return with(s, "", firstOf(c.phase.message, "the operator reports a failure"))
+		return with(s, "", cmp.Or(c.phase.message, "the operator reports a failure"))
 	}
 	s["state"] = "partial"
-	if p, ok := causeIn(pods); ok && p.lonely {
+	if p, ok := mainProblem(pods); ok && p.noneReady {
 		s["state"] = "error"
 		return with(s, p.Reason, p.message(0))
 	}
-	return with(s, "", firstOf(c.phase.message, "the operator is working on it"))
+	return with(s, "", cmp.Or(c.phase.message, "the operator is working on it"))
 }

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,7 +31,7 @@ func ExtractEvent(u *unstructured.Unstructured) *Event {
 	e := &Event{
 		Kind: intern(about.text("kind")), Namespace: intern(about.text("namespace")), Name: about.text("name"),
 		Reason: intern(o.text("reason")),
-		Text:   Clean(firstOf(o.text("message"), o.text("note"))),
+		Text:   Clean(cmp.Or(o.text("message"), o.text("note"))),
 		Times:  max(1, o.number("count"), o.number("deprecatedCount"), o.at("series").number("count")),
 		Last:   lastTime(o),
 	}

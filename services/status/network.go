@@ -1,6 +1,7 @@
 package status
 
 import (
+	"cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
@@ -26,7 +27,7 @@ func extractService(u *unstructured.Unstructured) facts {
 		}
 	}
 	ip, host := balancer(o)
-	s.address = firstOf(ip, host)
+	s.address = cmp.Or(ip, host)
 	if external, _ := spec["externalIPs"].([]any); s.address == "" && len(external) > 0 {
 		s.address, _ = external[0].(string)
 	}

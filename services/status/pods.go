@@ -1,6 +1,7 @@
 package status
 
 import (
+	"cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 )
@@ -95,7 +96,7 @@ func problemOf(pod object) *Problem {
 		}
 	}
 	if st.text("phase") == "Failed" {
-		return problem("Failed", firstOf(st.text("message"), st.text("reason"), "the pod failed"), false)
+		return problem("Failed", cmp.Or(st.text("message"), st.text("reason"), "the pod failed"), false)
 	}
 	return nil
 }
@@ -115,13 +116,4 @@ func memoryLimits(spec object) map[string]string {
 		}
 	}
 	return limits
-}
-
-func firstOf(texts ...string) string {
-	for _, t := range texts {
-		if t != "" {
-			return t
-		}
-	}
-	return ""
 }

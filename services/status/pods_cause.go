@@ -9,23 +9,23 @@ import (
 // cause is the problem that explains a workload's state best.
 type cause struct {
 	*Problem
-	pods    int  // how many pods have it
-	lonely  bool // no pod of the same version is ready
-	earlier int  // ready pods of other versions
+	pods      int  // how many pods have it
+	noneReady bool // no pod of the same version is ready
+	earlier   int  // ready pods of other versions
 }
 
 // message returns the cause with the number of pods of all that have it.
 func (c cause) message(all int64) string {
 	text := fmt.Sprintf("%s on %d of %d pods: %s", c.Reason, c.pods, max(all, int64(c.pods)), c.Text)
-	if c.lonely && c.earlier > 0 {
+	if c.noneReady && c.earlier > 0 {
 		text = fmt.Sprintf("the new version does not start, the previous one still serves (%d ready): %s", c.earlier, text)
 	}
 	return text
 }
 
-// causeIn returns the problem that most pods have, lasting ones first, and
+// mainProblem returns the problem that most pods have, lasting ones first, and
 // ties by name so that the answer is stable. ok is false when no pod has any.
-func causeIn(pods []*Pod) (best cause, ok bool) {
+func mainProblem(pods []*Pod) (best cause, ok bool) {
 	ready := make(map[string]int) // by version
 	count := make(map[Problem]int)
 	version := make(map[Problem]string)
@@ -52,7 +52,7 @@ func causeIn(pods []*Pod) (best cause, ok bool) {
 			cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Text, b.Text))
 	})
 	same := ready[version[worst]]
-	return cause{Problem: &worst, pods: count[worst], lonely: same == 0, earlier: total - same}, true
+	return cause{Problem: &worst, pods: count[worst], noneReady: same == 0, earlier: total - same}, true
 }
 
 func rank(p Problem) int {
@@ -65,9 +65,9 @@ func rank(p Problem) int {
 	return 2 // what is left of pods that were replaced
 }
 
-// waitIn returns what a pod waits for, the same one of several texts every
+// waitReason returns what a pod waits for, the same one of several texts every
 // time, or nothing.
-func waitIn(pods []*Pod) string {
+func waitReason(pods []*Pod) string {
 	least := ""
 	for _, p := range pods {
 		if p.Waits != "" && (least == "" || p.Waits < least) {

@@ -5,8 +5,8 @@ func Removed(nodeType string) Status {
 	return with(neutral(nodeType), "Removed", "removed from the cluster")
 }
 
-// Unseen returns the status of a node whose object nobody can look at any more.
-// It may be there and well.
+// Unseen returns the status of a node whose object can no longer be read. The
+// object may well be there.
 func Unseen(nodeType, why string) Status {
 	return with(neutral(nodeType), "AccessLost", why)
 }

@@ -47,12 +47,12 @@ func (f scaler) status(o *Object, _ []*Pod) Status {
 	for k, n := range f.usage {
 		s[k] = n
 	}
-	state, reason, message := f.judge(o)
+	state, reason, message := f.evaluate(o)
 	s["state"] = state
 	return with(s, reason, message)
 }
 
-func (f scaler) judge(o *Object) (state, reason, message string) {
+func (f scaler) evaluate(o *Object) (state, reason, message string) {
 	switch {
 	case o.Deleting:
 		return "scaling", "Terminating", "is being deleted from the cluster"

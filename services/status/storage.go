@@ -1,6 +1,7 @@
 package status
 
 import (
+	"cmp"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -45,7 +46,7 @@ func extractClaim(u *unstructured.Unstructured) facts {
 	}
 	for _, kind := range []string{"FileSystemResizePending", "Resizing"} {
 		if c := o.condition(kind); c.status == "True" {
-			f.resizing = firstOf(c.message, "the volume is being expanded")
+			f.resizing = cmp.Or(c.message, "the volume is being expanded")
 		}
 	}
 	return f

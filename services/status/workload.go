@@ -1,6 +1,7 @@
 package status
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 
@@ -79,7 +80,7 @@ var refused = regexp.MustCompile(`(?:^Error creating(?: job)?: |^create (?:Pod|C
 func refusal(message string) string { return refused.ReplaceAllString(message, "") }
 
 func (w workload) explain(events []*Event) facts {
-	w.refused = firstOf(w.refused, refusedBy(events, w.kind))
+	w.refused = cmp.Or(w.refused, refusedBy(events, w.kind))
 	if e := newest(events, "PersistentVolumeClaim", "ProvisioningFailed", "ProvisioningSucceeded", "FailedBinding"); e != nil && e.Reason != "ProvisioningSucceeded" {
 		w.claims = fmt.Sprintf("claim %q: %s", e.Name, e.Text)
 	}
@@ -102,15 +103,15 @@ func (w workload) status(o *Object, pods []*Pod) Status {
 	for k, n := range w.figures {
 		s[k] = n
 	}
-	state, reason, message := w.judge(o, pods)
+	state, reason, message := w.evaluate(o, pods)
 	s["state"] = state
 	return with(s, reason, message)
 }
 
-// judge is the table of a workload's states. Facts that contradict each other
+// evaluate is the table of a workload's states. Facts that contradict each other
 // are common while controllers work, so the order of the rows counts.
-func (w workload) judge(o *Object, pods []*Pod) (state, reason, message string) {
-	c, troubled := causeIn(pods)
+func (w workload) evaluate(o *Object, pods []*Pod) (state, reason, message string) {
+	c, hasProblem := mainProblem(pods)
 	switch {
 	case o.Deleting:
 		return "partial", "Terminating", "is being deleted from the cluster"
@@ -120,18 +121,18 @@ func (w workload) judge(o *Object, pods []*Pod) (state, reason, message string) 
 		return "healthy", "", ""
 	case w.phase.status == kstatus.CurrentStatus && w.ready >= w.desired:
 		return "healthy", "", ""
-	case troubled && c.lonely:
+	case hasProblem && c.noneReady:
 		return "error", c.Reason, w.message(c)
 	case w.refused != "":
 		return failing(w.ready), "FailedCreate", fmt.Sprintf("%s; the cluster refuses to make more: %s", w.count(), w.refused)
 	case w.phase.status == kstatus.FailedStatus:
 		return "error", "ProgressDeadlineExceeded", fmt.Sprintf("%s, and no progress within the deadline", w.count())
-	case troubled:
+	case hasProblem:
 		return "partial", c.Reason, w.count() + "; " + w.message(c)
 	case w.ready >= w.desired && w.updated < w.desired:
 		return "partial", "", fmt.Sprintf("%d of %d pods run the new version", w.updated, w.desired)
 	}
-	return w.waiting(waitIn(pods))
+	return w.waiting(waitReason(pods))
 }
 
 // waiting is the state of a workload of whose pods none reports a problem.
@@ -156,7 +157,7 @@ func (w workload) count() string {
 }
 
 // failing is the state of a workload with a failure: it is an error only
-// where nothing of it works.
+// where no pod of it is ready.
 func failing(ready int64) string {
 	if ready > 0 {
 		return "partial"
