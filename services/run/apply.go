@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -110,6 +111,9 @@ func (w *nodeWork) note(s *session, c applier.Change) {
 	switch c.Action {
 	case applier.Failed:
 		w.failure = s.clean(c.Message)
+		if errors.Is(c.Err, applier.ErrForeign) {
+			s.foundForeign(w.step.NodeID)
+		}
 		return
 	case applier.Skipped:
 	default:
