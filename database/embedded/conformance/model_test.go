@@ -135,7 +135,7 @@ func withElements(vals []any) []any {
 
 func matches(d bson.D, query bson.D) bool {
 	for _, e := range query {
-		ok := false
+		var ok bool
 		switch e.Key {
 		case "$and", "$or":
 			parts := e.Value.(bson.A)
@@ -207,7 +207,7 @@ func elementHolds(e any, condition bson.D) bool {
 		return ok && matches(d, condition)
 	}
 	for _, op := range condition {
-		ok := false
+		var ok bool
 		switch op.Key {
 		case "$ne":
 			ok = !valueHolds(e, "$eq", op.Value, nil)

@@ -225,7 +225,7 @@ func TestDamageWhileOpen(t *testing.T) {
 func TestFailureOfACommandIsNoDamage(t *testing.T) {
 	t.Parallel()
 	s := open(t)
-	err := s.View(func(*Tx) error { var list []int; _ = list[len(list)]; return nil })
+	err := s.View(func(*Tx) error { var none *Index; _ = none.Name; return nil })
 	require.ErrorContains(t, err, "internal failure")
 	require.Equal(t, mongoerr.InternalError, mongoerr.As(err).Code)
 }

@@ -141,7 +141,7 @@ func TestTickets(t *testing.T) {
 	refused(good, "twice")
 	refused("", "none")
 	old := ticket()
-	h.pass(ticketLasts + time.Second)
+	h.pass(ticketTTL + time.Second)
 	refused(old, "expired")
 	orphan := ticket()
 	require.NoError(t, h.sessions.EndAll(t.Context(), id))

@@ -41,14 +41,14 @@ func failedLogin(ctx context.Context, a *Trail, address string) {
 	})
 }
 
-func TestOneStrangerDoesNotFillTheTrail(t *testing.T) {
+func TestOneClientDoesNotFillTheTrail(t *testing.T) {
 	t.Parallel()
 	a, clock := auditRig(t)
 	for i := range 200 {
 		failedLogin(t.Context(), a, fmt.Sprintf("2001:db8::%x", i)) // one client has them all
 	}
 	single, counted := a.tally(t)
-	require.Equal(t, []int{strangerAtOnce, 200 - strangerAtOnce}, []int{single, counted})
+	require.Equal(t, []int{clientRefusalBurst, 200 - clientRefusalBurst}, []int{single, counted})
 
 	failedLogin(t.Context(), a, "192.0.2.1")
 	clock.Move(time.Minute)
@@ -56,17 +56,17 @@ func TestOneStrangerDoesNotFillTheTrail(t *testing.T) {
 		failedLogin(t.Context(), a, "2001:db8::1")
 	}
 	more, _ := a.tally(t)
-	require.Equal(t, 1+strangerPerMinute, more-single, "others have theirs, and time brings new ones")
+	require.Equal(t, 1+clientRefusalsPerMinute, more-single, "others have theirs, and time brings new ones")
 }
 
-func TestManyStrangersDoNotFillTheTrail(t *testing.T) {
+func TestManyClientsDoNotFillTheTrail(t *testing.T) {
 	t.Parallel()
 	a, _ := auditRig(t)
-	for i := range strangersAtOnce + 100 {
+	for i := range refusalBurst + 100 {
 		failedLogin(t.Context(), a, fmt.Sprintf("10.0.%d.%d", i/256, i%256))
 	}
 	single, counted := a.tally(t)
-	require.Equal(t, []int{strangersAtOnce, 100}, []int{single, counted})
+	require.Equal(t, []int{refusalBurst, 100}, []int{single, counted})
 
 	for range 5 { // who is known, and who succeeds, always has an entry
 		a.Record(auditedRequest(t.Context()), models.AuditEntry{Action: "user.role", Outcome: models.AuditDenied, Status: 403})

@@ -12,17 +12,17 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// waiter is somebody who stands in a line.
+// waiter is the outcome of an acquire.
 type waiter struct {
-	leave func()
-	err   error
+	release func()
+	err     error
 }
 
-func stand(ctx context.Context, l *line, known bool) <-chan waiter {
+func enqueue(ctx context.Context, l *hashQueue, known bool) <-chan waiter {
 	c := make(chan waiter, 1)
 	go func() {
-		leave, err := l.enter(ctx, known)
-		c <- waiter{leave, err}
+		release, err := l.acquire(ctx, known)
+		c <- waiter{release, err}
 	}()
 	synctest.Wait()
 	return c
@@ -31,18 +31,18 @@ func stand(ctx context.Context, l *line, known bool) <-chan waiter {
 func TestKnownPeopleGoFirst(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l := &line{free: 1}
-		leave, err := l.enter(t.Context(), false)
+		l := &hashQueue{free: 1}
+		release, err := l.acquire(t.Context(), false)
 		require.NoError(t, err)
-		stranger, second := stand(t.Context(), l, false), stand(t.Context(), l, false)
-		known := stand(t.Context(), l, true)
-		leave()
+		unknown, second := enqueue(t.Context(), l, false), enqueue(t.Context(), l, false)
+		known := enqueue(t.Context(), l, true)
+		release()
 		synctest.Wait()
 		require.Len(t, known, 1)
-		require.Empty(t, stranger)
-		(<-known).leave()
-		(<-stranger).leave()
-		(<-second).leave()
+		require.Empty(t, unknown)
+		(<-known).release()
+		(<-unknown).release()
+		(<-second).release()
 		require.Equal(t, 1, l.free)
 	})
 }
@@ -50,40 +50,40 @@ func TestKnownPeopleGoFirst(t *testing.T) {
 func TestFullLineAnswersAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l := &line{free: 1}
-		leave, err := l.enter(t.Context(), true)
+		l := &hashQueue{free: 1}
+		release, err := l.acquire(t.Context(), true)
 		require.NoError(t, err)
 		var waiting []<-chan waiter
-		for range strangersWaiting {
-			waiting = append(waiting, stand(t.Context(), l, false))
+		for range maxUnknownWaiting {
+			waiting = append(waiting, enqueue(t.Context(), l, false))
 		}
-		_, err = l.enter(t.Context(), false)
+		_, err = l.acquire(t.Context(), false)
 		require.Equal(t, models.Unavailable, models.KindOf(err))
 		var e *models.Error
 		require.ErrorAs(t, err, &e)
-		require.Equal(t, comeBack, e.RetryAfter)
+		require.Equal(t, busyRetryAfter, e.RetryAfter)
 
-		waiting = append(waiting, stand(t.Context(), l, true)) // there is room for people
+		waiting = append(waiting, enqueue(t.Context(), l, true)) // there is room for people
 		start := time.Now()
 		for _, w := range waiting {
 			require.Equal(t, models.Unavailable, models.KindOf((<-w).err))
 		}
-		require.Equal(t, hashWait, time.Since(start))
-		leave()
+		require.Equal(t, hashTimeout, time.Since(start))
+		release()
 		require.Equal(t, 1, l.free)
 		require.Empty(t, l.known)
-		require.Empty(t, l.strangers)
+		require.Empty(t, l.unknown)
 	})
 }
 
 func TestTurnOfSomebodyWhoGaveUp(t *testing.T) {
 	t.Parallel()
-	l := &line{free: 1}
-	leave, err := l.enter(t.Context(), false)
+	l := &hashQueue{free: 1}
+	release, err := l.acquire(t.Context(), false)
 	require.NoError(t, err)
-	turn, err := l.queue(false)
+	turn, err := l.wait(false)
 	require.NoError(t, err)
-	leave()
+	release()
 	l.giveUp(turn)
 	require.Equal(t, 1, l.free)
 }
@@ -91,7 +91,7 @@ func TestTurnOfSomebodyWhoGaveUp(t *testing.T) {
 func TestHashingStandsInLine(t *testing.T) {
 	t.Parallel()
 	p := NewPasswords(bcrypt.MinCost)
-	p.line.free = 0
+	p.queue.free = 0
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := p.Hash(ctx, models.NewSecret("secret1"))

@@ -70,7 +70,7 @@ func TestShareThatEndedElsewhereEndsTheRun(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
-			r.exec.believed = 0
+			r.exec.accessTTL = 0
 			var ended atomic.Bool
 			r.access = func() (models.ClusterGrant, error) {
 				if ended.Load() {
