@@ -57,6 +57,9 @@ type Request struct {
 	Object *unstructured.Unstructured // not modified; version "*" means the one the cluster prefers
 	Adopt  bool                       // take the object over from another owner
 	Rerun  bool                       // for Jobs: replace a finished Job even if nothing changed
+	// Initial are the fields, left out of Object, that something else decides
+	// once the object exists.
+	Initial []Initial
 }
 
 // Apply applies objects that do not depend on each other, several at once, and
@@ -103,7 +106,7 @@ func (a *Applier) applyOnce(ctx context.Context, t *target, req Request) (Change
 		return Change{}, err
 	}
 	if old == nil {
-		return a.create(ctx, t)
+		return a.createWithInitial(ctx, t, req.Initial)
 	}
 	if err := a.checkOwner(t.ref, old, req.Adopt); err != nil {
 		return Change{}, err
@@ -114,7 +117,10 @@ func (a *Applier) applyOnce(ctx context.Context, t *target, req Request) (Change
 		return Change{}, err
 	}
 	if replace {
-		return a.replace(ctx, t, old)
+		return a.replace(ctx, t, old, req.Initial)
+	}
+	if err := a.giveUpOwned(ctx, t, old, req.Initial); err != nil {
+		return Change{}, err
 	}
 	now, err := a.change(ctx, t)
 	if err == nil {
@@ -124,7 +130,7 @@ func (a *Applier) applyOnce(ctx context.Context, t *target, req Request) (Change
 		return Change{}, err
 	}
 	if r.replaceable {
-		return a.replace(ctx, t, old)
+		return a.replace(ctx, t, old, req.Initial)
 	}
 	return Change{}, r.explain(t.ref, err)
 }
@@ -162,7 +168,7 @@ func (a *Applier) create(ctx context.Context, t *target) (Change, error) {
 	return changeFrom(t.ref, nil, now), nil
 }
 
-func (a *Applier) replace(ctx context.Context, t *target, old *metav1.PartialObjectMetadata) (Change, error) {
+func (a *Applier) replace(ctx context.Context, t *target, old *metav1.PartialObjectMetadata, fields []Initial) (Change, error) {
 	if a.opts.DryRun {
 		return Change{Ref: t.ref, Action: Configured, Message: "would be replaced"}, nil
 	}
@@ -172,7 +178,7 @@ func (a *Applier) replace(ctx context.Context, t *target, old *metav1.PartialObj
 	if err := t.waitDeleted(ctx, old.UID); err != nil {
 		return Change{}, err
 	}
-	c, err := a.create(ctx, t)
+	c, err := a.createWithInitial(ctx, t, fields)
 	if err == nil {
 		c.Action, c.Message = Configured, "replaced"
 	}
