@@ -60,6 +60,9 @@ type Request struct {
 	Object *unstructured.Unstructured // not modified; version "*" means the one the cluster prefers
 	Adopt  bool                       // take the object over from another owner, if Options.MayAdopt
 	Rerun  bool                       // for Jobs: replace a finished Job even if nothing changed
+	// Initial are the fields, left out of Object, that something else decides
+	// once the object exists.
+	Initial []Initial
 }
 
 // Apply applies objects that do not depend on each other, several at once, and
@@ -106,7 +109,7 @@ func (a *Applier) applyOnce(ctx context.Context, t *target, req Request) (Change
 		return Change{}, err
 	}
 	if old == nil {
-		return a.create(ctx, t)
+		return a.createWithInitial(ctx, t, req.Initial)
 	}
 	if err := a.checkOwner(t.ref, old, req.Adopt); err != nil {
 		return Change{}, err
@@ -120,7 +123,10 @@ func (a *Applier) applyOnce(ctx context.Context, t *target, req Request) (Change
 		return Change{}, err
 	}
 	if replace {
-		return a.replace(ctx, t, old)
+		return a.replace(ctx, t, old, req.Initial)
+	}
+	if err := a.giveUpOwned(ctx, t, old, req.Initial); err != nil {
+		return Change{}, err
 	}
 	now, err := a.change(ctx, t, old, req.Adopt)
 	if err == nil {
@@ -130,7 +136,7 @@ func (a *Applier) applyOnce(ctx context.Context, t *target, req Request) (Change
 		return Change{}, err
 	}
 	if r.replaceable {
-		return a.replace(ctx, t, old)
+		return a.replace(ctx, t, old, req.Initial)
 	}
 	return Change{}, r.explain(t.ref, err)
 }
@@ -153,7 +159,7 @@ func (a *Applier) live(ctx context.Context, t *target) (*metav1.PartialObjectMet
 	return nil, t.waitDeleted(ctx, old)
 }
 
-func (a *Applier) replace(ctx context.Context, t *target, old *metav1.PartialObjectMetadata) (Change, error) {
+func (a *Applier) replace(ctx context.Context, t *target, old *metav1.PartialObjectMetadata, fields []Initial) (Change, error) {
 	if a.opts.DryRun {
 		return Change{Ref: t.ref, Action: Configured, Message: "would be replaced"}, nil
 	}
@@ -163,7 +169,7 @@ func (a *Applier) replace(ctx context.Context, t *target, old *metav1.PartialObj
 	if err := t.waitDeleted(ctx, old); err != nil {
 		return Change{}, err
 	}
-	c, err := a.create(ctx, t)
+	c, err := a.createWithInitial(ctx, t, fields)
 	if err == nil {
 		c.Action, c.Message = Configured, "replaced"
 	}
