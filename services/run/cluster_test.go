@@ -84,7 +84,7 @@ func (r *rig) written(w models.Workflow) map[string]string {
 			continue
 		}
 		for _, f := range o.ManagedFields {
-			if applier.IsManager("kubeorch", f.Manager) {
+			if applier.IsManager("kubeorch", f.Manager) && f.Time != nil { // a write that changes no value has none
 				versions[o.Kind+" "+o.Name] = string(o.UID) + " " + f.Time.String() + " " + f.FieldsV1.String()
 			}
 		}
