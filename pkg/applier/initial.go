@@ -2,12 +2,10 @@ package applier
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/types"
 	clientretry "k8s.io/client-go/util/retry"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 )
@@ -24,7 +22,7 @@ type Initial struct {
 // server would set a field to its default when its last manager leaves it out
 // of an apply, so ownership is transferred before: see "Transferring ownership"
 // in the Kubernetes documentation of server-side apply.
-func (a *Applier) initialManager() string { return a.opts.Manager + "-initial" }
+func (a *Applier) initialManager() string { return a.opts.Manager + initialSuffix }
 
 // createWithInitial creates t's object with its initial values and gives these
 // up at once, so that the next run finds nothing to do.
@@ -46,28 +44,36 @@ func (a *Applier) createWithInitial(ctx context.Context, t *target, fields []Ini
 	if err != nil || a.opts.DryRun {
 		return c, err
 	}
-	if err := a.giveUp(ctx, t, fields); err != nil {
+	if err := a.giveUp(ctx, t, fields, false); err != nil {
 		return c, err
 	}
-	now, err := a.write(ctx, t, true)
+	made, err := t.get(ctx)
+	if err != nil || made == nil {
+		return c, err
+	}
+	now, err := a.update(ctx, t, made, false)
 	if err == nil {
 		c.ResourceVersion = now.ResourceVersion
 	}
 	return c, err
 }
 
-// giveUpOwned gives up those of fields that old says this applier owns.
-func (a *Applier) giveUpOwned(ctx context.Context, t *target, old *metav1.PartialObjectMetadata, fields []Initial) error {
-	owned := slices.DeleteFunc(slices.Clone(fields), func(f Initial) bool { return !owns(old, a.opts.Manager, f.Path) })
+// giveUpOwned gives up those of fields that old says an applier owns.
+func (a *Applier) giveUpOwned(
+	ctx context.Context, t *target, old *metav1.PartialObjectMetadata, fields []Initial, adopt bool,
+) error {
+	owned := slices.DeleteFunc(slices.Clone(fields), func(f Initial) bool {
+		return !slices.ContainsFunc(a.appliedBy(old), func(manager string) bool { return owns(old, manager, f.Path) })
+	})
 	if len(owned) == 0 || a.opts.DryRun {
 		return nil
 	}
-	return a.giveUp(ctx, t, owned)
+	return a.giveUp(ctx, t, owned, adopt)
 }
 
 // giveUp makes initialManager an owner of the fields at the values that they
 // have.
-func (a *Applier) giveUp(ctx context.Context, t *target, fields []Initial) error {
+func (a *Applier) giveUp(ctx context.Context, t *target, fields []Initial, adopt bool) error {
 	// The version in part keeps a value from being set back that something else
 	// has changed since it was read.
 	return clientretry.RetryOnConflict(clientretry.DefaultBackoff, func() error {
@@ -75,14 +81,7 @@ func (a *Applier) giveUp(ctx context.Context, t *target, fields []Initial) error
 		if err != nil {
 			return err
 		}
-		body, err := json.Marshal(partWith(live, fields))
-		if err != nil {
-			return err
-		}
-		force := true
-		_, err = t.client.Patch(ctx, t.ref.Name, types.ApplyPatchType, body,
-			metav1.PatchOptions{FieldManager: a.initialManager(), Force: &force, FieldValidation: metav1.FieldValidationStrict})
-		return err
+		return a.claim(ctx, t, live, adopt, partWith(live, fields), a.initialManager())
 	})
 }
 
