@@ -63,7 +63,7 @@ func (a *Applier) giveUpOwned(
 	ctx context.Context, t *target, old *metav1.PartialObjectMetadata, fields []Initial, adopt bool,
 ) error {
 	owned := slices.DeleteFunc(slices.Clone(fields), func(f Initial) bool {
-		return !slices.ContainsFunc(a.appliedBy(old), func(manager string) bool { return owns(old, manager, f.Path) })
+		return !slices.ContainsFunc(a.appliedBy(old), func(manager string) bool { return applies(old, manager, f.Path) })
 	})
 	if len(owned) == 0 || a.opts.DryRun {
 		return nil
@@ -101,8 +101,8 @@ func partWith(live *unstructured.Unstructured, fields []Initial) *unstructured.U
 	return part
 }
 
-// owns reports whether manager applies the field of o at path.
-func owns(o *metav1.PartialObjectMetadata, manager string, path []string) bool {
+// applies reports whether manager applies the field of o at path.
+func applies(o *metav1.PartialObjectMetadata, manager string, path []string) bool {
 	elements := make(fieldpath.Path, len(path))
 	for i := range path {
 		elements[i] = fieldpath.PathElement{FieldName: &path[i]}
