@@ -125,7 +125,7 @@ func (a *Applier) applyOnce(ctx context.Context, t *target, req Request) (Change
 	if replace {
 		return a.replace(ctx, t, old, req.Initial)
 	}
-	if err := a.giveUpOwned(ctx, t, old, req.Initial); err != nil {
+	if err := a.giveUpOwned(ctx, t, old, req.Initial, req.Adopt); err != nil {
 		return Change{}, err
 	}
 	now, err := a.change(ctx, t, old, req.Adopt)

@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"strings"
 	"testing"
@@ -84,8 +85,8 @@ func (r *rig) written(w models.Workflow) map[string]string {
 			continue
 		}
 		for _, f := range o.ManagedFields {
-			if applier.IsManager("kubeorch", f.Manager) && f.Time != nil { // a write that changes no value has none
-				versions[o.Kind+" "+o.Name] = string(o.UID) + " " + f.Time.String() + " " + f.FieldsV1.String()
+			if applier.IsManager("kubeorch", f.Manager) {
+				versions[o.Kind+" "+o.Name] += fmt.Sprintln(o.UID, f.Manager, f.Time, f.FieldsV1)
 			}
 		}
 	}
