@@ -146,7 +146,7 @@ func TestWorkflowEditsAreChecked(t *testing.T) {
 		"save of nothing":         {"POST", path + "/save", `{}`, "nodes"},
 		"save of null nodes":      {"POST", path + "/save", `{"nodes":null,"edges":[]}`, "nodes"},
 		"save without edges":      {"POST", path + "/save", `{"nodes":[]}`, "edges"},
-		"save of a used id":       {"POST", path + "/save", `{"nodes":[{"id":"a"},{"id":"a"}],"edges":[]}`, `"a"`},
+		"save of a used id":       {"POST", path + "/save", `{"nodes":[{"id":"a"},{"id":"a"}],"edges":[]}`, "node a"},
 		"save without an id":      {"POST", path + "/save", `{"nodes":[null],"edges":[]}`, "nodes[0].id"},
 		"save of a key with NUL":  {"POST", path + "/save", `{"nodes":[{"id":"a","data":{"x":{"\u0000":1}}}],"edges":[]}`, "NUL"},
 		"save of too many":        {"POST", path + "/save", `{"nodes":[` + strings.Repeat(`{"id":"a"},`, 1000) + `{"id":"b"}],"edges":[]}`, "1000"},
