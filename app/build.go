@@ -48,8 +48,8 @@ func (s *Server) Build(context.Context) error {
 		Audit:    handlers.NewAudit(trail),
 	}
 	clusters.addTo(&h, events, s.log)
-	workflows.addTo(&h, events, clusters.log, s.log)
-	sessions := s.buildPeople(&h, clusters.leaving)
+	workflows.addTo(&h, events, s.log)
+	sessions := s.buildPeople(&h, clusters.removal)
 	s.background.sessions = worker{run: sessions.Run}
 	s.bodies = s.bodyLimits()
 	s.engine, err = routes.SetupRouter(routes.Deps{

@@ -10,21 +10,21 @@ import (
 // buildAdmin returns what administrators do with accounts. Whatever is stored
 // by account has to be among what goes with one.
 func (s *Server) buildAdmin(
-	sessions *account.Sessions, tokens *account.APITokens, clusters cluster.Leaving,
+	sessions *account.Sessions, tokens *account.APITokens, clusters cluster.AccountRemoval,
 ) *account.AdminUsers {
 	var (
 		db        = s.db.Database()
 		documents = repositories.NewWorkflows(db)
 		runs      = repositories.NewRuns(db)
-		workflows = workflow.Leaving{Workflows: documents, Versions: repositories.NewVersions(db), Runs: runs}
+		workflows = workflow.AccountDeletion{Workflows: documents, Versions: repositories.NewVersions(db), Runs: runs}
 	)
-	return account.NewAdminUsers(repositories.NewUsers(db), sessions, account.Estate{
+	return account.NewAdminUsers(repositories.NewUsers(db), sessions, account.OwnedResources{
 		Workflows: documents, Clusters: repositories.NewClusters(db), Runs: runs,
-		Owned: account.Leaving{clusters, workflows},
+		Transferable: account.Transferables{clusters, workflows},
 		Personal: account.Personal{
 			clusters, // what was shared with the account
-			account.OwnedByFunc(tokens.RevokeAll),
-			account.OwnedByFunc(sessions.EndAccount),
+			account.DeleteFunc(tokens.RevokeAll),
+			account.DeleteFunc(sessions.EndAccount),
 		},
 	})
 }

@@ -22,10 +22,10 @@ type clusterServices struct {
 	log       *cluster.Log
 	logReader *cluster.LogReader
 	metrics   *metrics.Service
-	leaving   cluster.Leaving
+	removal   cluster.AccountRemoval
 }
 
-func (s *Server) buildClusters(events *stream.Broadcaster, workflows *repositories.Workflows) clusterServices {
+func (s *Server) buildClusters(broadcaster *stream.Broadcaster, workflows *repositories.Workflows) clusterServices {
 	var (
 		db       = s.db.Database()
 		stored   = repositories.NewClusters(db)
@@ -36,34 +36,38 @@ func (s *Server) buildClusters(events *stream.Broadcaster, workflows *repositori
 
 		access    = cluster.NewAccess(stored, shares)
 		connector = kubernetes.NewConnector(kubernetes.Options{Dial: s.guard().DialContext, AllowHTTP: s.cfg.ClusterHTTP})
-		users     = cluster.Users{Access: access, Shares: shares, Defaults: defaults, People: people}
-		clusters  = cluster.NewService(stored, users, s.box, connector, s.log)
-		news      = cluster.NewEvents(events, cluster.SharersOf(shares), s.log)
+		events    = cluster.NewEvents(broadcaster, cluster.SharersOf(shares), s.log)
 		log       = cluster.NewLog(logs, s.log)
 	)
-	clusters.Tell(cluster.AllNews{news, log})
+	clusters := cluster.NewService(cluster.Deps{
+		Store: stored, Access: access, Shares: shares, Defaults: defaults, Workflows: workflows, People: people,
+		Box: s.box, Connect: connector, Listeners: cluster.Listeners{events, log}, Entries: log, Log: s.log,
+		MaxClusters: s.cfg.MaxClusters,
+	})
 	return clusterServices{
 		access: access, connector: connector, service: clusters,
-		shares: cluster.NewShares(access, shares, defaults, people, news),
-		log:    log, logReader: cluster.NewLogReader(logs, access),
+		shares: cluster.NewShares(cluster.ShareDeps{
+			Access: access, Store: shares, Defaults: defaults, Users: people, Events: events, Entries: log,
+		}),
+		log: log, logReader: cluster.NewLogReader(logs, access),
 		monitor: cluster.NewHealthMonitor(cluster.MonitorDeps{
-			Clusters: stored, Checker: clusters, Observer: news, Reach: connector.Reach, Log: s.log,
+			Clusters: stored, Checker: clusters, Observer: events, Reach: connector.Reach, Log: s.log,
 		}, cluster.DefaultMonitorOptions()),
 		metrics: metrics.NewService(metrics.Deps{
 			Clusters: clusters, Connect: metrics.MeasureThrough(clusters.ConnectionByID), Workflows: workflows, Log: s.log,
 		}),
-		leaving: cluster.Leaving{
-			Access: access, Clusters: stored, Shares: shares, Defaults: defaults, Logs: logs, News: news, Forget: connector.Forget,
+		removal: cluster.AccountRemoval{
+			Access: access, Clusters: stored, Shares: shares, Defaults: defaults, Logs: logs, Events: events, Forget: connector.Forget,
 		},
 	}
 }
 
 // addTo adds the handlers of clusters to h.
-func (c clusterServices) addTo(h *routes.Handlers, events *stream.Broadcaster, log *slog.Logger) {
-	h.Cluster = handlers.NewCluster(cluster.NewLoggedService(c.service, c.log))
-	h.ClusterShare = handlers.NewClusterShare(cluster.NewLoggedShares(c.shares, c.log))
+func (c clusterServices) addTo(h *routes.Handlers, broadcaster *stream.Broadcaster, log *slog.Logger) {
+	h.Cluster = handlers.NewCluster(c.service)
+	h.ClusterShare = handlers.NewClusterShare(c.shares)
 	h.ClusterLog = handlers.NewClusterLog(c.logReader)
-	h.ClusterStream = handlers.NewClusterStream(c.service, handlers.AsSubscribe(events.Subscribe), log)
+	h.ClusterStream = handlers.NewClusterStream(c.service, handlers.AsSubscribe(broadcaster.Subscribe), log)
 	h.ClusterMetrics = handlers.NewClusterMetrics(c.metrics)
 	h.Metrics = handlers.NewMetrics(c.metrics)
 }

@@ -35,6 +35,8 @@ func (s *Server) limits() routes.Limits {
 			routes.LimitOAuth:    s.perMinute(6, 1),
 			routes.LimitPassword: s.perMinute(1, 1),
 		},
+		Streams:       limit.NewSlots(s.cfg.MaxStreams),
+		ClientStreams: limit.NewSlots(accountShare * s.cfg.MaxStreams),
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 
 // buildPeople adds the handlers of accounts to h and returns what tells whose
 // token a request carries. clusters settles those of accounts that are deleted.
-func (s *Server) buildPeople(h *routes.Handlers, clusters cluster.Leaving) *account.Sessions {
+func (s *Server) buildPeople(h *routes.Handlers, clusters cluster.AccountRemoval) *account.Sessions {
 	var (
 		cfg       = s.cfg
 		db        = s.db.Database()

@@ -3,12 +3,13 @@ package app
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/kubeorch/core/handlers"
 	"github.com/kubeorch/core/repositories"
 	"github.com/kubeorch/core/routes"
+	"github.com/kubeorch/core/services/account"
 	"github.com/kubeorch/core/services/audit"
-	"github.com/kubeorch/core/services/cluster"
 	"github.com/kubeorch/core/services/run"
 	"github.com/kubeorch/core/services/stream"
 	"github.com/kubeorch/core/services/watcher"
@@ -37,7 +38,9 @@ func (s *Server) buildWorkflows(
 		})
 		executor = run.NewExecutor(run.Deps{
 			Workflows: documents, Runs: runs, Versions: versions, Kinds: s.kinds, Audit: trail,
-			Access: clusters.access, Clusters: clusters.service, Events: events, Watch: watchers.Watch, Log: s.log,
+			Access: clusters.access, Clusters: clusters.service, Events: events, Watch: watchers.Watch,
+			Accounts:   account.NewStanding(repositories.NewUsers(s.db.Database()), repositories.NewAPITokens(s.db.Database()), time.Now),
+			ClusterLog: clusters.log, Log: s.log,
 		}, run.DefaultOptions())
 	)
 	clusters.access.OnChange(executor.AccessChanged)
@@ -51,10 +54,10 @@ func (s *Server) buildWorkflows(
 	}
 }
 
-// addTo adds the handlers of workflows to h. Runs are entered into clusterLog.
-func (w workflowServices) addTo(h *routes.Handlers, events *stream.Broadcaster, clusterLog *cluster.Log, log *slog.Logger) {
+// addTo adds the handlers of workflows to h.
+func (w workflowServices) addTo(h *routes.Handlers, events *stream.Broadcaster, log *slog.Logger) {
 	h.Workflow = handlers.NewWorkflow(w.workflows)
 	h.Version = handlers.NewWorkflowVersion(w.versions)
-	h.Run = handlers.NewRun(run.NewLoggedExecutor(w.executor, clusterLog))
+	h.Run = handlers.NewRun(w.executor)
 	h.Status = handlers.NewStatusStream(w.workflows, handlers.AsSubscribe(events.Subscribe), w.watchers, log)
 }

@@ -27,7 +27,7 @@ func (s *Server) registerMetrics(
 	gauge("published", "Events since the start.", func(b stream.Stats) int64 { return b.Published })
 	gauge("lagged", "Times a reader fell out of the replay buffer.", func(b stream.Stats) int64 { return b.Lagged })
 	gauge("resyncs", "Snapshots that readers needed.", func(b stream.Stats) int64 { return b.Resyncs })
-	all = append(append(all, monitor.Figures()...), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	all = append(append(all, monitor.Collectors()...), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "kubeorch_clusters_out_of_reach", Help: "Clusters whose calls are refused at once because the last ones failed.",
 	}, func() float64 { return outOfReach(connector) }))
 	for _, c := range all {

@@ -75,6 +75,7 @@ func indexes(keep retention) []index {
 		{collection: ClusterLogs, key: asc("timestamp"), expires: keep.clusterLog > 0, after: keep.clusterLog},
 
 		{collection: Workflows, key: newest("updated_at", "owner_id")},
+		{collection: Workflows, key: asc("cluster_ref")},
 
 		{collection: Versions, key: newest("version", "workflow_id"), unique: true},
 

@@ -1,7 +1,7 @@
 // Package e2e tests the server as its users and operators meet it. The binary
 // is built once, with the race detector. Tests start it with an environment of
 // its own, talk to it over HTTP, read its log and its files, and stop it by
-// signal. Nothing here knows how the server is made inside.
+// signal. Of the inside they know what is stored, and nothing else.
 //
 // The files rig_*_test.go hold what the tests share, one file for each subject.
 package e2e

@@ -11,7 +11,7 @@ import (
 
 // personalInvites is what these handlers need of the invites.
 type personalInvites interface {
-	Make(ctx context.Context, by models.Identity, in models.InviteInput) (models.CreatedInvite, error)
+	Create(ctx context.Context, by models.Identity, in models.InviteInput) (models.CreatedInvite, error)
 	List(ctx context.Context, page, limit int) (models.Invites, error)
 	Revoke(ctx context.Context, id string) (models.Invite, error)
 }
@@ -29,7 +29,7 @@ func (h *Invite) Create(c *gin.Context) error {
 	if err := decodeOptional(c, &in); err != nil {
 		return err
 	}
-	made, err := h.svc.Make(c.Request.Context(), caller(c), in)
+	made, err := h.svc.Create(c.Request.Context(), caller(c), in)
 	if err != nil {
 		return err
 	}

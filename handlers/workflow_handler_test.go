@@ -24,8 +24,8 @@ import (
 // noRuns reports that nothing runs.
 type noRuns struct{}
 
-func (noRuns) Running(context.Context, string) (bool, error)              { return false, nil }
-func (noRuns) TearDown(context.Context, models.Workflow) (warning string) { return "" }
+func (noRuns) Running(context.Context, string) (bool, error)                    { return false, nil }
+func (noRuns) TearDown(context.Context, models.Workflow, bool) (warning string) { return "" }
 
 // api serves workflows and versions from its own database. The bearer token is
 // the user's id.
@@ -146,7 +146,7 @@ func TestWorkflowEditsAreChecked(t *testing.T) {
 		"save of nothing":         {"POST", path + "/save", `{}`, "nodes"},
 		"save of null nodes":      {"POST", path + "/save", `{"nodes":null,"edges":[]}`, "nodes"},
 		"save without edges":      {"POST", path + "/save", `{"nodes":[]}`, "edges"},
-		"save of a used id":       {"POST", path + "/save", `{"nodes":[{"id":"a"},{"id":"a"}],"edges":[]}`, "node a"},
+		"save of a used id":       {"POST", path + "/save", `{"nodes":[{"id":"a"},{"id":"a"}],"edges":[]}`, "node a field id"},
 		"save without an id":      {"POST", path + "/save", `{"nodes":[null],"edges":[]}`, "nodes[0].id"},
 		"save of a key with NUL":  {"POST", path + "/save", `{"nodes":[{"id":"a","data":{"x":{"\u0000":1}}}],"edges":[]}`, "NUL"},
 		"save of too many":        {"POST", path + "/save", `{"nodes":[` + strings.Repeat(`{"id":"a"},`, 1000) + `{"id":"b"}],"edges":[]}`, "1000"},
@@ -225,6 +225,7 @@ func TestCloneAndDelete(t *testing.T) {
 	require.Equal(t, "dev", copied.body["cluster_id"])
 	require.Equal(t, "(cloned from shop)", copied.body["description"])
 	require.Len(t, copied.body["nodes"], 1)
+	require.NotContains(t, copied.text, a.call("GET", path, "").body["nodes"].([]any)[0].(map[string]any)["data"].(map[string]any)["name"].(string)+`"`)
 
 	require.Equal(t, http.StatusOK, a.call("DELETE", path, "").status)
 	require.Equal(t, http.StatusNotFound, a.call("GET", path, "").status)

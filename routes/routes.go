@@ -119,6 +119,9 @@ func mount(e *gin.Engine, r Route, d Deps, fail middleware.Fail) error {
 	}
 	if r.Access != Public && (r.Stream || r.Socket) {
 		chain = append(chain, middleware.GuardSession(d.Accounts, fail))
+		if d.Limits.Streams != nil {
+			chain = append(chain, middleware.LimitStreams(d.Limits.Streams, d.Limits.ClientStreams, fail))
+		}
 	}
 	e.Handle(r.Method, r.Path, append(chain, handlers.Handle(d.Log, r.Handle))...)
 	return nil

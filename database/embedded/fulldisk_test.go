@@ -23,10 +23,10 @@ const sizeLimit = 4 << 20
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	cmd, out := startChild(t, "fulldisk", t.TempDir())
-	said, err := io.ReadAll(out)
+	logged, err := io.ReadAll(out)
 	require.NoError(t, err)
-	require.NoError(t, cmd.Wait(), "%s", said)
-	require.Contains(t, string(said), "all good")
+	require.NoError(t, cmd.Wait(), "%s", logged)
+	require.Contains(t, string(logged), "all good")
 }
 
 // fillDisk writes until the limit refuses it, then checks what is there, and

@@ -179,15 +179,15 @@ func FuzzWire(f *testing.F) {
 		f.Add(message(f, 1, c))
 	}
 	f.Add(message(f, 2, command(e("insert", "c")), section{name: "documents", docs: []bson.D{doc}}))
-	var said syncBuffer // panics and internal failures
-	log := slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: slog.LevelError}))
+	var logged syncBuffer // panics and internal failures
+	log := slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelError}))
 	s, _ := openStore(f, f.TempDir(), embedded.Options{Log: log})
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		sendRaw(t, s, raw, message(t, 0, command(e("ping", 1))))
 		_, err := exchange(t, s, message(t, 0, command(e("ping", 1))))
 		require.NoError(t, err)
 		require.NoError(t, s.Verify(t.Context()))
-		require.Empty(t, said.take())
+		require.Empty(t, logged.take())
 	})
 }
 

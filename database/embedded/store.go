@@ -165,14 +165,14 @@ func (s *Store) serve(c *pipe.Conn) {
 			}
 			return
 		}
-		in, out = shrink(in), shrink(out)
+		in, out = dropLarge(in), dropLarge(out)
 	}
 }
 
 // keepBuffer is the largest buffer that an idle connection keeps.
 const keepBuffer = 64 << 10
 
-func shrink(b []byte) []byte {
+func dropLarge(b []byte) []byte {
 	if cap(b) > keepBuffer {
 		return nil
 	}

@@ -143,8 +143,8 @@ func (s *syncBuffer) take() string {
 
 func TestScansAreReported(t *testing.T) {
 	t.Parallel()
-	var said syncBuffer
-	log := slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	var logged syncBuffer
+	log := slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	_, db := openStore(t, t.TempDir(), embedded.Options{Log: log})
 	coll := db.Collection("c")
 	for _, key := range []bson.D{
@@ -181,11 +181,11 @@ func TestScansAreReported(t *testing.T) {
 		"field that no index begins with": {filter: bson.M{"zz": 1}, scans: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			said.take()
+			logged.take()
 			cur, err := coll.Find(t.Context(), tc.filter, options.Find().SetSort(append(bson.D{}, tc.sort...)))
 			require.NoError(t, err)
 			require.NoError(t, cur.Close(t.Context()))
-			require.Equal(t, tc.scans, strings.Contains(said.take(), "scanning the collection"))
+			require.Equal(t, tc.scans, strings.Contains(logged.take(), "scanning the collection"))
 		})
 	}
 }

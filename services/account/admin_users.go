@@ -12,8 +12,8 @@ import (
 
 const (
 	maxUserSearch = 100 // characters
-	// ownedListed is how many of the things of each kind are named.
-	ownedListed = 100
+	// maxOwnedListed bounds the names in the answer of Owned, for each kind.
+	maxOwnedListed = 100
 )
 
 type managedReader interface {
@@ -26,8 +26,8 @@ type managedWriter interface {
 	Remove(ctx context.Context, id string, at time.Time) error
 }
 
-// leavers lets administrators stop being one, never the last.
-type leavers interface {
+// adminDemotions demotes administrators, never the last one.
+type adminDemotions interface {
 	MarkStepDown(ctx context.Context, id, mark string, at time.Time) (bool, error)
 	CountAdmins(ctx context.Context) (stay, leave int64, err error)
 	StepDown(ctx context.Context, id, mark string, c models.AccountChange) (models.User, error)
@@ -38,30 +38,30 @@ type leavers interface {
 type managedStore interface {
 	managedReader
 	managedWriter
-	leavers
+	adminDemotions
 }
 
-// accountSessions ends what people are signed in with.
+// accountSessions ends sessions and cached identities of accounts.
 type accountSessions interface {
 	EndAccount(ctx context.Context, userID string) error
 	Forget(userID string)
 }
 
-// AdminUsers is what administrators do with accounts. What takes rights away
-// holds at once, see Sessions. There is always an active administrator,
-// whatever several of them do at the same moment. It is safe for concurrent
-// use, also by several servers on one database.
+// AdminUsers lists, changes, disables and deletes accounts. The loss of rights
+// takes effect at once, see Sessions. One active administrator remains, whatever
+// several of them do at the same moment. It is safe for concurrent use, also by
+// several servers on one database.
 type AdminUsers struct {
 	store    managedStore
 	sessions accountSessions
-	estate   Estate
+	owned    OwnedResources
 	now      func() time.Time
 }
 
-// NewAdminUsers returns the service over store. estate is what goes with an
-// account.
-func NewAdminUsers(store managedStore, sessions accountSessions, estate Estate) *AdminUsers {
-	return &AdminUsers{store, sessions, estate, models.Now}
+// NewAdminUsers returns the service over store. owned is deleted or transferred
+// with an account.
+func NewAdminUsers(store managedStore, sessions accountSessions, owned OwnedResources) *AdminUsers {
+	return &AdminUsers{store, sessions, owned, models.Now}
 }
 
 // List returns a page of the accounts, the newest first.
@@ -103,8 +103,8 @@ func (s *AdminUsers) Get(ctx context.Context, id string) (models.ManagedUser, er
 	return managedUser(u), nil
 }
 
-// SetRole changes the role of an account. Taking the last active
-// administrator's is a Conflict.
+// SetRole changes the role of an account. The last active administrator keeps
+// it: that is a Conflict.
 func (s *AdminUsers) SetRole(ctx context.Context, id string, in models.RoleInput) (models.ManagedUser, error) {
 	var p models.Problems
 	checkRole(&p, in.Role)
@@ -116,16 +116,16 @@ func (s *AdminUsers) SetRole(ctx context.Context, id string, in models.RoleInput
 	return managedUser(u), err
 }
 
-// Disable keeps an account from signing in and ends everything that it is
-// signed in with. The last active administrator's is a Conflict.
+// Disable keeps an account from signing in and ends its sessions. Disabling the
+// last active administrator is a Conflict.
 func (s *AdminUsers) Disable(ctx context.Context, id string) (models.ManagedUser, error) {
 	on := true
 	u, err := s.change(ctx, id, models.AccountChange{Disabled: &on, EndSessions: true, At: s.now()})
 	return managedUser(u), err
 }
 
-// Enable lets an account sign in again. One whose deletion began is a
-// Conflict.
+// Enable lets an account sign in again. An account whose deletion has begun is
+// a Conflict.
 func (s *AdminUsers) Enable(ctx context.Context, id string) (models.ManagedUser, error) {
 	off := false
 	u, err := s.change(ctx, id, models.AccountChange{Disabled: &off, At: s.now()})

@@ -10,31 +10,30 @@ import (
 )
 
 const (
-	// changeAttempts is how often a change is tried that others get in the
-	// way of.
+	// changeAttempts is how often a change is tried while others change accounts.
 	changeAttempts = 10
-	changePause    = 40 * time.Millisecond // at most, between two of them
-	// markLasts is how long a change takes at most. Marks that are older have
-	// been left behind by a server that died.
-	markLasts = 30 * time.Second
+	changePause    = 40 * time.Millisecond // at most, between two attempts
+	// markTTL is longer than any change takes. An older mark was left behind by a
+	// server that died.
+	markTTL = 30 * time.Second
 )
 
-// errRival is the cause of a Conflict with another change at the same moment.
-var errRival = errors.New("another change is going on")
+// errConcurrentChange is the cause of a Conflict with another change at the same moment.
+var errConcurrentChange = errors.New("another change is in progress")
 
-// change applies c to an account and makes the loss of rights known. Others
-// who change accounts at the same moment are waited for.
+// change applies c to an account and makes it known to this process. It tries
+// again while others change accounts at the same moment.
 func (s *AdminUsers) change(ctx context.Context, id string, c models.AccountChange) (models.User, error) {
 	models.NoteForAudit(ctx, "user_id", id)
 	for attempt := 1; ; attempt++ {
-		u, changed, err := s.tryChange(ctx, id, c)
+		u, changed, err := s.changeOnce(ctx, id, c)
 		if err == nil && changed {
-			err = s.tell(ctx, u, c)
+			err = s.publish(ctx, u, c)
 		}
 		if err == nil {
 			return u, nil
 		}
-		if models.KindOf(err) != models.Conflict || !errors.Is(err, errRival) || attempt == changeAttempts {
+		if models.KindOf(err) != models.Conflict || !errors.Is(err, errConcurrentChange) || attempt == changeAttempts {
 			return u, err
 		}
 		if err := pause(ctx); err != nil {
@@ -43,7 +42,9 @@ func (s *AdminUsers) change(ctx context.Context, id string, c models.AccountChan
 	}
 }
 
-func (s *AdminUsers) tell(ctx context.Context, u models.User, c models.AccountChange) error {
+// publish makes a change known to this process: it ends the sessions, or has the
+// account read anew.
+func (s *AdminUsers) publish(ctx context.Context, u models.User, c models.AccountChange) error {
 	models.NoteForAudit(ctx, "email", u.Email)
 	if c.EndSessions {
 		return s.sessions.EndAccount(ctx, u.ID)
@@ -52,7 +53,7 @@ func (s *AdminUsers) tell(ctx context.Context, u models.User, c models.AccountCh
 	return nil
 }
 
-func (s *AdminUsers) tryChange(ctx context.Context, id string, c models.AccountChange) (u models.User, changed bool, err error) {
+func (s *AdminUsers) changeOnce(ctx context.Context, id string, c models.AccountChange) (u models.User, changed bool, err error) {
 	const op = "account.AdminUsers.change"
 	u, err = s.store.ByID(ctx, id)
 	switch {
@@ -63,21 +64,21 @@ func (s *AdminUsers) tryChange(ctx context.Context, id string, c models.AccountC
 	case !changes(u, c):
 		return u, false, nil
 	case isActiveAdmin(u) && !staysAdmin(c):
-		u, err = s.leave(ctx, u, c)
+		u, err = s.demote(ctx, u, c)
 		return u, true, err
 	}
 	u, err = s.store.Change(ctx, id, c)
-	return u, true, rivalry(op, err)
+	return u, true, asConcurrentChange(op, err)
 }
 
-// leave takes the administrator out of u unless it is the last. Whoever is
-// about to leave is marked first and counts only those who are not. Of several
-// who leave at the same moment, the last to be marked thus sees everybody
-// else's mark, and needs somebody who stays.
-func (s *AdminUsers) leave(ctx context.Context, u models.User, c models.AccountChange) (models.User, error) {
-	const op = "account.AdminUsers.leave"
+// demote applies c, after which u is no active administrator, unless u is the
+// last one. It marks u first and then counts the administrators without a mark.
+// Of several demotions at the same moment, the last one to set its mark sees the
+// marks of all others, so at least one administrator stays.
+func (s *AdminUsers) demote(ctx context.Context, u models.User, c models.AccountChange) (models.User, error) {
+	const op = "account.AdminUsers.demote"
 	mark := models.NewID()
-	if err := s.store.ClearStepDown(ctx, mark, s.now().Add(-markLasts)); err != nil {
+	if err := s.store.ClearStepDown(ctx, mark, s.now().Add(-markTTL)); err != nil {
 		return u, err
 	}
 	marked, err := s.store.MarkStepDown(ctx, u.ID, mark, s.now())
@@ -85,21 +86,21 @@ func (s *AdminUsers) leave(ctx context.Context, u models.User, c models.AccountC
 		return u, err
 	}
 	if !marked {
-		return u, conflict(op, "the account is being changed by somebody else; try again", errRival)
+		return u, conflict(op, "the account is being changed by somebody else; try again", errConcurrentChange)
 	}
 	stay, leave, err := s.store.CountAdmins(ctx)
 	if err == nil && stay > 0 {
-		gone, err := s.store.StepDown(ctx, u.ID, mark, c)
-		return gone, rivalry(op, err)
+		changed, err := s.store.StepDown(ctx, u.ID, mark, c)
+		return changed, asConcurrentChange(op, err)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), markLasts)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), markTTL)
 	defer cancel()
-	err = errors.Join(err, s.store.ClearStepDown(ctx, mark, s.now().Add(-markLasts)))
+	err = errors.Join(err, s.store.ClearStepDown(ctx, mark, s.now().Add(-markTTL)))
 	switch {
 	case err != nil:
 		return u, err
 	case leave > 1:
-		return u, conflict(op, "other administrators are being changed at the same moment; try again", errRival)
+		return u, conflict(op, "other administrators are being changed at the same moment; try again", errConcurrentChange)
 	}
 	return u, conflict(op, "this is the last active administrator; make somebody else one first", nil)
 }
@@ -116,11 +117,11 @@ func changes(u models.User, c models.AccountChange) bool {
 		c.Deleting != nil && *c.Deleting != u.Deleting
 }
 
-// rivalry marks the store's Conflict, which says that the account is not as it
-// was read, as one to try again after.
-func rivalry(op string, err error) error {
+// asConcurrentChange turns the store's Conflict, which says that the account
+// changed since it was read, into one that change tries again.
+func asConcurrentChange(op string, err error) error {
 	if models.KindOf(err) == models.Conflict {
-		return conflict(op, models.MessageOf(err), errors.Join(errRival, err))
+		return conflict(op, models.MessageOf(err), errors.Join(errConcurrentChange, err))
 	}
 	return err
 }
@@ -129,7 +130,7 @@ func conflict(op, msg string, err error) error {
 	return &models.Error{Op: op, Kind: models.Conflict, Msg: msg, Err: err}
 }
 
-// pause waits for a random while, so that rivals do not meet again.
+// pause waits for a random time, so that two changes do not meet again.
 func pause(ctx context.Context) error {
 	timer := time.NewTimer(rand.N(changePause)) //nolint:gosec // jitter needs no secrecy
 	defer timer.Stop()
@@ -137,6 +138,6 @@ func pause(ctx context.Context) error {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		return &models.Error{Op: "account.AdminUsers.change", Kind: models.Unavailable, Msg: "the change was given up", Err: ctx.Err()}
+		return &models.Error{Op: "account.AdminUsers.change", Kind: models.Unavailable, Msg: "the change was cancelled", Err: ctx.Err()}
 	}
 }

@@ -8,28 +8,28 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// Owned returns what an account owns and somebody has to decide about before
-// it can be deleted.
+// Owned lists the workflows and clusters of an account. A deletion has to say
+// what becomes of them.
 func (s *AdminUsers) Owned(ctx context.Context, id string) (models.Owned, error) {
 	if _, err := s.store.ByID(ctx, id); err != nil {
 		return models.Owned{}, err
 	}
-	return s.owned(ctx, id)
+	return s.listOwned(ctx, id)
 }
 
-func (s *AdminUsers) owned(ctx context.Context, id string) (o models.Owned, err error) {
-	if o.Workflows, err = s.estate.Workflows.Owned(ctx, id, ownedListed); err != nil {
+func (s *AdminUsers) listOwned(ctx context.Context, id string) (o models.Owned, err error) {
+	if o.Workflows, err = s.owned.Workflows.Owned(ctx, id, maxOwnedListed); err != nil {
 		return o, err
 	}
-	o.Clusters, err = s.estate.Clusters.Owned(ctx, id, ownedListed)
+	o.Clusters, err = s.owned.Clusters.Owned(ctx, id, maxOwnedListed)
 	return o, err
 }
 
-// Delete deletes an account and does with what it owns as d says; the answer
-// tells in words. What stands in the way is a Conflict: the last active
-// administrator, runs that go on, things that nobody decided about, a cluster
-// whose name the new owner uses. A deletion that was interrupted leaves a
-// disabled account, of which it can be repeated. No cluster is touched.
+// Delete deletes an account and deletes or transfers what it owns, as d says. The
+// message tells what was done. It is a Conflict for the last active administrator,
+// while runs are in progress, when d leaves open what becomes of owned resources,
+// and when the new owner has a cluster of the same name. An interrupted deletion
+// leaves a disabled account and can be repeated. It changes no cluster.
 func (s *AdminUsers) Delete(ctx context.Context, id string, d models.UserDeletion) (message string, err error) {
 	u, err := s.store.ByID(ctx, id)
 	if err != nil {
@@ -52,7 +52,7 @@ func (s *AdminUsers) Delete(ctx context.Context, id string, d models.UserDeletio
 			return "", err
 		}
 	}
-	for _, part := range s.estate.Owned {
+	for _, part := range s.owned.Transferable {
 		if d.Owned == models.OwnedTransfer {
 			err = part.Transfer(ctx, id, d.TransferTo)
 		} else {
@@ -62,7 +62,7 @@ func (s *AdminUsers) Delete(ctx context.Context, id string, d models.UserDeletio
 			return "", err
 		}
 	}
-	for _, part := range s.estate.Personal {
+	for _, part := range s.owned.Personal {
 		if err := part.Delete(ctx, id); err != nil {
 			return "", err
 		}
@@ -73,7 +73,7 @@ func (s *AdminUsers) Delete(ctx context.Context, id string, d models.UserDeletio
 	return deletionMessage(owned, d), nil
 }
 
-// checkDeletion finds what stands in the way before anything is changed.
+// checkDeletion returns why a deletion is refused, before anything is changed.
 func (s *AdminUsers) checkDeletion(ctx context.Context, u models.User, d models.UserDeletion) (models.Owned, error) {
 	const op = "account.AdminUsers.Delete"
 	var p models.Problems
@@ -83,19 +83,19 @@ func (s *AdminUsers) checkDeletion(ctx context.Context, u models.User, d models.
 		p.Addf("owned", "must be %s or %s", models.OwnedDelete, models.OwnedTransfer)
 	}
 	if d.Owned == models.OwnedTransfer {
-		if err := s.checkHeir(ctx, &p, u.ID, d.TransferTo); err != nil {
+		if err := s.checkNewOwner(ctx, &p, u.ID, d.TransferTo); err != nil {
 			return models.Owned{}, err
 		}
 	}
 	if err := p.Err(op); err != nil {
 		return models.Owned{}, err
 	}
-	owned, err := s.owned(ctx, u.ID)
+	owned, err := s.listOwned(ctx, u.ID)
 	if err != nil {
 		return owned, err
 	}
 	if d.Owned == "" && !owned.None() {
-		msg := fmt.Sprintf("the account owns %s; say with owned=delete or owned=transfer&transferTo=<user id> what is to become of them", ownedText(owned))
+		msg := fmt.Sprintf("the account owns %s; add owned=delete, or owned=transfer&transferTo=<user id>", ownedText(owned))
 		return owned, &models.Error{Op: op, Kind: models.Conflict, Msg: msg, Extra: owned}
 	}
 	if d.Owned == models.OwnedTransfer {
@@ -106,26 +106,26 @@ func (s *AdminUsers) checkDeletion(ctx context.Context, u models.User, d models.
 	return owned, s.checkRuns(ctx, u.ID, "")
 }
 
-// checkHeir finds out whether what the account has may go to the user to.
-func (s *AdminUsers) checkHeir(ctx context.Context, p *models.Problems, from, to string) error {
+// checkNewOwner reports in p why resources cannot be transferred to the user to.
+func (s *AdminUsers) checkNewOwner(ctx context.Context, p *models.Problems, from, to string) error {
 	if to == "" || to == from {
 		p.Addf("transferTo", "must be the id of another user")
 		return nil
 	}
-	heir, err := s.store.ByID(ctx, to)
+	newOwner, err := s.store.ByID(ctx, to)
 	switch {
 	case err != nil && models.KindOf(err) == models.NotFound:
 		p.Addf("transferTo", "must be the id of another user")
 		return nil
-	case err == nil && heir.Disabled:
+	case err == nil && newOwner.Disabled:
 		p.Addf("transferTo", "must not be disabled")
 	}
 	return err
 }
 
-// checkNames finds clusters that the new owner could not tell apart.
+// checkNames is a Conflict when both accounts have clusters of the same name.
 func (s *AdminUsers) checkNames(ctx context.Context, from, to string) error {
-	theirs, err := s.estate.Clusters.List(ctx, to)
+	theirs, err := s.owned.Clusters.List(ctx, to)
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func (s *AdminUsers) checkNames(ctx context.Context, from, to string) error {
 	for _, c := range theirs {
 		taken[c.Name] = true
 	}
-	given, err := s.estate.Clusters.List(ctx, from)
+	given, err := s.owned.Clusters.List(ctx, from)
 	if err != nil {
 		return err
 	}
@@ -150,16 +150,16 @@ func (s *AdminUsers) checkNames(ctx context.Context, from, to string) error {
 }
 
 func (s *AdminUsers) checkRuns(ctx context.Context, id, more string) error {
-	n, err := s.estate.Runs.CountRunning(ctx, id)
+	n, err := s.owned.Runs.CountRunning(ctx, id)
 	if err == nil && n > 0 {
-		msg := fmt.Sprintf("%d runs of the account's workflows go on; wait for their end or cancel them%s", n, more)
+		msg := fmt.Sprintf("%d runs of the account's workflows are in progress; wait for their end or cancel them%s", n, more)
 		err = conflict("account.AdminUsers.Delete", msg, nil)
 	}
 	return err
 }
 
-// beginDeletion shuts the account, so that it gets nothing new, and then marks
-// that there is no way back.
+// beginDeletion disables the account, so that it gets nothing new, and then marks
+// it as being deleted, which cannot be undone.
 func (s *AdminUsers) beginDeletion(ctx context.Context, u models.User) error {
 	on := true
 	if _, err := s.change(ctx, u.ID, models.AccountChange{Disabled: &on, EndSessions: true, At: s.now()}); err != nil {
@@ -168,7 +168,7 @@ func (s *AdminUsers) beginDeletion(ctx context.Context, u models.User) error {
 	if err := s.checkRuns(ctx, u.ID, "; the account is disabled now, so repeat the deletion then"); err != nil {
 		return err
 	}
-	// Shut once more: somebody may have enabled it meanwhile.
+	// Disable it once more: somebody may have enabled it meanwhile.
 	_, err := s.change(ctx, u.ID, models.AccountChange{Disabled: &on, Deleting: &on, EndSessions: true, At: s.now()})
 	return err
 }

@@ -107,25 +107,25 @@ func TestDeletion(t *testing.T) {
 func TestDeletionGivesAway(t *testing.T) {
 	t.Parallel()
 	h, office, first, second := staff(t)
-	id, heir := second.User.ID, first.User.ID
+	id, newOwner := second.User.ID, first.User.ID
 	workflow := h.furnish(t, id, "dev")
-	clash := h.furnish(t, heir, "dev")
-	give := models.UserDeletion{Owned: models.OwnedTransfer, TransferTo: heir}
+	clash := h.furnish(t, newOwner, "dev")
+	give := models.UserDeletion{Owned: models.OwnedTransfer, TransferTo: newOwner}
 	_, err := office.Delete(t.Context(), id, give)
 	require.Equal(t, models.Conflict, models.KindOf(err))
 	require.Contains(t, models.MessageOf(err), "dev")
 	h.whose(t, second)
-	_, err = repositories.NewClusters(h.db).DeleteByUser(t.Context(), heir)
+	_, err = repositories.NewClusters(h.db).DeleteByUser(t.Context(), newOwner)
 	require.NoError(t, err)
 	msg, err := office.Delete(t.Context(), id, give)
 	require.NoError(t, err)
 	require.Contains(t, msg, "new owner")
 	require.Equal(t, map[string]int64{database.Versions: 1, database.Runs: 1}, h.left(t, id, workflow), "under the old ids")
-	_, err = repositories.NewWorkflows(h.db).Get(t.Context(), heir, workflow)
+	_, err = repositories.NewWorkflows(h.db).Get(t.Context(), newOwner, workflow)
 	require.NoError(t, err)
-	_, err = repositories.NewClusters(h.db).ByName(t.Context(), heir, "dev")
+	_, err = repositories.NewClusters(h.db).ByName(t.Context(), newOwner, "dev")
 	require.NoError(t, err)
-	require.NotEmpty(t, h.left(t, heir, clash))
+	require.NotEmpty(t, h.left(t, newOwner, clash))
 }
 
 func TestDeletionWaitsForRuns(t *testing.T) {
@@ -149,8 +149,8 @@ func TestInterruptedDeletionIsRepeated(t *testing.T) {
 	h, office, _, second := staff(t)
 	id := second.User.ID
 	workflow := h.furnish(t, id, "dev")
-	fuse := &interrupted{transferable: office.estate.Owned[1], fail: true}
-	office.estate.Owned[1] = fuse
+	fuse := &interrupted{transferable: office.owned.Transferable[1], fail: true}
+	office.owned.Transferable[1] = fuse
 	all := models.UserDeletion{Owned: models.OwnedDelete}
 	_, err := office.Delete(t.Context(), id, all)
 	require.ErrorContains(t, err, "the power went")

@@ -20,15 +20,15 @@ import (
 func (h *house) office(sessions *Sessions) *AdminUsers {
 	clusters, workflows, runs := repositories.NewClusters(h.db), repositories.NewWorkflows(h.db), repositories.NewRuns(h.db)
 	shares := repositories.NewClusterShares(h.db)
-	leaving := cluster.Leaving{
+	leaving := cluster.AccountRemoval{
 		Access: cluster.NewAccess(clusters, shares), Clusters: clusters, Shares: shares,
 		Defaults: repositories.NewClusterDefaults(h.db), Forget: func(string) {},
 	}
-	drawn := workflow.Leaving{Workflows: workflows, Versions: repositories.NewVersions(h.db), Runs: runs}
-	return NewAdminUsers(h.store, sessions, Estate{
+	drawn := workflow.AccountDeletion{Workflows: workflows, Versions: repositories.NewVersions(h.db), Runs: runs}
+	return NewAdminUsers(h.store, sessions, OwnedResources{
 		Workflows: workflows, Clusters: clusters, Runs: runs,
-		Owned:    Leaving{leaving, drawn},
-		Personal: Personal{leaving, OwnedByFunc(sessions.EndAccount)},
+		Transferable: Transferables{leaving, drawn},
+		Personal:     Personal{leaving, DeleteFunc(sessions.EndAccount)},
 	})
 }
 
@@ -54,7 +54,7 @@ func demote(ctx context.Context, office *AdminUsers, id string) error {
 func TestTheTrailSaysHowAnAccountWasChanged(t *testing.T) {
 	t.Parallel()
 	h, office, first, second := staff(t)
-	id, heir := second.User.ID, first.User.ID
+	id, newOwner := second.User.ID, first.User.ID
 	ctx, notes := models.WithAuditNotes(t.Context())
 	_, err := office.SetRole(ctx, id, models.RoleInput{Role: models.RoleAdmin})
 	require.NoError(t, err)
@@ -67,10 +67,10 @@ func TestTheTrailSaysHowAnAccountWasChanged(t *testing.T) {
 	require.Equal(t, map[string]string{"regenerate": "true"}, notes.Details())
 
 	ctx, notes = models.WithAuditNotes(t.Context())
-	_, err = office.Delete(ctx, id, models.UserDeletion{Owned: models.OwnedTransfer, TransferTo: heir})
+	_, err = office.Delete(ctx, id, models.UserDeletion{Owned: models.OwnedTransfer, TransferTo: newOwner})
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{
-		"user_id": id, "email": second.User.Email, "owned": models.OwnedTransfer, "transfer_to": heir,
+		"user_id": id, "email": second.User.Email, "owned": models.OwnedTransfer, "transfer_to": newOwner,
 	}, notes.Details())
 }
 
@@ -178,8 +178,8 @@ func TestMarkOfADeadServer(t *testing.T) {
 	require.True(t, marked)
 	err = demote(t.Context(), office, first.User.ID)
 	require.Equal(t, models.Conflict, models.KindOf(err))
-	require.ErrorIs(t, err, errRival)
-	office.now = func() time.Time { return models.Now().Add(markLasts + time.Second) }
+	require.ErrorIs(t, err, errConcurrentChange)
+	office.now = func() time.Time { return models.Now().Add(markTTL + time.Second) }
 	require.NoError(t, demote(t.Context(), office, first.User.ID))
 	role := models.RoleUser
 	_, err = h.store.StepDown(t.Context(), second.User.ID, "m1", models.AccountChange{Role: &role})

@@ -11,24 +11,24 @@ import (
 )
 
 const (
-	apiTokenTouch = time.Minute // how exact the time of the last use is
-	// apiTokenTouching bounds what a slow database can add to a request.
-	apiTokenTouching = 2 * time.Second
-	// apiTokenCount bounds the memory; beyond it times of use are forgotten
+	apiTokenTouchEvery = time.Minute // precision of the time of last use
+	// apiTokenTouchTimeout bounds the wait for a slow database.
+	apiTokenTouchTimeout = 2 * time.Second
+	// apiTokenCount bounds the memory. Beyond it the times of use are forgotten,
 	// and stored once more.
 	apiTokenCount = 10_000
 )
 
-// knownAPITokens finds tokens and keeps when they were used.
-type knownAPITokens interface {
+// apiTokenReader finds tokens and stores when they were used.
+type apiTokenReader interface {
 	ByHash(ctx context.Context, hash string) (models.APIToken, error)
 	Unexpired(ctx context.Context, ids []string, now time.Time) (map[string]bool, error)
 	Touch(ctx context.Context, id string, at time.Time) error
 }
 
-// APITokenCheck tells whose API token it is. It is safe for concurrent use.
+// APITokenCheck authenticates API tokens. It is safe for concurrent use.
 type APITokenCheck struct {
-	store knownAPITokens
+	store apiTokenReader
 	log   *slog.Logger
 	now   func() time.Time
 
@@ -37,13 +37,12 @@ type APITokenCheck struct {
 }
 
 // NewAPITokenCheck returns a check of the tokens in store. now is the clock.
-func NewAPITokenCheck(store knownAPITokens, log *slog.Logger, now func() time.Time) *APITokenCheck {
+func NewAPITokenCheck(store apiTokenReader, log *slog.Logger, now func() time.Time) *APITokenCheck {
 	return &APITokenCheck{store: store, log: log, now: now}
 }
 
-// Identify returns the account, the scope and the id of a token, and until
-// when it is good; it says nothing about whether the account still may do
-// anything. A token that is not valid is an Unauthenticated error.
+// Identify returns the account, the scope and the id of a token, and when it
+// expires. The caller checks the account. An invalid token is Unauthenticated.
 func (s *APITokenCheck) Identify(ctx context.Context, token string) (id models.Identity, expires time.Time, err error) {
 	hash, err := hashAPIToken(token)
 	if err != nil {
@@ -65,8 +64,8 @@ func (s *APITokenCheck) Identify(ctx context.Context, token string) (id models.I
 	return models.Identity{UserID: t.UserID, Scope: t.Scope, TokenID: t.ID}, t.ExpiresAt, nil
 }
 
-// Unexpired returns which of the tokens, given by their ids, are good now. Empty ids
-// are passed over.
+// Unexpired returns which of the tokens with these ids are valid now. Empty ids
+// are ignored.
 func (s *APITokenCheck) Unexpired(ctx context.Context, ids []string) (map[string]bool, error) {
 	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return id == "" })
 	if len(ids) == 0 {
@@ -75,7 +74,7 @@ func (s *APITokenCheck) Unexpired(ctx context.Context, ids []string) (map[string
 	return s.store.Unexpired(ctx, ids, s.now())
 }
 
-// due reports to one caller a minute that the use of t should be stored.
+// due reports, once in apiTokenTouchEvery, that the use of t should be stored.
 func (s *APITokenCheck) due(t models.APIToken, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -83,7 +82,7 @@ func (s *APITokenCheck) due(t models.APIToken, now time.Time) bool {
 	if t.LastUsedAt != nil && t.LastUsedAt.After(last) {
 		last = *t.LastUsedAt
 	}
-	if now.Sub(last) < apiTokenTouch {
+	if now.Sub(last) < apiTokenTouchEvery {
 		return false
 	}
 	if s.touched == nil || len(s.touched) >= apiTokenCount {
@@ -93,9 +92,9 @@ func (s *APITokenCheck) due(t models.APIToken, now time.Time) bool {
 	return true
 }
 
-// touch stores when a token was used. Failing to is no reason to refuse it.
+// touch stores when a token was used. A failure is logged; the token stays valid.
 func (s *APITokenCheck) touch(ctx context.Context, id string, at time.Time) {
-	ctx, cancel := context.WithTimeout(ctx, apiTokenTouching)
+	ctx, cancel := context.WithTimeout(ctx, apiTokenTouchTimeout)
 	defer cancel()
 	if err := s.store.Touch(ctx, id, models.StoredTime(at)); err != nil {
 		s.log.WarnContext(ctx, "the use of an API token could not be stored", "api_token", id, "err", err)

@@ -22,30 +22,30 @@ type apiTokenStore interface {
 	DeleteAll(ctx context.Context, userID string) error
 }
 
-// tokenPeople knows which accounts there are.
-type tokenPeople interface {
+// tokenOwners reads accounts.
+type tokenOwners interface {
 	ByID(ctx context.Context, id string) (models.User, error)
 }
 
-// tokenEnder makes it known in this process that a token is good no more.
+// tokenEnder ends in this process what is open for a revoked token.
 type tokenEnder interface {
 	EndToken(tokenID string)
 }
 
 // APITokens makes and revokes API tokens. It is safe for concurrent use.
 type APITokens struct {
-	store  apiTokenStore
-	people tokenPeople
-	ender  tokenEnder
-	now    func() time.Time
+	store apiTokenStore
+	users tokenOwners
+	ender tokenEnder
+	now   func() time.Time
 }
 
 // NewAPITokens returns a service over store. now is the clock.
-func NewAPITokens(store apiTokenStore, people tokenPeople, ender tokenEnder, now func() time.Time) *APITokens {
-	return &APITokens{store, people, ender, now}
+func NewAPITokens(store apiTokenStore, users tokenOwners, ender tokenEnder, now func() time.Time) *APITokens {
+	return &APITokens{store, users, ender, now}
 }
 
-// Create makes a token for an account and returns it, this once.
+// Create makes a token for an account. Only this answer holds the token itself.
 func (s *APITokens) Create(ctx context.Context, userID string, in models.APITokenInput) (models.NewAPIToken, error) {
 	in.Name = strings.TrimSpace(in.Name)
 	days := apiTokenDays
@@ -85,17 +85,16 @@ func (s *APITokens) List(ctx context.Context, userID string) ([]models.APIToken,
 	return s.store.List(ctx, userID)
 }
 
-// ListOf is List for somebody else than the account's owner. An account that is
-// not there is NotFound.
+// ListOf is List for administrators. An unknown account is NotFound.
 func (s *APITokens) ListOf(ctx context.Context, userID string) ([]models.APIToken, error) {
-	if _, err := s.people.ByID(ctx, userID); err != nil {
+	if _, err := s.users.ByID(ctx, userID); err != nil {
 		return nil, err
 	}
 	return s.store.List(ctx, userID)
 }
 
-// Revoke ends one of an account's tokens and what is open for it: here at once,
-// in other processes soon. Somebody else's is NotFound.
+// Revoke ends one of an account's tokens and what is open for it: at once in this
+// process, within recheckEvery in others. Another account's token is NotFound.
 func (s *APITokens) Revoke(ctx context.Context, userID, id string) error {
 	t, err := s.store.Delete(ctx, userID, id)
 	if err != nil {
@@ -106,8 +105,8 @@ func (s *APITokens) Revoke(ctx context.Context, userID, id string) error {
 	return nil
 }
 
-// RevokeAll ends all tokens of an account. Whoever ends the account's sessions
-// besides makes it known.
+// RevokeAll deletes all tokens of an account. The caller ends the account's
+// sessions afterwards, which also ends what is open for the tokens.
 func (s *APITokens) RevokeAll(ctx context.Context, userID string) error {
 	return s.store.DeleteAll(ctx, userID)
 }

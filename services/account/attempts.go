@@ -9,24 +9,23 @@ import (
 )
 
 // attemptKeys is how many accounts, clients, and pairs of both are counted at a
-// time. Each takes some 150 bytes. A new key costs a hashed password, so
-// having one forgotten takes hours.
+// time. Each takes some 150 bytes. A new key costs its client a password hash, so
+// pushing another one out takes hours.
 const attemptKeys = 32_768
 
-// Attempts makes people who guess passwords wait ever longer between tries: for
-// 1 s after five failures, and twice as long after each further one.
+// Attempts delays logins after failures: by 1 s after five of them, and by twice
+// as much after each further one.
 //
 // A client, whatever the account, waits up to 15 minutes. An account, whatever
 // the client, waits up to 30 s: a single client, which can try only once in
-// its 15 minutes, keeps nobody else out. From where an account has logged
-// in before, neither counts, but only the failures of that client with that
-// account, up to 30 s. So somebody who hammers at an account from elsewhere
-// does not lock its owner out, and typing mistakes of one person in an office
-// do not lock out the others.
+// its 15 minutes, keeps nobody else out. Where an account has logged in
+// before, only the failures of that client with that account count, up to 30 s.
+// So an attacker elsewhere does not lock the owner out, and typing mistakes of one
+// person in an office do not lock out the others.
 //
-// Accounts that do not exist are counted as those that do. What is counted is
-// forgotten after an hour without failure, and when the server restarts. It
-// is safe for concurrent use.
+// Addresses without an account are counted alike. Failures are forgotten after an
+// hour without another one, and when the server restarts. It is safe for
+// concurrent use.
 type Attempts struct {
 	pairs, accounts, clients *limit.Delays[limit.Key]
 }
@@ -39,7 +38,7 @@ func NewAttempts(now func() time.Time) *Attempts {
 	return &Attempts{pairs: delays(30 * time.Second), accounts: delays(30 * time.Second), clients: delays(15 * time.Minute)}
 }
 
-// attempt is one login that is under way. It counts as failed unless it is
+// attempt is one login in progress. It counts as failed unless it is
 // taken back or has succeeded.
 type attempt struct {
 	undo  []func()
@@ -47,8 +46,8 @@ type attempt struct {
 }
 
 // begin counts an attempt of ctx's client to log in as email. known says that
-// the account has logged in from there before. Who has to wait gets a TooMany
-// error, and is not to be answered whether the password is right.
+// the account has logged in from there before. It is TooMany when the client has
+// to wait; the password must not be looked at then.
 func (a *Attempts) begin(ctx context.Context, email string, known bool) (*attempt, error) {
 	client := models.ClientFrom(ctx).Network()
 	if known {
@@ -75,16 +74,16 @@ func (t *attempt) try(d *limit.Delays[limit.Key], key limit.Key) error {
 	return nil
 }
 
-// takeBack is for an attempt that was not decided.
+// takeBack uncounts an attempt whose outcome is unknown.
 func (t *attempt) takeBack() {
 	for _, undo := range t.undo {
 		undo()
 	}
 }
 
-// succeeded takes the attempt back. Besides, only what this client failed at
-// with this account is forgotten: who guesses at others' accounts gains nothing
-// by logging in to his own.
+// succeeded takes the attempt back. It also forgets this client's failures
+// with this account, but none with other accounts: logging in to an account of
+// one's own does not pay for guessing at those of others.
 func (t *attempt) succeeded() {
 	t.takeBack()
 	t.clear()

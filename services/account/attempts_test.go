@@ -124,13 +124,13 @@ func TestUndecidedAttemptsDoNotCount(t *testing.T) {
 	require.NoError(t, err)
 	gone, cancel := context.WithCancel(from(t, "192.0.2.9"))
 	cancel()
-	free := h.auth.passwords.line.free
-	h.auth.passwords.line.free = 0
+	free := h.auth.passwords.queue.free
+	h.auth.passwords.queue.free = 0
 	for range 10 {
 		_, err := h.auth.tryPassword(gone, "user0@example.org", models.User{}, models.NewSecret("wrong"))
 		require.Equal(t, models.Unavailable, models.KindOf(err))
 	}
-	h.auth.passwords.line.free = free
+	h.auth.passwords.queue.free = free
 	kind, _ := h.tryLogin(from(t, "192.0.2.9"), "user0@example.org", "secret1")
 	require.Equal(t, signedIn, kind)
 }

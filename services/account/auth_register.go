@@ -14,9 +14,9 @@ const maxPersonName = 100
 
 const emailTaken = "an account with this e-mail address exists already"
 
-// Register makes an account and starts its first session. The first account of
-// all becomes admin, exactly once however many register at the same moment;
-// every later one needs an invite, and is a user unless the invite says otherwise.
+// Register makes an account and starts its first session. The very first account
+// becomes an administrator, exactly once however many register at the same moment.
+// Every later one needs an invite and gets the role of that invite.
 func (a *Auth) Register(ctx context.Context, in models.Registration) (models.Session, error) {
 	const op = "account.Auth.Register"
 	in.Name, in.Email = strings.TrimSpace(in.Name), utils.NormalEmail(in.Email)
@@ -37,15 +37,15 @@ func (a *Auth) Register(ctx context.Context, in models.Registration) (models.Ses
 	return a.StartSession(ctx, u, models.SessionByPassword)
 }
 
-// create stores the account as the first or as a later one.
+// create stores the account, as the first one or with an invite.
 func (a *Auth) create(ctx context.Context, in models.Registration) (models.User, error) {
-	later, err := a.users.HasAdmin(ctx)
+	hasAdmin, err := a.users.HasAdmin(ctx)
 	if err != nil {
 		return models.User{}, err
 	}
-	if later {
+	if hasAdmin {
 		// Checked before the costly hash, and once more when the code is used.
-		if err := a.mayJoin(ctx, in); err != nil {
+		if err := a.checkSignup(ctx, in); err != nil {
 			return models.User{}, err
 		}
 	}
@@ -54,21 +54,21 @@ func (a *Auth) create(ctx context.Context, in models.Registration) (models.User,
 		return models.User{}, err
 	}
 	u := newUser(in, hash)
-	if !later {
-		first, err := a.found(ctx, u)
+	if !hasAdmin {
+		first, err := a.insertFirst(ctx, u)
 		if err != nil || first.ID != "" {
 			return first, err
 		}
-		if err := a.mayJoin(ctx, in); err != nil { // somebody else was faster
+		if err := a.checkSignup(ctx, in); err != nil { // another account became the first one
 			return models.User{}, err
 		}
 	}
-	return a.join(ctx, u, in)
+	return a.insertInvited(ctx, u, in)
 }
 
-// found stores u as the first account. The result is empty when another one
-// was faster.
-func (a *Auth) found(ctx context.Context, u models.User) (models.User, error) {
+// insertFirst stores u as the first account. The result is zero when another one
+// is the first already.
+func (a *Auth) insertFirst(ctx context.Context, u models.User) (models.User, error) {
 	if err := a.invites.prepare(ctx); err != nil {
 		return models.User{}, err
 	}
@@ -80,8 +80,9 @@ func (a *Auth) found(ctx context.Context, u models.User) (models.User, error) {
 	return u, nil
 }
 
-// mayJoin checks what keeps an account from being made, changing nothing.
-func (a *Auth) mayJoin(ctx context.Context, in models.Registration) error {
+// checkSignup returns why an account with an invite is refused. It changes
+// nothing.
+func (a *Auth) checkSignup(ctx context.Context, in models.Registration) error {
 	const op = "account.Auth.Register"
 	if err := a.invites.check(ctx, in); err != nil {
 		return err
@@ -96,19 +97,18 @@ func (a *Auth) mayJoin(ctx context.Context, in models.Registration) error {
 	return err
 }
 
-// join uses the invite up and stores u, with the role that the invite gives,
-// as a later account.
-func (a *Auth) join(ctx context.Context, u models.User, in models.Registration) (models.User, error) {
-	admitted, err := a.invites.use(ctx, in, u.ID)
+// insertInvited uses the invite and stores u with the role of that invite.
+func (a *Auth) insertInvited(ctx context.Context, u models.User, in models.Registration) (models.User, error) {
+	invite, err := a.invites.use(ctx, in, u.ID)
 	if err != nil {
 		return models.User{}, err
 	}
-	u.Role = admitted.role
+	u.Role = invite.role
 	err = a.users.Insert(ctx, u)
 	if err == nil {
 		return u, nil
 	}
-	admitted.giveBack(ctx)
+	invite.giveBack(ctx)
 	if models.KindOf(err) == models.Conflict {
 		err = &models.Error{Op: "account.Auth.Register", Kind: models.Conflict, Msg: emailTaken, Err: err}
 	}

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/kubeorch/core/models"
-	"github.com/kubeorch/core/utils"
 )
 
 // accountStore is what signing up and in needs of the users' collection.
@@ -18,7 +17,7 @@ type accountStore interface {
 	ByID(ctx context.Context, id string) (models.User, error)
 }
 
-// loginStore keeps what a login leaves with its account.
+// loginStore stores the hash and the network of a login.
 type loginStore interface {
 	Rehash(ctx context.Context, userID, from, to string) error
 	AddNetwork(ctx context.Context, userID, network string) error
@@ -53,7 +52,7 @@ type Auth struct {
 type AuthDeps struct {
 	Rules     AuthRules
 	Users     accountStore
-	Invites   *Invites // whom accounts after the first need
+	Invites   *Invites // for every account after the first
 	Passwords *Passwords
 	Sessions  *Sessions
 	Attempts  *Attempts
@@ -68,7 +67,7 @@ func NewAuth(d AuthDeps) *Auth {
 	}
 }
 
-// Methods tells how people can log in.
+// Methods returns the ways to log in.
 func (a *Auth) Methods() models.AuthMethods {
 	return models.AuthMethods{
 		Builtin:   models.BuiltinAuth{Enabled: a.rules.Enabled, SignupEnabled: a.rules.Enabled && a.rules.SignupEnabled},
@@ -76,61 +75,12 @@ func (a *Auth) Methods() models.AuthMethods {
 	}
 }
 
-// Login starts a session. A wrong e-mail and a wrong password are the same
-// Unauthenticated error after the same time; only who knows the password
-// learns that an account is disabled. Who has failed too often is told to wait
-// by a TooMany error, also with the right password.
-func (a *Auth) Login(ctx context.Context, in models.Login) (models.Session, error) {
-	const op = "account.Auth.Login"
-	var p models.Problems
-	switch {
-	case in.Email == "":
-		p.Addf("email", "is required")
-	case len(in.Email) > 2*utils.MaxEmail: // nobody's, and too long to look for
-		p.Addf("email", "must be an e-mail address")
-	}
-	if in.Password.Empty() {
-		p.Addf("password", "is required")
-	}
-	if err := p.Err(op); err != nil {
-		return models.Session{}, err
-	}
-	noteClaimed(ctx, utils.NormalEmail(in.Email))
-	if !a.rules.Enabled {
-		return models.Session{}, forbidden(op, "logging in with a password is disabled")
-	}
-	u, err := a.users.ByEmail(ctx, utils.NormalEmail(in.Email))
-	if err != nil && models.KindOf(err) != models.NotFound {
-		return models.Session{}, err
-	}
-	match, err := a.tryPassword(ctx, utils.NormalEmail(in.Email), u, in.Password)
-	if err != nil {
-		return models.Session{}, err
-	}
-	if !match.ok {
-		return models.Session{}, &models.Error{Op: op, Kind: models.Unauthenticated, Msg: "the e-mail address or the password is wrong"}
-	}
-	if match.outdated {
-		a.rehash(ctx, u, in.Password)
-	}
-	return a.StartSession(ctx, u, models.SessionByPassword)
-}
-
-// rehash stores a hash of the kind that Hash makes. The time that it takes to
-// compare others differs, and so tells which addresses have an account.
-func (a *Auth) rehash(ctx context.Context, u models.User, password models.Secret) {
-	// When this fails, the next login does it.
-	if hash, err := a.passwords.Hash(ctx, password); err == nil {
-		_ = a.logins.Rehash(ctx, u.ID, u.PasswordHash, hash)
-	}
-}
-
-// StartSession signs in somebody who was authenticated just now, as u. method
+// StartSession signs in u, who was authenticated just now. method
 // is SessionByPassword or a provider's slug. A disabled account is Forbidden.
 func (a *Auth) StartSession(ctx context.Context, u models.User, method string) (models.Session, error) {
 	s, err := a.sessions.Start(ctx, u, method)
 	if err == nil {
-		a.remember(ctx, u)
+		a.addNetwork(ctx, u)
 	}
 	return s, err
 }
@@ -151,13 +101,4 @@ func newUser(in models.Registration, hash string) models.User {
 
 func forbidden(op, msg string) error {
 	return &models.Error{Op: op, Kind: models.Forbidden, Msg: msg}
-}
-
-// noteClaimed says on a public route as whom somebody tries to come in, if it
-// has the form of an address: people type passwords into that field.
-func noteClaimed(ctx context.Context, email string) {
-	_, domain, _ := strings.Cut(email, "@")
-	if utils.ValidEmail(email) && strings.Contains(domain, ".") {
-		models.NoteActorForAudit(ctx, "", email)
-	}
 }

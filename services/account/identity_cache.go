@@ -10,21 +10,22 @@ import (
 )
 
 const (
-	// identityAge is how long a token is believed without looking again, and
-	// so how long the other servers on a database go on with what this one
-	// has revoked. A page makes a dozen calls within this time.
+	// identityAge is how long an identity is cached, and so how long other servers
+	// on the database accept what this one has revoked. A page of the frontend
+	// makes a dozen calls within this time.
 	identityAge = 2 * time.Second
-	// identityCount bounds the memory; beyond it the cache starts anew.
+	// identityCount bounds the memory; the full cache starts anew.
 	identityCount = 10_000
 )
 
-// tokenKey stands for a token, so that the cache holds none.
+// tokenKey is the hash of a token, so that the cache holds no tokens.
 type tokenKey [sha256.Size]byte
 
 func keyOf(token string) tokenKey { return sha256.Sum256([]byte(token)) }
 
-// identityCache spares most requests the check of their token and the look-up
-// of their caller. The zero value is ready, and safe for concurrent use.
+// identityCache holds the identities behind tokens for identityAge. An LRU library
+// does not replace it: put must know whether anything was dropped since the look-up
+// began. The zero value is ready, and safe for concurrent use.
 type identityCache struct {
 	mu    sync.RWMutex
 	seen  map[tokenKey]seenIdentity
@@ -36,8 +37,8 @@ type seenIdentity struct {
 	until time.Time
 }
 
-// get returns whose token it is, if that is known. Otherwise drops is what put
-// takes after the look-up that now begins.
+// get returns the identity behind a token, if it is cached. Otherwise the caller
+// looks it up and passes drops to put.
 func (c *identityCache) get(key tokenKey, now time.Time) (id models.Identity, drops uint64, ok bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -45,8 +46,8 @@ func (c *identityCache) get(key tokenKey, now time.Time) (id models.Identity, dr
 	return e.id, c.drops, ok && now.Before(e.until)
 }
 
-// put keeps the outcome of a look-up, unless something was dropped since it
-// began: what it found may be just that.
+// put caches the outcome of a look-up, unless something was dropped since get:
+// the outcome may be what was dropped.
 func (c *identityCache) put(key tokenKey, id models.Identity, until time.Time, drops uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -59,7 +60,7 @@ func (c *identityCache) put(key tokenKey, id models.Identity, until time.Time, d
 	c.seen[key] = seenIdentity{id, until}
 }
 
-// drop forgets the identities that match, also those that are being looked up.
+// drop removes the identities that match, also those that are being looked up.
 func (c *identityCache) drop(match func(models.Identity) bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -21,7 +21,7 @@ const (
 	maxInviteCode  = 64  // bytes; ours have 26
 )
 
-// personalInvites keeps invites for one person each.
+// personalInvites stores invites for one person each.
 type personalInvites interface {
 	usableInvites
 	Insert(ctx context.Context, i models.Invite) error
@@ -29,14 +29,14 @@ type personalInvites interface {
 	Revoke(ctx context.Context, id string, now time.Time) (models.Invite, error)
 }
 
-// usableInvites finds invites by what people have of them, and takes them.
+// usableInvites finds invites by the hash of their code, and uses them.
 type usableInvites interface {
 	ByCode(ctx context.Context, hash string) (models.Invite, error)
 	Use(ctx context.Context, id, userID string, now time.Time) error
 	GiveBack(ctx context.Context, id, userID string) error
 }
 
-// inviters knows who invites whom.
+// inviters reads accounts.
 type inviters interface {
 	ByID(ctx context.Context, id string) (models.User, error)
 	ByEmail(ctx context.Context, email string) (models.User, error)
@@ -46,34 +46,34 @@ type inviters interface {
 type InviteDeps struct {
 	Store       personalInvites
 	People      inviters
-	Codes       *Settings // the code that everybody may share
+	Codes       *Settings // the shared code
 	Rules       AuthRules
 	FrontendURL string
 	Now         func() time.Time
 }
 
-// Invites decides who may sign up: who has the shared code, or an invite of
-// his own. It is safe for concurrent use.
+// Invites decides who may sign up: people with the shared code or with a personal
+// invite. It is safe for concurrent use.
 type Invites struct {
-	deps    InviteDeps
-	failed  *limit.Delays[limit.Key] // by network
-	looking chan struct{}            // whoever looks at a code is alone
+	deps     InviteDeps
+	failed   *limit.Delays[limit.Key] // by network
+	checking chan struct{}            // holds one place: one check at a time
 }
 
 // NewInvites returns a service over what is stored.
 func NewInvites(d InviteDeps) *Invites {
-	growth := limit.Backoff{Free: 5, Initial: time.Second, Max: 15 * time.Minute, ResetAfter: time.Hour}
-	return &Invites{d, limit.NewDelays[limit.Key](growth, attemptKeys, d.Now), make(chan struct{}, 1)}
+	backoff := limit.Backoff{Free: 5, Initial: time.Second, Max: 15 * time.Minute, ResetAfter: time.Hour}
+	return &Invites{d, limit.NewDelays[limit.Key](backoff, attemptKeys, d.Now), make(chan struct{}, 1)}
 }
 
-// Make makes an invite in the name of by. Only its answer holds the code.
-func (s *Invites) Make(ctx context.Context, by models.Identity, in models.InviteInput) (models.CreatedInvite, error) {
-	const op = "account.Invites.Make"
+// Create makes an invite in the name of by. Only this answer holds the code.
+func (s *Invites) Create(ctx context.Context, by models.Identity, in models.InviteInput) (models.CreatedInvite, error) {
+	const op = "account.Invites.Create"
 	in.Email, in.Note = utils.NormalEmail(in.Email), strings.TrimSpace(in.Note)
 	if err := s.problems(in).Err(op); err != nil {
 		return models.CreatedInvite{}, err
 	}
-	if err := s.usefulFor(ctx, in.Email); err != nil {
+	if err := s.checkUsable(ctx, in.Email); err != nil {
 		return models.CreatedInvite{}, err
 	}
 	hours := inviteHours
@@ -86,7 +86,7 @@ func (s *Invites) Make(ctx context.Context, by models.Identity, in models.Invite
 	now := models.StoredTime(s.deps.Now())
 	code := rand.Text() // 130 bits
 	i := models.Invite{
-		ID: models.NewID(), CodeHash: storedSecret(code), Email: in.Email, Role: in.Role, Note: in.Note,
+		ID: models.NewID(), CodeHash: hashSecret(code), Email: in.Email, Role: in.Role, Note: in.Note,
 		CreatedAt: now, CreatedBy: by.UserID, ExpiresAt: now.Add(time.Duration(hours) * time.Hour),
 	}
 	if err := s.deps.Store.Insert(ctx, i); err != nil {
@@ -145,9 +145,9 @@ func (s *Invites) problems(in models.InviteInput) models.Problems {
 	return p
 }
 
-// usefulFor refuses an invite that could not be used.
-func (s *Invites) usefulFor(ctx context.Context, email string) error {
-	const op = "account.Invites.Make"
+// checkUsable is a Conflict when nobody could use the invite.
+func (s *Invites) checkUsable(ctx context.Context, email string) error {
+	const op = "account.Invites.Create"
 	if !s.deps.Rules.Enabled || !s.deps.Rules.SignupEnabled {
 		return &models.Error{Op: op, Kind: models.Conflict, Msg: "signing up is disabled, so nobody could use an invite"}
 	}

@@ -24,7 +24,7 @@ func openInvited(t *testing.T) (*house, models.Identity) {
 
 func (h *house) invite(t *testing.T, by models.Identity, in models.InviteInput) models.CreatedInvite {
 	t.Helper()
-	made, err := h.invites.Make(t.Context(), by, in)
+	made, err := h.invites.Create(t.Context(), by, in)
 	require.NoError(t, err)
 	return made
 }
@@ -40,7 +40,7 @@ func TestPersonalInvite(t *testing.T) {
 	t.Parallel()
 	h, admin := openInvited(t)
 	ctx, notes := models.WithAuditNotes(t.Context())
-	made, err := h.invites.Make(ctx, admin, models.InviteInput{Email: " User1@Example.org ", Role: models.RoleAdmin, Note: "for the shop"})
+	made, err := h.invites.Create(ctx, admin, models.InviteInput{Email: " User1@Example.org ", Role: models.RoleAdmin, Note: "for the shop"})
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"invite_id": made.Invite.ID, "role": models.RoleAdmin, "email": "user1@example.org"}, notes.Details())
 	require.GreaterOrEqual(t, len(made.Code), 26)
@@ -82,7 +82,7 @@ func TestPersonalInviteIsGivenBack(t *testing.T) {
 	t.Parallel()
 	h, admin := openInvited(t)
 	made := h.invite(t, admin, models.InviteInput{})
-	_, err := h.auth.join(t.Context(), newUser(registration(0), ""), invited(0, made.Code))
+	_, err := h.auth.insertInvited(t.Context(), newUser(registration(0), ""), invited(0, made.Code))
 	require.Equal(t, models.Conflict, models.KindOf(err), "the address is taken")
 	_, err = h.auth.Register(t.Context(), invited(1, made.Code))
 	require.NoError(t, err)
@@ -144,13 +144,13 @@ func TestMakeInviteRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := h.invites.Make(t.Context(), models.Identity{}, tc.in)
+			_, err := h.invites.Create(t.Context(), models.Identity{}, tc.in)
 			require.Equal(t, tc.kind, models.KindOf(err))
 			require.Contains(t, models.MessageOf(err), tc.want)
 		})
 	}
 	closed := openHouse(t, AuthRules{Enabled: true}, models.InviteSettings{})
-	_, err = closed.invites.Make(t.Context(), models.Identity{}, models.InviteInput{})
+	_, err = closed.invites.Create(t.Context(), models.Identity{}, models.InviteInput{})
 	require.Equal(t, models.Conflict, models.KindOf(err), "nobody could use it")
 }
 

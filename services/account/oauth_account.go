@@ -13,7 +13,7 @@ import (
 	"github.com/kubeorch/core/utils"
 )
 
-// providerUsers reads and changes which account is whose at a provider.
+// providerUsers reads and changes the links between accounts and providers.
 type providerUsers interface {
 	ByProvider(ctx context.Context, provider, subject string) (models.User, error)
 	DropPassword(ctx context.Context, id string, at time.Time) error
@@ -25,7 +25,7 @@ type providerUsers interface {
 func (o *OAuth) account(ctx context.Context, p OAuthProvider, who oauth.Person) (models.User, error) {
 	u, err := o.match(ctx, p, who)
 	if models.KindOf(err) == models.Conflict {
-		// Another login of the same person was faster; what it made is there now.
+		// Another login of the same person made the account meanwhile.
 		u, err = o.match(ctx, p, who)
 	}
 	if err == nil && u.Disabled {
@@ -36,7 +36,7 @@ func (o *OAuth) account(ctx context.Context, p OAuthProvider, who oauth.Person) 
 
 func (o *OAuth) match(ctx context.Context, p OAuthProvider, who oauth.Person) (models.User, error) {
 	email := utils.NormalEmail(who.Email)
-	if err := p.admits(who.Checked, email); err != nil {
+	if err := p.checkDomain(who.Checked, email); err != nil {
 		return models.User{}, err
 	}
 	u, err := o.deps.Users.ByProvider(ctx, p.Name, who.Subject)
@@ -45,7 +45,7 @@ func (o *OAuth) match(ctx context.Context, p OAuthProvider, who oauth.Person) (m
 	}
 	const op = "account.OAuth.match"
 	switch {
-	case !utils.ValidEmail(email) || foldsIntoASCII(who.Email):
+	case !utils.ValidEmail(email) || lowersIntoASCII(who.Email):
 		return models.User{}, forbidden(op, p.DisplayName+" tells no usable e-mail address of yours; an account needs a verified one")
 	case who.Checked == oauth.Unverified:
 		return models.User{}, forbidden(op, "your e-mail address is not verified at "+p.DisplayName+"; verify it there and try again")
@@ -60,10 +60,10 @@ func (o *OAuth) match(ctx context.Context, p OAuthProvider, who oauth.Person) (m
 	return models.User{}, err
 }
 
-// admits checks the provider's list of domains, on which only a verified
-// address counts.
-func (p OAuthProvider) admits(checked oauth.Verification, email string) error {
-	const op = "account.OAuth.admits"
+// checkDomain is Forbidden unless the address is verified and in one of the
+// domains that the provider is open to.
+func (p OAuthProvider) checkDomain(checked oauth.Verification, email string) error {
+	const op = "account.OAuth.checkDomain"
 	if len(p.AllowedDomains) == 0 {
 		return nil
 	}
@@ -77,10 +77,10 @@ func (p OAuthProvider) admits(checked oauth.Verification, email string) error {
 	return nil
 }
 
-// link gives an account without provider to the person who owns its address.
-// Whoever made it never proved to own the address, and may have made it to
-// share it later: the password, the sessions and the API tokens go first. The
-// link comes last, so that a crash leaves the rest to the next login.
+// link links an account without provider to the person who owns its address. The
+// address was never verified, so an attacker may have made the account: its
+// password, sessions and API tokens are removed first. The link is stored last, so
+// that the next login repeats all of it after a crash.
 func (o *OAuth) link(ctx context.Context, p OAuthProvider, who oauth.Person, u models.User) (models.User, error) {
 	const op = "account.OAuth.link"
 	switch {
@@ -108,8 +108,8 @@ func (o *OAuth) link(ctx context.Context, p OAuthProvider, who oauth.Person, u m
 	return linked, nil
 }
 
-// endAccess ends what is open for an account: the sessions first, which could
-// make API tokens, and what is open for those tokens last.
+// endAccess ends the sessions first, since they could make API tokens, then the
+// tokens, and last what is open for the tokens.
 func (o *OAuth) endAccess(ctx context.Context, userID string) error {
 	if err := o.deps.Auth.sessions.EndAccount(ctx, userID); err != nil {
 		return err
@@ -120,7 +120,8 @@ func (o *OAuth) endAccess(ctx context.Context, userID string) error {
 	return o.deps.Auth.sessions.EndAccount(ctx, userID)
 }
 
-// create makes an account. The first of all becomes admin, as with signing up.
+// create makes an account. The very first one becomes an administrator, as in
+// Register.
 func (o *OAuth) create(ctx context.Context, p OAuthProvider, who oauth.Person, email string) (models.User, error) {
 	if !p.SignupEnabled {
 		return models.User{}, forbidden("account.OAuth.create", "you have no account here, and new ones cannot be made through "+p.DisplayName)
@@ -131,35 +132,35 @@ func (o *OAuth) create(ctx context.Context, p OAuthProvider, who oauth.Person, e
 		AuthProvider: p.Name, ProviderSubject: who.Subject, CreatedAt: now, UpdatedAt: now,
 	}
 	models.NoteForAudit(ctx, "account", "created")
-	later, err := o.deps.Auth.users.HasAdmin(ctx)
+	hasAdmin, err := o.deps.Auth.users.HasAdmin(ctx)
 	if err != nil {
 		return models.User{}, err
 	}
-	if !later {
-		if first, err := o.deps.Auth.found(ctx, u); err != nil || first.ID != "" {
+	if !hasAdmin {
+		if first, err := o.deps.Auth.insertFirst(ctx, u); err != nil || first.ID != "" {
 			return first, err
 		}
 	}
 	return u, o.deps.Auth.users.Insert(ctx, u)
 }
 
-// foldsIntoASCII reports whether a letter outside ASCII changes in lower case: the
+// lowersIntoASCII reports whether a letter outside ASCII changes in lower case: the
 // Kelvin sign becomes a k, and a mailbox with it another person's.
-func foldsIntoASCII(s string) bool {
+func lowersIntoASCII(s string) bool {
 	return strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf && unicode.ToLower(r) != r })
 }
 
-// personName makes a provider's name fit, and takes the front of the address
-// where there is none.
+// personName clips a provider's name, and falls back to the local part of the
+// address.
 func personName(name, email string) string {
 	if name = oauth.Clip(name, maxPersonName); name != "" {
 		return name
 	}
-	front, _, _ := strings.Cut(email, "@")
-	if utf8.RuneCountInString(front) > maxPersonName {
-		front = string([]rune(front)[:maxPersonName])
+	local, _, _ := strings.Cut(email, "@")
+	if utf8.RuneCountInString(local) > maxPersonName {
+		local = string([]rune(local)[:maxPersonName])
 	}
-	return front
+	return local
 }
 
 // now is the present at the precision that is stored.

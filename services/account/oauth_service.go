@@ -66,8 +66,8 @@ type OAuth struct{ deps OAuthDeps }
 // NewOAuth returns a service over d.
 func NewOAuth(d OAuthDeps) *OAuth { return &OAuth{d} }
 
-// Begin starts a login. An unknown provider is NotFound, one that cannot be
-// asked where to log in is Unavailable.
+// Begin starts a login. An unknown provider is NotFound, one that does not answer
+// is Unavailable.
 func (o *OAuth) Begin(ctx context.Context, provider string) (models.OAuthStart, error) {
 	const op = "account.OAuth.Begin"
 	p, err := o.provider(op, provider)
@@ -77,15 +77,15 @@ func (o *OAuth) Begin(ctx context.Context, provider string) (models.OAuthStart, 
 	start := models.OAuthStart{State: rand.Text(), Browser: models.NewSecret(rand.Text() + rand.Text())}
 	if start.URL, err = p.Peer.AuthURL(ctx, attemptOf(start.State, start.Browser)); err != nil {
 		o.deps.Log.WarnContext(ctx, "a provider cannot be logged in with", "provider", p.Name, "err", err)
-		return models.OAuthStart{}, peerError(op, p, err)
+		return models.OAuthStart{}, providerError(op, p, err)
 	}
-	kept := models.OAuthState{Provider: p.Name, Browser: storedSecret(start.Browser.Reveal())}
-	return start, o.deps.Codes.Put(ctx, oauthStates, start.State, kept, o.deps.Now().Add(oauthStateTTL))
+	state := models.OAuthState{Provider: p.Name, Browser: hashSecret(start.Browser.Reveal())}
+	return start, o.deps.Codes.Put(ctx, oauthStates, start.State, state, o.deps.Now().Add(oauthStateTTL))
 }
 
-// Finish ends a login with what the browser brought back, and returns a code
-// that Exchange turns into a session once, within 30 s. The message of every
-// error is fit for the login page.
+// Finish ends a login with what the browser brought back. Exchange turns the code
+// into a session, once and within oauthGrantTTL. The messages of errors are shown
+// on the login page.
 func (o *OAuth) Finish(ctx context.Context, in models.OAuthReturn) (code string, err error) {
 	const op = "account.OAuth.Finish"
 	p, err := o.provider(op, in.Provider)
@@ -111,7 +111,7 @@ func (o *OAuth) Finish(ctx context.Context, in models.OAuthReturn) (code string,
 
 func (o *OAuth) finish(ctx context.Context, p OAuthProvider, in models.OAuthReturn) (models.User, error) {
 	const op = "account.OAuth.Finish"
-	a, err := o.recall(ctx, p, in)
+	a, err := o.takeState(ctx, p, in)
 	if err != nil {
 		return models.User{}, err
 	}
@@ -120,27 +120,27 @@ func (o *OAuth) finish(ctx context.Context, p OAuthProvider, in models.OAuthRetu
 	}
 	who, err := p.Peer.Login(ctx, a, oauth.Callback{Code: in.Code.Reveal(), Issuer: in.Issuer})
 	if err != nil {
-		return models.User{}, peerError(op, p, err)
+		return models.User{}, providerError(op, p, err)
 	}
 	return o.account(ctx, p, who)
 }
 
-// recall takes the state of a login that this browser began with p. Nothing
-// that came back is believed, or shown, before that.
-func (o *OAuth) recall(ctx context.Context, p OAuthProvider, in models.OAuthReturn) (oauth.Attempt, error) {
+// takeState takes the state of a login that this browser began with p. Nothing
+// that came back is used or shown before.
+func (o *OAuth) takeState(ctx context.Context, p OAuthProvider, in models.OAuthReturn) (oauth.Attempt, error) {
 	const op = "account.OAuth.Finish"
 	stale := forbidden(op, "this login has expired, was finished already, or was begun in another browser; please try again")
 	if in.State == "" || len(in.State) > maxOAuthText {
 		return oauth.Attempt{}, stale
 	}
-	var kept models.OAuthState
-	err := o.deps.Codes.Take(ctx, oauthStates, in.State, o.deps.Now(), &kept)
+	var state models.OAuthState
+	err := o.deps.Codes.Take(ctx, oauthStates, in.State, o.deps.Now(), &state)
 	switch {
 	case models.KindOf(err) == models.NotFound:
 		return oauth.Attempt{}, stale
 	case err != nil:
 		return oauth.Attempt{}, err
-	case kept.Provider != p.Name, subtle.ConstantTimeCompare([]byte(kept.Browser), []byte(storedSecret(in.Browser.Reveal()))) != 1:
+	case state.Provider != p.Name, subtle.ConstantTimeCompare([]byte(state.Browser), []byte(hashSecret(in.Browser.Reveal()))) != 1:
 		return oauth.Attempt{}, stale
 	}
 	return attemptOf(in.State, in.Browser), nil
@@ -196,9 +196,8 @@ func (o *OAuth) noteFailure(ctx context.Context, p OAuthProvider, err error) {
 	o.deps.Log.Log(ctx, level, "a login through a provider failed", "provider", p.Name, "err", err)
 }
 
-// attemptOf derives what proves both halves of a login to be one. All of it
-// depends on what the browser keeps, so what is stored here is of no use to
-// who reads it.
+// attemptOf derives nonce and verifier of a login from the secret in the browser's
+// cookie, so that a reader of the database cannot finish the login.
 func attemptOf(state string, browser models.Secret) oauth.Attempt {
 	derive := func(label string) string {
 		mac := hmac.New(sha256.New, []byte(browser.Reveal()))
@@ -208,7 +207,7 @@ func attemptOf(state string, browser models.Secret) oauth.Attempt {
 	return oauth.Attempt{State: state, Nonce: derive("nonce"), Verifier: derive("verifier")}
 }
 
-// refusal tells why a provider sent no code. Its words are shown as its words.
+// refusal says why a provider sent no code. The provider's text is quoted.
 func refusal(p OAuthProvider, in models.OAuthReturn) string {
 	const most = 200
 	if in.Error == "access_denied" {
@@ -224,8 +223,8 @@ func refusal(p OAuthProvider, in models.OAuthReturn) string {
 	return fmt.Sprintf("%s refused the login: %q", p.DisplayName, text)
 }
 
-// peerError says in our words what went wrong with a provider.
-func peerError(op string, p OAuthProvider, err error) error {
+// providerError gives a failure of a provider a text for the login page.
+func providerError(op string, p OAuthProvider, err error) error {
 	out := &models.Error{Op: op, Kind: models.Unavailable, Err: err}
 	peer, known := errors.AsType[*oauth.Error](err)
 	switch {

@@ -69,8 +69,8 @@ func annAt(checked oauth.Verification) oauth.Person {
 	return oauth.Person{Subject: "s-ann", Email: "Ann@Example.org", Name: "Ann", Checked: checked}
 }
 
-// comeBack is a browser that returns from a provider as who.
-func (c *club) comeBack(t *testing.T, provider string, who oauth.Person) (code string, err error) {
+// busyRetryAfter is a browser that returns from a provider as who.
+func (c *club) busyRetryAfter(t *testing.T, provider string, who oauth.Person) (code string, err error) {
 	t.Helper()
 	start, err := c.oauth.Begin(t.Context(), provider)
 	require.NoError(t, err)
@@ -84,7 +84,7 @@ func (c *club) comeBack(t *testing.T, provider string, who oauth.Person) (code s
 
 func (c *club) login(t *testing.T, provider string, who oauth.Person) (models.Session, error) {
 	t.Helper()
-	code, err := c.comeBack(t, provider, who)
+	code, err := c.busyRetryAfter(t, provider, who)
 	if err != nil {
 		return models.Session{}, err
 	}
@@ -215,7 +215,7 @@ func TestOAuthExchange(t *testing.T) {
 	_, err := exchange("")
 	require.Equal(t, models.Invalid, models.KindOf(err))
 	fresh := func() string {
-		code, err := c.comeBack(t, "corp", annAt(oauth.Verified))
+		code, err := c.busyRetryAfter(t, "corp", annAt(oauth.Verified))
 		require.NoError(t, err)
 		return code
 	}

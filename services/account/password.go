@@ -20,33 +20,33 @@ const (
 	maxPassword = 72 // bytes; bcrypt takes no more
 )
 
-// Passwords hashes and compares passwords, on half of the processors at most:
-// a flood of logins then waits in line and leaves the others to the rest of the
-// API. It is safe for concurrent use.
+// Passwords hashes and compares passwords on half of the processors at most, so
+// that a flood of logins leaves the others to the rest of the API. It is safe for
+// concurrent use.
 type Passwords struct {
 	cost  int
-	line  line
+	queue hashQueue
 	decoy []byte
 }
 
 // NewPasswords returns a hasher with the given bcrypt cost.
 func NewPasswords(cost int) *Passwords {
 	return &Passwords{
-		cost: cost,
-		line: line{free: max(1, runtime.GOMAXPROCS(0)/2)},
+		cost:  cost,
+		queue: hashQueue{free: max(1, runtime.GOMAXPROCS(0)/2)},
 		// The hash of no password, which takes as long to compare as a stored one.
 		decoy: fmt.Appendf(nil, "$2a$%02d$%s", cost, strings.Repeat("x", 53)),
 	}
 }
 
-// Hash returns the hash of a password that checkPassword has accepted. Callers
-// make sure first that the person may have one, since it takes a processor.
+// Hash returns the hash of a password that checkPassword has accepted. Hashing is
+// expensive: callers check everything else first.
 func (p *Passwords) Hash(ctx context.Context, password models.Secret) (string, error) {
-	leave, err := p.line.enter(ctx, true)
+	release, err := p.queue.acquire(ctx, true)
 	if err != nil {
 		return "", err
 	}
-	defer leave()
+	defer release()
 	hash, err := bcrypt.GenerateFromPassword([]byte(prepared(password.Reveal())), p.cost)
 	if err != nil {
 		return "", &models.Error{Op: "account.Passwords.Hash", Err: err}
@@ -54,9 +54,8 @@ func (p *Passwords) Hash(ctx context.Context, password models.Secret) (string, e
 	return string(hash), nil
 }
 
-// Match reports whether hash is the hash of password. An empty hash, as an
-// account has that is absent or without password, matches nothing and takes
-// the same time.
+// Match reports whether hash is the hash of password. An empty hash stands for an
+// absent account or one without password: it matches nothing and takes as long.
 func (p *Passwords) Match(ctx context.Context, hash string, password models.Secret) (bool, error) {
 	m, err := p.match(ctx, hash, password, true)
 	return m.ok, err
@@ -68,13 +67,13 @@ type passwordMatch struct {
 	outdated bool // Hash would make another kind of hash: of another cost, or of the prepared password
 }
 
-// match is Match for logins: people who are not known wait behind the others.
+// match is Match for logins. Clients that are not known wait behind the others.
 func (p *Passwords) match(ctx context.Context, hash string, password models.Secret, known bool) (passwordMatch, error) {
-	leave, err := p.line.enter(ctx, known)
+	release, err := p.queue.acquire(ctx, known)
 	if err != nil {
 		return passwordMatch{}, err
 	}
-	defer leave()
+	defer release()
 	typed := password.Reveal()
 	ok, err := p.compare(hash, prepared(typed))
 	if err != nil || ok || prepared(typed) == typed {

@@ -9,11 +9,16 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
+// apiTokens authenticates API tokens and tells which have not expired.
+type apiTokens interface {
+	Identify(ctx context.Context, token string) (id models.Identity, expires time.Time, err error)
+	Unexpired(ctx context.Context, ids []string) (map[string]bool, error)
+}
+
 var errTooLongAgo = errors.New("the sign-in is too long ago")
 
-// Authenticate returns whose token it is. The account and the session are
-// those of the moment, seen at most identityAge ago; what this server itself
-// revoked holds at once.
+// Authenticate returns the identity behind a token. It may be identityAge old;
+// what this server itself revoked takes effect at once.
 func (s *Sessions) Authenticate(ctx context.Context, token string) (models.Identity, error) {
 	now, key := s.tokens.now(), keyOf(token)
 	id, drops, ok := s.known.get(key, now)
@@ -32,7 +37,7 @@ func (s *Sessions) Authenticate(ctx context.Context, token string) (models.Ident
 	return id, nil
 }
 
-// identify checks a token of any kind.
+// identify checks a session token or an API token.
 func (s *Sessions) identify(ctx context.Context, token string) (id models.Identity, expires time.Time, err error) {
 	if strings.HasPrefix(token, models.APITokenPrefix) {
 		return s.identifyAPIToken(ctx, token)
@@ -41,12 +46,35 @@ func (s *Sessions) identify(ctx context.Context, token string) (id models.Identi
 	if err != nil {
 		return id, expires, err
 	}
-	of, u, err := s.look(ctx, c.UserID, c.SessionID)
+	stored, u, err := s.load(ctx, c.UserID, c.SessionID)
 	if err != nil {
 		return id, expires, unauthenticated(err)
 	}
-	s.noteUse(ctx, of)
-	return sessionIdentity(of, u), c.ExpiresAt.Time, nil
+	s.touch(ctx, stored)
+	return sessionIdentity(stored, u), c.ExpiresAt.Time, nil
+}
+
+// identifyAPIToken checks an API token and its account.
+func (s *Sessions) identifyAPIToken(ctx context.Context, token string) (id models.Identity, expires time.Time, err error) {
+	id, expires, err = s.apiTokens.Identify(ctx, token)
+	if err != nil {
+		return id, expires, err
+	}
+	id, err = s.ofAccount(ctx, id)
+	return id, expires, err
+}
+
+// ofAccount completes the identity of an API token from its account.
+func (s *Sessions) ofAccount(ctx context.Context, id models.Identity) (models.Identity, error) {
+	u, err := s.users.ByID(ctx, id.UserID)
+	switch {
+	case err != nil:
+		return models.Identity{}, unauthenticated(err)
+	case u.Disabled:
+		return models.Identity{}, invalidSession(errors.New("the account is disabled"))
+	}
+	id.Email, id.Role = u.Email, u.Role
+	return id, nil
 }
 
 // AuthenticateExpired is Authenticate for a token that may have expired, as
@@ -56,51 +84,50 @@ func (s *Sessions) AuthenticateExpired(ctx context.Context, token string) (model
 	if err != nil {
 		return models.Identity{}, err
 	}
-	of, u, err := s.look(ctx, c.UserID, c.SessionID)
+	stored, u, err := s.load(ctx, c.UserID, c.SessionID)
 	if err != nil {
 		return models.Identity{}, err
 	}
-	return sessionIdentity(of, u), nil
+	return sessionIdentity(stored, u), nil
 }
 
-// look returns a session and its account as they are stored now. It is
-// NotFound when the account is gone, and Unauthenticated when the session is.
-func (s *Sessions) look(ctx context.Context, userID, sessionID string) (models.StoredSession, models.User, error) {
+// load reads a session and its account. It is NotFound when the account is gone,
+// and Unauthenticated when the session is.
+func (s *Sessions) load(ctx context.Context, userID, sessionID string) (models.StoredSession, models.User, error) {
 	u, err := s.users.ByID(ctx, userID)
 	if err != nil {
 		return models.StoredSession{}, u, err
 	}
-	of, err := s.store.ByID(ctx, sessionID)
+	stored, err := s.store.ByID(ctx, sessionID)
 	if err != nil {
-		return of, u, unauthenticated(err)
+		return stored, u, unauthenticated(err)
 	}
-	if !of.ValidFor(u, s.tokens.now()) {
-		return of, u, invalidSession(errors.New("the session was ended"))
+	if !stored.ValidFor(u, s.tokens.now()) {
+		return stored, u, invalidSession(errors.New("the session was ended"))
 	}
-	return of, u, nil
+	return stored, u, nil
 }
 
-// noteUse writes down when a session was used, once in a while. It is no reason
-// to turn anybody away.
-func (s *Sessions) noteUse(ctx context.Context, of models.StoredSession) {
+// touch stores when a session was used, once in touchEvery. A failure is logged.
+func (s *Sessions) touch(ctx context.Context, stored models.StoredSession) {
 	now := s.now()
-	since := now.Add(-usedEvery)
-	if of.LastUsedAt.After(since) {
+	since := now.Add(-touchEvery)
+	if stored.LastUsedAt.After(since) {
 		return
 	}
-	if err := s.store.Touch(ctx, of.ID, now, since); err != nil {
-		s.log.WarnContext(ctx, "the use of a session could not be noted", "err", err)
+	if err := s.store.Touch(ctx, stored.ID, now, since); err != nil {
+		s.log.WarnContext(ctx, "the use of a session could not be stored", "err", err)
 	}
 }
 
-// check returns the credential's identity as it is now, past every cache.
+// check returns the credential's identity as it is stored now.
 func (s *Sessions) check(ctx context.Context, id models.Identity) (models.Identity, error) {
 	if id.SessionID != "" {
-		of, u, err := s.look(ctx, id.UserID, id.SessionID)
+		stored, u, err := s.load(ctx, id.UserID, id.SessionID)
 		if err != nil {
 			return models.Identity{}, unauthenticated(err)
 		}
-		return sessionIdentity(of, u), nil
+		return sessionIdentity(stored, u), nil
 	}
 	good, err := s.apiTokens.Unexpired(ctx, []string{id.TokenID})
 	if err != nil {
@@ -112,11 +139,11 @@ func (s *Sessions) check(ctx context.Context, id models.Identity) (models.Identi
 	return s.ofAccount(ctx, id)
 }
 
-func sessionIdentity(of models.StoredSession, u models.User) models.Identity {
-	return models.Identity{UserID: u.ID, Email: u.Email, Role: u.Role, Scope: models.ScopeSession, SessionID: of.ID}
+func sessionIdentity(s models.StoredSession, u models.User) models.Identity {
+	return models.Identity{UserID: u.ID, Email: u.Email, Role: u.Role, Scope: models.ScopeSession, SessionID: s.ID}
 }
 
-// unauthenticated turns an absence into a session that is not valid.
+// unauthenticated turns NotFound into an invalid session.
 func unauthenticated(err error) error {
 	if models.KindOf(err) == models.NotFound {
 		return invalidSession(err)

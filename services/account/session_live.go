@@ -6,8 +6,7 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// liveSessions knows the credentials that something open, such as a stream,
-// depends on. The zero value is ready, and safe for concurrent use.
+// liveSessions knows the credentials that open streams and terminals depend on. The zero value is ready, and safe for concurrent use.
 type liveSessions struct {
 	mu   sync.Mutex
 	open map[credential]*liveSession
@@ -18,16 +17,16 @@ type credential struct{ sessionID, tokenID string }
 
 func credentialOf(id models.Identity) credential { return credential{id.SessionID, id.TokenID} }
 
-// liveSession is shared by everything that is open for one credential.
+// liveSession is shared by all streams and terminals of one credential.
 type liveSession struct {
-	id    models.Identity
-	ended chan struct{}
-	holds int
+	id     models.Identity
+	ended  chan struct{}
+	guards int
 }
 
-// hold has the caller told, by ended, when the credential is good no more.
-// release must be called once.
-func (l *liveSessions) hold(id models.Identity) (ended <-chan struct{}, release func()) {
+// guard returns a channel that is closed when the credential ends. release must be
+// called once.
+func (l *liveSessions) guard(id models.Identity) (ended <-chan struct{}, release func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	key := credentialOf(id)
@@ -39,20 +38,20 @@ func (l *liveSessions) hold(id models.Identity) (ended <-chan struct{}, release 
 		}
 		l.open[key] = s
 	}
-	s.holds++
+	s.guards++
 	return s.ended, func() { l.release(key, s) }
 }
 
 func (l *liveSessions) release(key credential, s *liveSession) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s.holds--
-	if s.holds == 0 && l.open[key] == s {
+	s.guards--
+	if s.guards == 0 && l.open[key] == s {
 		delete(l.open, key)
 	}
 }
 
-// end tells everything that is open for the credentials that match.
+// end closes the channels of the credentials that match.
 func (l *liveSessions) end(match func(models.Identity) bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -64,7 +63,7 @@ func (l *liveSessions) end(match func(models.Identity) bool) {
 	}
 }
 
-// identities returns whose credentials something depends on.
+// identities returns the identities behind the credentials in use.
 func (l *liveSessions) identities() []models.Identity {
 	l.mu.Lock()
 	defer l.mu.Unlock()

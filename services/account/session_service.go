@@ -14,8 +14,8 @@ const (
 	// maxSessions is how many sessions one account has; the oldest ends when
 	// there are more.
 	maxSessions = 100
-	// usedEvery is how exactly it is known when a session was last used.
-	usedEvery = time.Minute
+	// touchEvery is the precision of the time of last use.
+	touchEvery = time.Minute
 )
 
 type sessionReader interface {
@@ -33,10 +33,10 @@ type sessionWriter interface {
 type sessionRemover interface {
 	Delete(ctx context.Context, userID, id string) error
 	DeleteAll(ctx context.Context, userID, keep string) error
-	Trim(ctx context.Context, userID string, most int) (gone []string, err error)
+	Trim(ctx context.Context, userID string, most int) (removed []string, err error)
 }
 
-// sessionStore keeps who is signed in where.
+// sessionStore stores sessions.
 type sessionStore interface {
 	sessionReader
 	sessionWriter
@@ -55,10 +55,10 @@ type codes interface {
 	Take(ctx context.Context, purpose, code string, now time.Time, value any) error
 }
 
-// Sessions knows who is signed in, and ends it. What ends a session here holds
-// for this server at once and for others on the same database within
-// identityAge; what is open for it ends within recheckEvery there. It is safe
-// for concurrent use.
+// Sessions starts, checks and ends sessions. The end of a session takes effect at
+// once on this server, and within identityAge on others that share the database,
+// where streams and terminals of it end within recheckEvery. It is safe for
+// concurrent use.
 type Sessions struct {
 	store  sessionStore
 	users  sessionUsers
@@ -72,8 +72,8 @@ type Sessions struct {
 	live  liveSessions
 }
 
-// NewSessions returns the sessions in store of the people in users. Tickets
-// are kept in codes; apiTokens knows what stands for an account besides.
+// NewSessions returns the sessions in store of the accounts in users. Tickets are
+// kept in codes.
 func NewSessions(store sessionStore, users sessionUsers, codes codes, tokens *Tokens, apiTokens apiTokens, log *slog.Logger) *Sessions {
 	return &Sessions{store: store, users: users, codes: codes, tokens: tokens, apiTokens: apiTokens, log: log}
 }
@@ -98,16 +98,16 @@ func (s *Sessions) Start(ctx context.Context, u models.User, method string) (mod
 	if err := s.store.Insert(ctx, begun); err != nil {
 		return models.Session{}, err
 	}
-	if gone, err := s.store.Trim(ctx, u.ID, maxSessions); err != nil {
+	if ended, err := s.store.Trim(ctx, u.ID, maxSessions); err != nil {
 		return models.Session{}, err
-	} else if len(gone) > 0 {
-		s.drop(func(id models.Identity) bool { return slices.Contains(gone, id.SessionID) })
+	} else if len(ended) > 0 {
+		s.drop(func(id models.Identity) bool { return slices.Contains(ended, id.SessionID) })
 	}
 	return s.answer(u, begun)
 }
 
-func (s *Sessions) answer(u models.User, of models.StoredSession) (models.Session, error) {
-	token, err := s.tokens.sign(u, of.ID, of.CreatedAt)
+func (s *Sessions) answer(u models.User, stored models.StoredSession) (models.Session, error) {
+	token, err := s.tokens.sign(u, stored.ID, stored.CreatedAt)
 	if err != nil {
 		return models.Session{}, err
 	}
@@ -117,36 +117,36 @@ func (s *Sessions) answer(u models.User, of models.StoredSession) (models.Sessio
 // Refresh returns a new token of the session that id names, as long as the
 // sign-in is recent enough.
 func (s *Sessions) Refresh(ctx context.Context, id models.Identity) (models.Session, error) {
-	of, u, err := s.look(ctx, id.UserID, id.SessionID)
+	stored, u, err := s.load(ctx, id.UserID, id.SessionID)
 	if err != nil {
 		return models.Session{}, err
 	}
 	now := s.now()
-	if now.Sub(of.CreatedAt) > s.tokens.refreshFor {
+	if now.Sub(stored.CreatedAt) > s.tokens.refreshFor {
 		return models.Session{}, invalidSession(errTooLongAgo)
 	}
-	if err := s.store.Extend(ctx, of.ID, now.Add(s.tokens.ttl)); err != nil {
+	if err := s.store.Extend(ctx, stored.ID, now.Add(s.tokens.ttl)); err != nil {
 		if models.KindOf(err) == models.NotFound {
 			err = invalidSession(err)
 		}
 		return models.Session{}, err
 	}
-	return s.answer(u, of)
+	return s.answer(u, stored)
 }
 
-// List returns the sessions of the one who asks, the newest first.
+// List returns the caller's sessions, the newest first.
 func (s *Sessions) List(ctx context.Context, id models.Identity) ([]models.SessionView, error) {
 	u, err := s.users.ByID(ctx, id.UserID)
 	if err != nil {
 		return nil, err
 	}
 	now := s.now()
-	stored, err := s.store.ByUser(ctx, id.UserID, now)
+	list, err := s.store.ByUser(ctx, id.UserID, now)
 	if err != nil {
 		return nil, err
 	}
-	views := make([]models.SessionView, 0, len(stored))
-	for _, one := range stored {
+	views := make([]models.SessionView, 0, len(list))
+	for _, one := range list {
 		if !one.ValidFor(u, now) {
 			continue
 		}
@@ -158,8 +158,8 @@ func (s *Sessions) List(ctx context.Context, id models.Identity) ([]models.Sessi
 	return views, nil
 }
 
-// End ends one of the user's sessions and what is open for it. Somebody
-// else's is NotFound.
+// End ends one of the user's sessions and what is open for it. Another user's
+// session is NotFound.
 func (s *Sessions) End(ctx context.Context, userID, sessionID string) error {
 	err := s.store.Delete(ctx, userID, sessionID)
 	if err == nil {
@@ -168,45 +168,44 @@ func (s *Sessions) End(ctx context.Context, userID, sessionID string) error {
 	return err
 }
 
-// EndOthers ends all sessions of the one who asks but its own.
+// EndOthers ends the caller's sessions except the one that asks.
 func (s *Sessions) EndOthers(ctx context.Context, id models.Identity) error {
 	return s.endAll(ctx, id.UserID, id.SessionID)
 }
 
-// EndAll ends all sessions of the one who asks.
+// EndAll ends all of the caller's sessions.
 func (s *Sessions) EndAll(ctx context.Context, id models.Identity) error {
 	return s.endAll(ctx, id.UserID, "")
 }
 
-// EndAccount ends all sessions of an account that has lost its rights, and
-// what is open for its API tokens.
+// EndAccount ends all sessions of an account that lost rights, and what is open
+// for its API tokens.
 func (s *Sessions) EndAccount(ctx context.Context, userID string) error {
 	err := s.endAll(ctx, userID, "")
 	s.drop(func(id models.Identity) bool { return id.UserID == userID })
 	return err
 }
 
-// Forget has an account looked at anew, after its rights have grown.
+// Forget drops an account from the cache, after it gained rights.
 func (s *Sessions) Forget(userID string) {
 	s.known.drop(func(id models.Identity) bool { return id.UserID == userID })
 }
 
-// EndToken makes it known that an API token is good no more: it is forgotten,
-// and what is open for it ends.
+// EndToken drops a revoked API token from the cache and ends what is open for it.
 func (s *Sessions) EndToken(tokenID string) {
 	s.drop(func(id models.Identity) bool { return tokenID != "" && id.TokenID == tokenID })
 }
 
 func (s *Sessions) endAll(ctx context.Context, userID, keep string) error {
 	err := s.store.DeleteAll(ctx, userID, keep)
-	// Also when that failed: the account's epoch may have ended them already.
+	// Also after an error: the account's epoch may have ended them already.
 	s.drop(func(id models.Identity) bool {
 		return id.UserID == userID && id.SessionID != "" && id.SessionID != keep
 	})
 	return err
 }
 
-// drop makes the end of sessions known in this process.
+// drop ends the matching sessions in this process.
 func (s *Sessions) drop(match func(models.Identity) bool) {
 	s.known.drop(match)
 	s.live.end(match)

@@ -3,13 +3,32 @@ package account
 import (
 	"context"
 	"crypto/rand"
+	"crypto/subtle"
 	"fmt"
 	"math/big"
+	"regexp"
 	"strconv"
 	"time"
 
 	"github.com/kubeorch/core/models"
 )
+
+const (
+	// guessCost is the time that each wrong code blocks, and guessBurst how many
+	// wrong codes are allowed at once.
+	//
+	// The code has 6 digits. From all addresses together come 20 wrong codes at
+	// once and then 10 an hour, 260 on the first day and 240 on each further one.
+	// So somebody who guesses without a pause finds it with a chance of 0.026 % a
+	// day, 8.4 % in a year in which nobody looks at the count of wrong codes or
+	// makes a new code. The count is stored: restarts give nothing new. Each
+	// address alone is slowed down much sooner, by the delays in Invites.
+	guessCost  = 6 * time.Minute
+	guessBurst = 20
+)
+
+// sharedCode is the form of the invite code that many people share.
+var sharedCode = regexp.MustCompile(`^[0-9]{6}$`)
 
 // inviteStore keeps the one document of invite settings.
 type inviteStore interface {
@@ -20,7 +39,7 @@ type inviteStore interface {
 	CountWrongCode(ctx context.Context, at time.Time, cost time.Duration) error
 }
 
-// Settings keeps what administrators set at run time. It is safe for
+// Settings stores what administrators set at run time. It is safe for
 // concurrent use, also by several servers on one database.
 type Settings struct {
 	store   inviteStore
@@ -28,8 +47,8 @@ type Settings struct {
 	now     func() time.Time
 }
 
-// NewSettings returns settings that begin with initial; an empty code there
-// stands for a random one.
+// NewSettings returns settings that begin with initial. An empty code in it stands
+// for a random one.
 func NewSettings(store inviteStore, initial models.InviteSettings, now func() time.Time) *Settings {
 	return &Settings{store, initial, now}
 }
@@ -47,8 +66,7 @@ func (s *Settings) Invites(ctx context.Context) (models.InviteSettings, error) {
 	return s.store.EnsureInvites(ctx, initial)
 }
 
-// SetRegenerate says whether a sign-up uses the code up, and returns the
-// settings as they then are.
+// SetRegenerate sets whether the code counts once, and returns the new settings.
 func (s *Settings) SetRegenerate(ctx context.Context, in models.InvitePatch) (models.InviteSettings, error) {
 	if in.RegenerateAfterSignup == nil {
 		var p models.Problems
@@ -80,9 +98,33 @@ func (s *Settings) NewInviteCode(ctx context.Context) (models.InviteSettings, er
 	return s.Invites(ctx)
 }
 
-// use takes code, which check has accepted, for one sign-up. Where codes count once, it is replaced, so
-// of several sign-ups with it at the same moment one succeeds; giveBack
-// restores it as long as nobody has replaced it again.
+// check is Forbidden unless code is the present one, and counts wrong ones. After
+// too many wrong ones it is TooMany without looking at code. Concurrent calls may
+// exceed the limit by one guess each.
+func (s *Settings) check(ctx context.Context, code string) error {
+	is, err := s.Invites(ctx)
+	if err != nil {
+		return err
+	}
+	now := s.now()
+	full := now.Add((guessBurst - 1) * guessCost)
+	if wait := time.UnixMilli(is.GuessesUntil).Sub(full); wait > 0 {
+		return models.TooSoon("account.Settings", "too many wrong invite codes were tried, so none counts right now", wait)
+	}
+	if sameCode(code, is.InviteCode) {
+		return nil
+	}
+	if err := s.store.CountWrongCode(ctx, models.StoredTime(now), guessCost); err != nil {
+		return err
+	}
+	return wrongCode()
+}
+
+func sameCode(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
+
+// use takes code, which check has accepted, for one sign-up. A code that counts
+// once is replaced, so that one of several sign-ups at the same moment succeeds.
+// giveBack restores it, unless it was replaced again meanwhile.
 func (s *Settings) use(ctx context.Context, code string) (giveBack func(context.Context), err error) {
 	now, err := s.Invites(ctx)
 	if err != nil {

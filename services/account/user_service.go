@@ -9,14 +9,14 @@ import (
 	"github.com/kubeorch/core/utils"
 )
 
-// profileStore is what people may see and change of their own account.
+// profileStore reads and changes accounts for their owners.
 type profileStore interface {
 	ByID(ctx context.Context, id string) (models.User, error)
 	SetName(ctx context.Context, id, name string, at time.Time) (models.User, error)
 	SetPasswordHash(ctx context.Context, id string, c models.HashChange) error
 }
 
-// otherSessions ends the sessions of an account but the one that asks.
+// otherSessions ends the sessions of an account except the one that asks.
 type otherSessions interface {
 	EndOthers(ctx context.Context, id models.Identity) error
 }
@@ -57,8 +57,8 @@ func (s *Users) Rename(ctx context.Context, userID string, in models.ProfileInpu
 	return userView(u), nil
 }
 
-// ChangePassword replaces the password of an account that has one, and ends
-// its sessions but the one that asks. A wrong current password is Invalid:
+// ChangePassword replaces the password of an account that has one, and ends its
+// sessions except the one that asks. A wrong current password is Invalid:
 // the session is still good.
 func (s *Users) ChangePassword(ctx context.Context, by models.Identity, in models.PasswordChange) error {
 	const op = "account.Users.ChangePassword"

@@ -51,7 +51,7 @@ func TestAuditFillsInWhatTheContextKnows(t *testing.T) {
 	})
 	list := a.entries(t)
 	require.Len(t, list, 1)
-	require.Equal(t, "a?b"+strings.Repeat("x", maxAuditValue-3)+"…", list[0].Target["name"])
+	require.Equal(t, "a?b"+strings.Repeat("x", maxValue-3)+"…", list[0].Target["name"])
 	list[0].ID, list[0].Target = "", nil
 	require.Equal(t, models.AuditEntry{
 		At: clock.Now(), ActorID: ann, Actor: "ann@example.org", SessionID: "s1", Action: "cluster.create",
@@ -84,7 +84,7 @@ func TestAuditKeepsAnotherActor(t *testing.T) {
 func TestAuditCountsSavesOfTheSameMinute(t *testing.T) {
 	t.Parallel()
 	a, clock := auditRig(t)
-	clock.Move(clock.Now().Truncate(auditFold).Sub(clock.Now()))
+	clock.Move(clock.Now().Truncate(aggregateWindow).Sub(clock.Now()))
 	save := models.AuditEntry{Action: "workflow.save", Outcome: models.AuditSuccess, Status: 200, Target: map[string]string{"id": "w1"}}
 	ctx := auditedRequest(t.Context())
 	for range 5 {

@@ -93,7 +93,7 @@ func readPluginFile(src fs.FS, file string) ([]models.Plugin, error) {
 	return list, errors.Join(errs...)
 }
 
-// checkNodeType returns what is wrong with one node type.
+// checkNodeType returns the faults of one node type.
 func checkNodeType(p models.Plugin, t models.PluginNodeType) error {
 	var errs []error
 	addf := func(format string, args ...any) {
@@ -125,8 +125,8 @@ func checkNodeType(p models.Plugin, t models.PluginNodeType) error {
 	return errors.Join(errs...)
 }
 
-// checkNodeTypes reports node types of one name: a drawing could not tell
-// them apart.
+// checkNodeTypes reports node types with the same name, which a drawing could not
+// tell apart.
 func checkNodeTypes(plugins []models.Plugin) (errs []error) {
 	owner := map[string]string{}
 	for _, p := range plugins {

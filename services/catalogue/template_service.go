@@ -17,7 +17,7 @@ import (
 // NewTemplates.
 type Templates struct{ list []models.TemplateMetadata }
 
-// templateSource is where the palette's entries come from.
+// templateSource reads the metadata of templates.
 type templateSource interface {
 	IDs() []string
 	Metadata(id string) (yaml []byte, ok bool)
@@ -65,8 +65,7 @@ func NewTemplates(src templateSource) (*Templates, error) {
 // nil. The caller owns the slice, but must not change what it holds.
 func (t *Templates) List() []models.TemplateMetadata { return slices.Clone(t.list) }
 
-// readMetadata is strict, so that a misspelt key of an override is reported
-// rather than lost.
+// readMetadata is strict, so that a misspelt key is an error.
 func readMetadata(raw []byte) (metadataFile, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(raw))
 	dec.KnownFields(true)

@@ -9,7 +9,7 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// accessClusters finds clusters by what people and workflows call them.
+// accessClusters finds clusters by name and id.
 type accessClusters interface {
 	List(ctx context.Context, owner string) ([]models.Cluster, error)
 	ByName(ctx context.Context, owner, name string) (models.Cluster, error)
@@ -17,16 +17,15 @@ type accessClusters interface {
 	ByIDs(ctx context.Context, ids []string) ([]models.Cluster, error)
 }
 
-// accessShares finds what is shared with a user.
+// accessShares finds the shares with a user.
 type accessShares interface {
 	ByClusterAndUser(ctx context.Context, clusterID, userID string) (models.ClusterShare, error)
 	Accepted(ctx context.Context, userID, name string) ([]models.ClusterShare, error)
 }
 
-// Access is the one place that answers who may do what on which cluster.
-// A user has their own clusters and those whose shares they have accepted. It
-// keeps nothing in memory: an answer is as new as the database. It is safe for
-// concurrent use.
+// Access answers who may do what on which cluster. A user has their own clusters
+// and those whose shares they have accepted. Every answer is read from the
+// database. It is safe for concurrent use.
 type Access struct {
 	clusters accessClusters
 	shares   accessShares
@@ -35,7 +34,7 @@ type Access struct {
 	changed []func(ctx context.Context, clusterID string)
 }
 
-// NewAccess returns the rules over what is stored.
+// NewAccess returns the rules over the stored clusters and shares.
 func NewAccess(clusters accessClusters, shares accessShares) *Access {
 	return &Access{clusters: clusters, shares: shares}
 }
@@ -77,9 +76,9 @@ func (a *Access) RequireByID(
 	return g, permit(g, action)
 }
 
-// RequireFor is Require for the cluster of a workflow. Once it has run, the
-// workflow belongs to the cluster that it ran in: its name never comes to mean
-// another one as long as that exists, and never somebody else's.
+// RequireFor is Require for the cluster of a workflow. A workflow that has run
+// belongs to the cluster that it ran in. Only when that cluster is gone does its
+// name mean another one, and then only one of the owner's own.
 func (a *Access) RequireFor(ctx context.Context, w models.Workflow, action models.ClusterAction) (models.ClusterGrant, error) {
 	const op = "cluster.Access.RequireFor"
 	if w.ClusterRef == "" {
@@ -106,8 +105,8 @@ func (a *Access) RequireFor(ctx context.Context, w models.Workflow, action model
 	return g, err
 }
 
-// find looks among the user's own clusters first, then among shared ones. Of
-// several shared ones of one name it is the one accepted longest ago.
+// find looks among the user's own clusters first, then among shared ones, the one
+// accepted longest ago first.
 func (a *Access) find(ctx context.Context, userID, address string) (models.ClusterGrant, error) {
 	name, id := models.SplitClusterAddress(address)
 	if id != "" {
@@ -190,15 +189,15 @@ func (a *Access) List(ctx context.Context, userID string) ([]models.ClusterGrant
 	return grants, nil
 }
 
-// OnChange has f called whenever the access to a cluster may have become less.
-// It is for parts that act on an access over some time.
+// OnChange registers f to be called whenever somebody may have lost access to a
+// cluster. It is for parts that use an access over some time.
 func (a *Access) OnChange(f func(ctx context.Context, clusterID string)) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.changed = append(a.changed, f)
 }
 
-// Changed tells those who asked to be told.
+// Changed calls the functions that OnChange registered.
 func (a *Access) Changed(ctx context.Context, clusterID string) {
 	a.mu.Lock()
 	all := slices.Clone(a.changed)
@@ -228,8 +227,8 @@ func permit(g models.ClusterGrant, action models.ClusterAction) error {
 	return &models.Error{Op: "cluster.Access", Kind: models.Forbidden, Msg: msg}
 }
 
-// noCluster is what a repository says of a cluster that does not exist: others
-// are not to be told from those.
+// noCluster returns the error of a repository for a cluster that does not exist,
+// so that a cluster without access looks the same.
 func noCluster(op string) error {
 	return &models.Error{Op: op, Kind: models.NotFound, Msg: "cluster not found"}
 }

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"log/slog"
 	"testing"
 	"time"
 
@@ -33,7 +34,11 @@ func newSharing(t *testing.T) *sharing {
 	for id, name := range map[string]string{ann: "ann", bob: "bob", eve: "eve"} {
 		require.NoError(t, users.Insert(t.Context(), models.User{ID: id, Name: name, Email: name + "@example.org", Role: models.RoleUser}))
 	}
-	s.Shares = NewShares(s.rules, s.store, repositories.NewClusterDefaults(db), users, nil)
+	log := slog.New(slog.DiscardHandler)
+	s.Shares = NewShares(ShareDeps{
+		Access: s.rules, Store: s.store, Defaults: repositories.NewClusterDefaults(db), Users: users,
+		Events: NewEvents(&published{}, nil, log), Entries: NewLog(repositories.NewClusterLogs(db), log),
+	})
 	return s
 }
 

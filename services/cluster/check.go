@@ -9,32 +9,10 @@ import (
 	"github.com/kubeorch/core/pkg/kubernetes"
 )
 
-// news is told what becomes of clusters. It must not block for long.
-type news interface {
-	// Changed is called after a check found a cluster in another state than
-	// before, once for all servers that share a database.
-	Changed(ctx context.Context, c models.Cluster)
-	// Removed is called after a cluster was removed.
-	Removed(ctx context.Context, c models.Cluster)
-}
-
-// nobody is told nothing.
-type nobody struct{}
-
-// Changed does nothing.
-func (nobody) Changed(context.Context, models.Cluster) {}
-
-// Removed does nothing.
-func (nobody) Removed(context.Context, models.Cluster) {}
-
-// Tell has news of all clusters told to n. It is called before the service is
-// used.
-func (s *Service) Tell(n news) { s.news = n }
-
 // Test asks a cluster whether it answers and accepts the credentials, for up
 // to 10 s, and stores the outcome. A failed test is no error.
 func (s *Service) Test(ctx context.Context, owner, name string) (models.ClusterTest, error) {
-	g, err := s.users.Access.Require(ctx, owner, name, models.ClusterProbe)
+	g, err := s.deps.Access.Require(ctx, owner, name, models.ClusterProbe)
 	if err != nil {
 		return models.ClusterTest{}, err
 	}
@@ -42,13 +20,22 @@ func (s *Service) Test(ctx context.Context, owner, name string) (models.ClusterT
 	if err != nil {
 		return models.ClusterTest{}, err
 	}
-	return models.ClusterTest{Cluster: c.Name, Status: c.Status, Message: c.LastError}, nil
+	t := models.ClusterTest{Cluster: c.Name, Status: c.Status, Message: c.LastError}
+	e := models.ClusterLogEntry{
+		ClusterID: c.ID, Action: models.ClusterLogTested, Success: t.OK(), Error: t.Message,
+		Message: "the cluster was tested and answers", Details: map[string]string{"status": t.Status},
+	}
+	if !t.OK() {
+		e.Message = "the cluster was tested and the test failed"
+	}
+	s.deps.Entries.Add(ctx, e)
+	return t, nil
 }
 
 // Refresh reads a cluster's metadata again and stores it. A cluster that does
 // not answer is Unavailable.
 func (s *Service) Refresh(ctx context.Context, owner, name string) (models.ClusterMetadata, error) {
-	g, err := s.users.Access.Require(ctx, owner, name, models.ClusterProbe)
+	g, err := s.deps.Access.Require(ctx, owner, name, models.ClusterProbe)
 	if err != nil {
 		return models.ClusterMetadata{}, err
 	}
@@ -68,35 +55,34 @@ func (s *Service) Refresh(ctx context.Context, owner, name string) (models.Clust
 
 // CheckSingleCluster tests c for a person, reads its metadata if describe is
 // set, stores the outcome and returns c with it. A failed test is no error;
-// Status and LastError tell. Checks of one cluster at the same time share one,
-// those in the background among them. The check goes on when ctx ends, for up
-// to 10 s: the status is not to be left open. It also ends the pauses that a
-// dead cluster is given in the background.
+// Status and LastError tell. Simultaneous checks of a cluster share one,
+// including those in the background. The check goes on when ctx ends, for up to
+// 10 s, so that the status is settled. It also resets the pauses between the
+// background checks of a dead cluster.
 func (s *Service) CheckSingleCluster(ctx context.Context, c models.Cluster, describe bool) (models.Cluster, error) {
 	ctx = context.WithoutCancel(ctx)
-	f := s.flights.do(ctx, c, describe, func() found { return s.examine(ctx, c, examination{describe: describe}) })
+	f := s.checks.do(ctx, c, describe, func() checkResult { return s.check(ctx, c, checkOptions{describe: describe}) })
 	return f.cluster, f.err
 }
 
-// CheckHealth tests a cluster in the background. What it finds is stored if it
-// differs from what is stored already; else the caller stores that there was a
-// check. A failed test is no error. When ctx ends first, nothing has been found
-// out and nothing is stored.
+// CheckHealth tests a cluster in the background. The outcome is stored if it
+// differs from what is stored already; otherwise the caller stores the time of
+// the check. A failed test is no error. When ctx ends first, nothing is stored.
 func (s *Service) CheckHealth(ctx context.Context, id string, p models.ProbeOptions) (models.ClusterCheck, error) {
-	c, err := s.store.ByID(ctx, id)
+	c, err := s.deps.Store.ByID(ctx, id)
 	if models.KindOf(err) == models.NotFound {
 		return models.ClusterCheck{Skipped: true}, nil
 	}
 	if err != nil {
 		return models.ClusterCheck{}, err
 	}
-	old := s.now().Sub(c.Metadata.LastUpdated) > factsAge
+	old := s.now().Sub(c.Metadata.LastUpdated) > metadataAge
 	describing := old && p.QuickTimeout == 0 && c.Status == models.ClusterConnected
 	if c.LastCheck != nil && s.now().Sub(*c.LastCheck) < p.SkipWithin && !describing {
 		return models.ClusterCheck{Cluster: c, Skipped: true}, nil
 	}
-	ex := examination{background: true, quick: p.QuickTimeout, describe: old && p.QuickTimeout == 0}
-	f := s.flights.do(ctx, c, ex.describe, func() found { return s.examine(ctx, c, ex) })
+	o := checkOptions{background: true, quick: p.QuickTimeout, describe: old && p.QuickTimeout == 0}
+	f := s.checks.do(ctx, c, o.describe, func() checkResult { return s.check(ctx, c, o) })
 	if errors.Is(f.err, errSlowCluster) {
 		return models.ClusterCheck{Cluster: c, More: true, Stored: true}, nil
 	}
@@ -104,63 +90,64 @@ func (s *Service) CheckHealth(ctx context.Context, id string, p models.ProbeOpti
 	return models.ClusterCheck{Cluster: f.cluster, More: more, Stored: f.stored || f.err != nil}, f.err
 }
 
-// examination says how a cluster is examined.
-type examination struct {
-	describe   bool
-	background bool
-	quick      time.Duration // how long to wait, without taking silence for an outcome
+// checkOptions says how a cluster is checked.
+type checkOptions struct {
+	describe   bool          // read its metadata
+	background bool          // count failures
+	quick      time.Duration // wait this long only, and take silence for no outcome
 }
 
 // errSlowCluster ends a quick check without an outcome.
 var errSlowCluster = errors.New("the cluster did not answer at once")
 
-// examine tests c, reads its metadata when asked to, stores the outcome and
-// returns c with it.
-func (s *Service) examine(ctx context.Context, c models.Cluster, ex examination) found {
+// check tests c, stores the outcome and returns c with it.
+func (s *Service) check(ctx context.Context, c models.Cluster, o checkOptions) checkResult {
 	wait := s.testTime
-	if ex.quick > 0 {
-		wait = ex.quick
+	if o.quick > 0 {
+		wait = o.quick
 	}
 	probing, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	metadata, err := s.probe(probing, c, ex.describe)
+	metadata, err := s.probe(probing, c, o.describe)
 	switch {
 	case ctx.Err() != nil:
-		return found{cluster: c, err: ctx.Err()}
-	case err != nil && ex.quick > 0 && probing.Err() != nil:
-		return found{cluster: c, err: errSlowCluster}
+		return checkResult{cluster: c, err: ctx.Err()}
+	case err != nil && o.quick > 0 && probing.Err() != nil:
+		return checkResult{cluster: c, err: errSlowCluster}
 	}
 	h := models.ClusterHealth{CredentialVersion: c.CredentialVersion, At: s.now().UTC(), Metadata: metadata}
-	if h.Status, h.Error = healthOf(err); err != nil && ex.background {
+	if h.Status, h.Error = healthOf(err); err != nil && o.background {
 		h.Failures = c.Failures + 1
 	}
-	asStored := ex.background && err == nil && metadata == nil && c.Status == h.Status && c.LastError == "" && c.LastCheck != nil
+	asStored := o.background && err == nil && metadata == nil && c.Status == h.Status && c.LastError == "" && c.LastCheck != nil
 	c.Status, c.LastError, c.LastCheck, c.Failures = h.Status, h.Error, &h.At, h.Failures
 	if metadata != nil {
 		c.Metadata = *metadata
 	}
-	out := found{cluster: c, described: ex.describe, stored: !asStored}
+	out := checkResult{cluster: c, described: o.describe, stored: !asStored}
 	if !asStored {
 		out.err = s.record(ctx, c, h)
 	}
 	return out
 }
 
-// record stores what was found, also when the server begins to stop, and
-// passes on that it is news.
+// record stores an outcome, also while the server stops, and tells the listeners
+// when the state is another one.
 func (s *Service) record(ctx context.Context, c models.Cluster, h models.ClusterHealth) error {
 	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), testTime)
 	defer done()
-	changed, err := s.store.SetHealth(ctx, c.ID, h)
+	changed, err := s.deps.Store.SetHealth(ctx, c.ID, h)
 	if changed {
-		s.log.InfoContext(ctx, "cluster changed its state", "cluster", c.ID, "status", h.Status, "reason", h.Error)
-		s.news.Changed(ctx, c)
+		s.deps.Log.InfoContext(ctx, "cluster changed its state", "cluster", c.ID, "status", h.Status, "reason", h.Error)
+		for _, l := range s.deps.Listeners {
+			l.Changed(ctx, c)
+		}
 	}
 	return err
 }
 
-// probe returns metadata only when it could be read completely; that it could
-// not is no failure of the cluster.
+// probe tests c and reads its metadata if describe is set. Metadata that cannot
+// be read completely is nil, and no failure of the cluster.
 func (s *Service) probe(ctx context.Context, c models.Cluster, describe bool) (*models.ClusterMetadata, error) {
 	conn, err := s.connection(c)
 	if err != nil {
@@ -171,7 +158,7 @@ func (s *Service) probe(ctx context.Context, c models.Cluster, describe bool) (*
 	}
 	facts, err := conn.Describe(ctx)
 	if err != nil {
-		s.log.WarnContext(ctx, "cluster metadata could not be read", "cluster", c.ID, "reason", kubernetes.Translate(err).Message)
+		s.deps.Log.WarnContext(ctx, "cluster metadata could not be read", "cluster", c.ID, "reason", kubernetes.Translate(err).Message)
 		return nil, nil
 	}
 	return metadata(facts, s.now().UTC()), nil
@@ -207,7 +194,7 @@ func emptyMetadata() (m models.ClusterMetadata) {
 	return m
 }
 
-// withLists makes absent lists empty: a browser calls their methods.
+// withLists makes absent lists empty: pages call their methods.
 func withLists(m *models.ClusterMetadata) {
 	for _, list := range []*[]string{&m.StorageClasses, &m.Namespaces, &m.Capabilities} {
 		if *list == nil {

@@ -68,7 +68,7 @@ func (s *stub) serve(w http.ResponseWriter, r *http.Request) {
 // put stores a cluster without testing it.
 func (r *clusterRig) put(t testing.TB, name, server string) models.Cluster {
 	t.Helper()
-	c, err := r.fresh(ann, tokenCluster(name, server, clusterToken))
+	c, err := r.newCluster(ann, tokenCluster(name, server, clusterToken))
 	require.NoError(t, err)
 	c, err = r.store.Insert(t.Context(), c)
 	require.NoError(t, err)
@@ -137,7 +137,7 @@ func TestQuickChecksLeaveSlowClustersOpen(t *testing.T) {
 func TestOnlyChangesAreWrittenAndTold(t *testing.T) {
 	t.Parallel()
 	r, server, news := newClusterRig(t), newStub(t), &heard{}
-	r.Tell(news)
+	r.deps.Listeners = Listeners{news}
 	c := r.put(t, "a", server.URL)
 	check := func() models.ClusterCheck {
 		got, err := r.CheckHealth(t.Context(), c.ID, models.ProbeOptions{})
@@ -169,7 +169,8 @@ func TestOnlyChangesAreWrittenAndTold(t *testing.T) {
 	require.Zero(t, r.byID(t, c.ID).Failures)
 	require.EqualValues(t, 3, news.changed.Load())
 
-	require.NoError(t, r.Delete(t.Context(), ann, "a"))
+	_, err = r.Delete(t.Context(), ann, "a")
+	require.NoError(t, err)
 	require.EqualValues(t, 1, news.removed.Load())
 	require.True(t, check().Skipped, "a cluster that is gone is no failure")
 }
@@ -199,24 +200,25 @@ func TestChecksAtOnceShareOne(t *testing.T) {
 	require.ErrorIs(t, <-background, context.Canceled)
 	all.Wait()
 	require.Less(t, server.checks.Load(), int32(20))
-	require.Empty(t, r.flights.byID)
 }
 
 func TestAPanicInACheckFreesThoseWhoWait(t *testing.T) {
 	t.Parallel()
-	var f flights
+	var checks sharedChecks
 	c := models.Cluster{ID: "c"}
 	begun, end := make(chan struct{}), make(chan struct{})
-	broke := make(chan any, 1)
+	broke := make(chan error, 1)
 	go func() {
-		defer func() { broke <- recover() }()
-		f.do(t.Context(), c, false, func() found { close(begun); <-end; panic("oh") })
+		broke <- checks.do(t.Context(), c, false, func() checkResult { close(begun); <-end; panic("oh") }).err
 	}()
 	<-begun
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, checks.do(ctx, c, false, nil).err, context.Canceled, "who waits may leave")
 	close(end)
-	got := f.do(t.Context(), c, false, func() found { return found{cluster: c} })
+	got := checks.do(t.Context(), c, false, func() checkResult { return checkResult{cluster: c} })
 	require.NoError(t, got.err)
-	require.Equal(t, "oh", <-broke)
+	require.ErrorContains(t, <-broke, "oh")
 }
 
 func TestRoundOfChecksPassesARecordThatDoesNotOpen(t *testing.T) {
@@ -225,7 +227,7 @@ func TestRoundOfChecksPassesARecordThatDoesNotOpen(t *testing.T) {
 	server := apiServer(t)
 	lost, err := r.Add(t.Context(), ann, tokenCluster("lost", server, clusterToken))
 	require.NoError(t, err)
-	other := r.with("another key")
+	other := r.withKey("another key")
 	fine, err := other.Add(t.Context(), ann, tokenCluster("fine", server, clusterToken))
 	require.NoError(t, err)
 	for id, want := range map[string]string{lost.ID: models.ClusterError, fine.ID: models.ClusterConnected} {

@@ -13,18 +13,18 @@ import (
 	"github.com/kubeorch/core/pkg/watch"
 )
 
-// monitoredClusters are the clusters to look after.
+// monitoredClusters lists the clusters to check.
 type monitoredClusters interface {
 	Page(ctx context.Context, after string, limit int) ([]models.Cluster, error)
 	SetChecked(ctx context.Context, list []models.ClusterChecked) error
 }
 
-// checker tests one cluster and stores what is new.
+// checker tests one cluster and stores an outcome that is new.
 type checker interface {
 	CheckHealth(ctx context.Context, id string, p models.ProbeOptions) (models.ClusterCheck, error)
 }
 
-// observer sees all clusters as they are stored, once each round.
+// observer receives the list of all clusters, once each round.
 type observer interface {
 	Observe(ctx context.Context, all []models.Cluster)
 }
@@ -34,16 +34,16 @@ type MonitorDeps struct {
 	Clusters monitoredClusters
 	Checker  checker
 	Observer observer
-	Reach    func() map[string]kubernetes.Reach // what calls found out, by cluster; nil if nobody knows
+	Reach    func() map[string]kubernetes.Reach // outcomes of calls by others, by cluster; may be nil
 	Log      *slog.Logger
 }
 
 // MonitorOptions tune a HealthMonitor.
 type MonitorOptions struct {
 	Every    time.Duration // between two rounds
-	Fast     int           // clusters that are thought to work, tested at the same time
-	Slow     int           // others that are tested at the same time
-	Quick    time.Duration // how long one that is thought to work may keep others waiting
+	Fast     int           // connected and new clusters that are tested at once
+	Slow     int           // other clusters that are tested at once
+	Quick    time.Duration // longest test in the fast lane
 	Deadline time.Duration // for one cluster, everything included
 	MaxPause time.Duration // between two tests of a dead cluster
 	Flush    time.Duration // how long the time of a test may stay unwritten
@@ -61,23 +61,23 @@ const monitorPage = 500 // clusters read from the database at once
 
 // HealthMonitor tests every cluster again and again.
 //
-// There are two lanes. Clusters that answered last time, and new ones, are in
-// the fast one, where none may keep the others waiting for longer than Quick.
-// Whatever may take long is in the slow one: those that did not answer that
-// fast, dead ones, and the reading of metadata. A dead cluster is tested after
-// 1, 2, 4 … rounds, until somebody tests it by hand, it answers, or calls to
-// it that others make succeed again.
+// There are two lanes. Connected and new clusters are in the fast one, where a
+// test ends after Quick. What may take long is in the slow one: clusters that did
+// not answer within Quick, dead ones, and the reading of metadata. A dead cluster
+// is tested after 1, 2, 4 … rounds, until somebody tests it by hand, it answers,
+// or calls of other parts of the server succeed again.
 //
-// Several servers that share a database share the work without speaking to
-// each other: a cluster that any of them checked less than half a round ago
-// is left alone, and each server takes the clusters at times of its own.
+// Several servers with one database share the work: a server skips a cluster
+// that was checked less than half a round ago, and each takes the clusters at
+// times of its own.
 type HealthMonitor struct {
 	deps    MonitorDeps
 	opts    MonitorOptions
-	figures monitorFigures
+	metrics monitorMetrics
 	seed    maphash.Seed
 	now     func() time.Time
-	away    map[string]bool // clusters that calls do not reach; for Run alone
+	failing map[string]bool   // clusters that calls do not reach; used by Run alone
+	owners  map[string]string // by cluster, as of this round; used by Run alone
 
 	mu      sync.Mutex
 	checked []models.ClusterChecked // to be written
@@ -85,29 +85,38 @@ type HealthMonitor struct {
 
 // NewHealthMonitor returns a monitor that does nothing before Run.
 func NewHealthMonitor(deps MonitorDeps, opts MonitorOptions) *HealthMonitor {
-	return &HealthMonitor{deps: deps, opts: opts, figures: newMonitorFigures(), seed: maphash.MakeSeed(), now: time.Now}
+	return &HealthMonitor{deps: deps, opts: opts, metrics: newMonitorMetrics(), seed: maphash.MakeSeed(), now: time.Now}
 }
 
-// monitorLanes are the clusters to be tested, by id.
-type monitorLanes struct{ fast, slow *watch.Queue[string] }
+// monitored is a cluster to be tested.
+type monitored struct{ owner, id string }
 
-// Run tests all clusters in rounds until ctx ends, and then returns nil when
-// the last test has ended. Within a round the tests are spread over half of
-// it. One failed test, or a panic in it, does not stop the others.
+// monitorLanes queue the clusters to be tested. Each takes the owners in turn, so
+// that one account's dead clusters do not hold up the clusters of others.
+type monitorLanes struct{ fast, slow *watch.Queue[monitored] }
+
+func newMonitorLanes() monitorLanes {
+	byOwner := func(c monitored) string { return c.owner }
+	return monitorLanes{watch.NewFairQueue(byOwner), watch.NewFairQueue(byOwner)}
+}
+
+// Run tests all clusters in rounds until ctx ends, and returns nil when the last
+// test has ended. The tests of a round are spread over half of it. A failed test,
+// or a panic in one, does not stop the others.
 func (m *HealthMonitor) Run(ctx context.Context) error {
-	lanes := monitorLanes{watch.NewQueue[string](), watch.NewQueue[string]()}
+	lanes := newMonitorLanes()
 	var all sync.WaitGroup
 	for range max(1, m.opts.Fast) {
 		all.Go(func() {
-			lanes.fast.Work(func(id string) {
-				if m.check(ctx, id, m.opts.Quick) {
-					lanes.slow.Add(id, 0)
+			lanes.fast.Work(func(c monitored) {
+				if m.check(ctx, c.id, m.opts.Quick) {
+					lanes.slow.Add(c, 0)
 				}
 			})
 		})
 	}
 	for range max(1, m.opts.Slow) {
-		all.Go(func() { lanes.slow.Work(func(id string) { m.check(ctx, id, 0) }) })
+		all.Go(func() { lanes.slow.Work(func(c monitored) { m.check(ctx, c.id, 0) }) })
 	}
 	m.rounds(ctx, lanes)
 	lanes.fast.Stop()
@@ -128,7 +137,7 @@ func (m *HealthMonitor) rounds(ctx context.Context, lanes monitorLanes) {
 			return
 		case <-flush.C:
 			m.flush(ctx)
-			m.returned(lanes)
+			m.queueReachable(lanes)
 		case <-round.C:
 			m.flush(ctx)
 			m.round(ctx, lanes, false)
@@ -136,9 +145,8 @@ func (m *HealthMonitor) rounds(ctx context.Context, lanes monitorLanes) {
 	}
 }
 
-// round puts into their lanes the clusters whose time has come. In the first
-// round those are all that were not checked lately: what kept this server from
-// them may be over.
+// round queues the clusters that are due. In the first round pauses do not
+// count, since the reason for a failure may have gone while the server was down.
 func (m *HealthMonitor) round(ctx context.Context, lanes monitorLanes, first bool) {
 	all, err := m.all(ctx)
 	if err != nil {
@@ -148,8 +156,10 @@ func (m *HealthMonitor) round(ctx context.Context, lanes monitorLanes, first boo
 		return
 	}
 	m.deps.Observer.Observe(ctx, all)
-	m.figures.count(all)
+	m.metrics.count(all)
+	m.owners = make(map[string]string, len(all))
 	for _, c := range all {
+		m.owners[c.ID] = c.OwnerID
 		if first {
 			c.Failures = 0
 		}
@@ -160,7 +170,7 @@ func (m *HealthMonitor) round(ctx context.Context, lanes monitorLanes, first boo
 		if c.Status == models.ClusterConnected || c.Status == models.ClusterUnknown {
 			lane = lanes.fast
 		}
-		lane.Add(c.ID, m.moment(c.ID))
+		lane.Add(monitored{c.OwnerID, c.ID}, m.offset(c.ID))
 	}
 }
 
@@ -178,31 +188,49 @@ func (m *HealthMonitor) all(ctx context.Context) (all []models.Cluster, err erro
 	}
 }
 
-// isDue reports whether a cluster's pause will be over when its moment in this
-// round comes. Half a round of play is left: tests may have been late.
+// queueReachable queues the clusters that calls reach again, whatever is left of
+// their pauses. After half a round no check from before is recent enough to make
+// the test skip them.
+func (m *HealthMonitor) queueReachable(lanes monitorLanes) {
+	if m.deps.Reach == nil {
+		return
+	}
+	before := m.failing
+	m.failing = make(map[string]bool, len(before))
+	for id, r := range m.deps.Reach() {
+		switch {
+		case r.Failures > 0:
+			m.failing[id] = true
+		case before[id]:
+			lanes.slow.Add(monitored{m.owners[id], id}, m.opts.Every/2)
+		}
+	}
+}
+
+// isDue reports whether a cluster's pause is over at its offset in this round,
+// give or take half a round, since tests may have been late.
 func (m *HealthMonitor) isDue(c models.Cluster) bool {
 	if c.LastCheck == nil {
 		return true
 	}
-	age := m.now().Add(m.moment(c.ID)).Sub(*c.LastCheck)
+	age := m.now().Add(m.offset(c.ID)).Sub(*c.LastCheck)
 	return age >= m.pause(c.Failures)-m.opts.Every/2
 }
 
-// pause returns how long a cluster is left alone that failed so often.
+// pause returns the time between two tests of a cluster that failed so often.
 func (m *HealthMonitor) pause(failures int) time.Duration {
 	const most = 16 // more would overflow
 	return min(m.opts.Every<<max(0, min(failures-1, most)), max(m.opts.MaxPause, m.opts.Every))
 }
 
-// moment returns when in a round a cluster is tested. It stays the same for
-// as long as the process lives, and differs from that of other processes.
-func (m *HealthMonitor) moment(id string) time.Duration {
+// offset returns when in a round a cluster is tested. It is the same in every
+// round and differs between processes.
+func (m *HealthMonitor) offset(id string) time.Duration {
 	half := uint64(max(1, m.opts.Every/2))                  //nolint:gosec // is positive
 	return time.Duration(maphash.String(m.seed, id) % half) //nolint:gosec // is smaller than half a round
 }
 
-// check tests one cluster and reports whether a quick test left something to
-// do.
+// check tests one cluster and reports whether a quick test left work to do.
 func (m *HealthMonitor) check(ctx context.Context, id string, quick time.Duration) (more bool) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -225,7 +253,7 @@ func (m *HealthMonitor) check(ctx context.Context, id string, quick time.Duratio
 	if got.Skipped {
 		return false
 	}
-	m.figures.took(m.now().Sub(start))
+	m.metrics.observe(m.now().Sub(start))
 	if !got.Stored {
 		m.mu.Lock()
 		defer m.mu.Unlock()
@@ -234,7 +262,7 @@ func (m *HealthMonitor) check(ctx context.Context, id string, quick time.Duratio
 	return got.More
 }
 
-// flush writes when clusters were tested that are as they were.
+// flush stores the times of tests that found nothing new.
 func (m *HealthMonitor) flush(ctx context.Context) {
 	m.mu.Lock()
 	list := m.checked

@@ -1,4 +1,3 @@
-// Package cluster holds the clusters that people register: who may use them, with
-// whom they are shared, whether they answer, and the log of what was done with
-// them.
+// Package cluster holds the clusters that people register: access and shares,
+// health checks, and the log of each cluster.
 package cluster

@@ -9,21 +9,21 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// Audience names those, besides its owner, who see a cluster.
+// Audience returns the users, besides its owner, who see a cluster.
 type Audience func(ctx context.Context, clusterID string) (userIDs []string, err error)
 
-// sharesOf are with whom a cluster is shared.
-type sharesOf interface {
+// sharesByCluster finds the shares of a cluster.
+type sharesByCluster interface {
 	ByCluster(ctx context.Context, clusterID string) ([]models.ClusterShare, error)
 }
 
-// publisher tells the readers of a stream.
+// publisher sends events to the readers of a stream.
 type publisher interface {
 	Publish(key, event string, data any) error
 }
 
-// SharersOf returns the audience of those who have accepted a share.
-func SharersOf(shares sharesOf) Audience {
+// SharersOf returns the audience of a cluster: the users who have accepted a share.
+func SharersOf(shares sharesByCluster) Audience {
 	return func(ctx context.Context, clusterID string) (users []string, err error) {
 		list, err := shares.ByCluster(ctx, clusterID)
 		for _, sh := range list {
@@ -35,76 +35,76 @@ func SharersOf(shares sharesOf) Audience {
 	}
 }
 
-// Events tells people's streams about the states of the clusters that
-// they may see. It is safe for concurrent use.
+// Events publishes the states of clusters to the streams of the users who see
+// them. It is safe for concurrent use.
 type Events struct {
 	events  publisher
 	sharers Audience
 	log     *slog.Logger
 
-	mu   sync.Mutex
-	told map[string]toldCluster // by id; nil until all have been seen once
+	mu        sync.Mutex
+	published map[string]publishedState // by id; nil until all have been seen once
 }
 
-// toldCluster is what was last told of a cluster.
-type toldCluster struct {
+// publishedState is the state of a cluster that was published last.
+type publishedState struct {
 	owner, name, status, problem string
 
 	at time.Time // when it was found
 }
 
-func (t toldCluster) same(as toldCluster) bool {
-	t.at, as.at = time.Time{}, time.Time{}
-	return t == as
+func (s publishedState) equal(other publishedState) bool {
+	s.at, other.at = time.Time{}, time.Time{}
+	return s == other
 }
 
-// NewEvents returns events that go to the owner of a cluster and to
-// those whom sharers names; nil means nobody else.
+// NewEvents returns events for the owner of a cluster and the users that sharers
+// returns; nil means the owner alone.
 func NewEvents(events publisher, sharers Audience, log *slog.Logger) *Events {
 	return &Events{events: events, sharers: sharers, log: log}
 }
 
-// Changed tells everybody who sees c its present state.
+// Changed publishes the present state of c.
 func (e *Events) Changed(ctx context.Context, c models.Cluster) {
-	if e.note(c) {
+	if e.remember(c) {
 		e.publish(ctx, c, models.EventClusterUpdate, c.State(time.Now()))
 	}
 }
 
-// Removed tells everybody who saw c that it is gone. Those with whom it is
-// shared must still be known as such.
+// Removed publishes that c is gone. It is called while the shares of c are still
+// stored, since they say who saw it.
 func (e *Events) Removed(ctx context.Context, c models.Cluster) {
 	e.mu.Lock()
-	delete(e.told, c.ID)
+	delete(e.published, c.ID)
 	e.mu.Unlock()
 	e.publish(ctx, c, models.EventClusterRemoved, models.ClusterRemoved{Cluster: c.Name, ID: c.ID})
 }
 
-// Appeared tells one person that they see c from now on.
+// Appeared tells one user that they see c from now on.
 func (e *Events) Appeared(ctx context.Context, userID string, c models.Cluster) {
 	e.send(ctx, userID, models.EventClusterUpdate, c.State(time.Now()))
 }
 
-// Vanished tells one person that they do not see c any more.
+// Vanished tells one user that they do not see c any more.
 func (e *Events) Vanished(ctx context.Context, userID string, c models.Cluster) {
 	e.send(ctx, userID, models.EventClusterRemoved, models.ClusterRemoved{Cluster: c.Name, ID: c.ID})
 }
 
-// Observe tells what other servers, which share the database, have found out:
-// how the clusters in all, which are all there are, differ from what was told
-// last. The first time there is nothing to compare with.
+// Observe publishes what other servers of the same database found out: how all,
+// the complete list of clusters, differs from what was published last. The first
+// call has nothing to compare with and publishes nothing.
 func (e *Events) Observe(ctx context.Context, all []models.Cluster) {
 	e.mu.Lock()
-	before, first := e.told, e.told == nil
-	e.told = make(map[string]toldCluster, len(all))
-	var news []models.Cluster
+	before, first := e.published, e.published == nil
+	e.published = make(map[string]publishedState, len(all))
+	var changed []models.Cluster
 	for _, c := range all {
-		now, was := toldOf(c), before[c.ID]
-		if was.at.After(now.at) { // it was told after all were read
+		now, was := publishedOf(c), before[c.ID]
+		if was.at.After(now.at) { // it was published after all were read
 			now = was
 		}
-		if e.told[c.ID] = now; !now.same(was) {
-			news = append(news, c)
+		if e.published[c.ID] = now; !now.equal(was) {
+			changed = append(changed, c)
 		}
 		delete(before, c.ID)
 	}
@@ -112,7 +112,7 @@ func (e *Events) Observe(ctx context.Context, all []models.Cluster) {
 	if first {
 		return
 	}
-	for _, c := range news {
+	for _, c := range changed {
 		e.publish(ctx, c, models.EventClusterUpdate, c.State(time.Now()))
 	}
 	for id, was := range before {
@@ -121,24 +121,24 @@ func (e *Events) Observe(ctx context.Context, all []models.Cluster) {
 	}
 }
 
-func toldOf(c models.Cluster) toldCluster {
-	told := toldCluster{owner: c.OwnerID, name: c.Name, status: c.Status, problem: c.LastError}
+func publishedOf(c models.Cluster) publishedState {
+	s := publishedState{owner: c.OwnerID, name: c.Name, status: c.Status, problem: c.LastError}
 	if c.LastCheck != nil {
-		told.at = *c.LastCheck
+		s.at = *c.LastCheck
 	}
-	return told
+	return s
 }
 
-// note reports whether c is in another state than was told last.
-func (e *Events) note(c models.Cluster) bool {
+// remember stores the state of c as published and reports whether it is a new one.
+func (e *Events) remember(c models.Cluster) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	now := toldOf(c)
-	was := e.told[c.ID]
-	if e.told != nil {
-		e.told[c.ID] = now
+	now := publishedOf(c)
+	was := e.published[c.ID]
+	if e.published != nil {
+		e.published[c.ID] = now
 	}
-	return !was.same(now)
+	return !was.equal(now)
 }
 
 func (e *Events) publish(ctx context.Context, c models.Cluster, event string, data any) {
@@ -148,7 +148,7 @@ func (e *Events) publish(ctx context.Context, c models.Cluster, event string, da
 	}
 	users, err := e.sharers(ctx, c.ID)
 	if err != nil {
-		e.log.WarnContext(ctx, "those who see a cluster could not be told of its state", "cluster", c.ID, "err", err)
+		e.log.WarnContext(ctx, "the users who see a cluster could not be found, and miss an event", "cluster", c.ID, "err", err)
 	}
 	for _, u := range users {
 		e.send(ctx, u, event, data)
@@ -157,6 +157,6 @@ func (e *Events) publish(ctx context.Context, c models.Cluster, event string, da
 
 func (e *Events) send(ctx context.Context, userID, event string, data any) {
 	if err := e.events.Publish(models.ClustersStream(userID), event, data); err != nil {
-		e.log.ErrorContext(ctx, "the state of a cluster could not be told", "err", err)
+		e.log.ErrorContext(ctx, "the state of a cluster could not be published", "err", err)
 	}
 }

@@ -12,10 +12,10 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// told are events in the order in which they were published.
-type told []string
+// published are events in the order of publishing.
+type published []string
 
-func (l *told) Publish(key, event string, data any) error {
+func (l *published) Publish(key, event string, data any) error {
 	switch d := data.(type) {
 	case models.ClusterState:
 		*l = append(*l, key+" "+event+" "+d.Cluster+" "+d.Status)
@@ -25,14 +25,14 @@ func (l *told) Publish(key, event string, data any) error {
 	return nil
 }
 
-func (l *told) take() (all []string) {
+func (l *published) take() (all []string) {
 	all, *l = *l, nil
 	return all
 }
 
 func TestClusterEventsReachThoseWhoSeeTheCluster(t *testing.T) {
 	t.Parallel()
-	var events told
+	var events published
 	sharers := func(_ context.Context, id string) ([]string, error) {
 		if id == "c1" {
 			return []string{"bob"}, nil

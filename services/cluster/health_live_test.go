@@ -22,8 +22,8 @@ func TestMonitorTellsOpenPages(t *testing.T) {
 	t.Parallel()
 	r, server, events := newClusterRig(t), newStub(t), stream.NewBroadcaster()
 	t.Cleanup(events.Close)
-	news := NewEvents(events, nil, slog.New(slog.DiscardHandler))
-	r.Tell(news)
+	states := NewEvents(events, nil, slog.New(slog.DiscardHandler))
+	r.deps.Listeners = Listeners{states}
 	r.put(t, "prod", server.URL)
 	sub, err := events.Subscribe(models.ClustersStream(ann), "")
 	require.NoError(t, err)
@@ -34,7 +34,7 @@ func TestMonitorTellsOpenPages(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	monitor := NewHealthMonitor(MonitorDeps{
-		Clusters: r.store, Checker: r.Service, Observer: news, Log: slog.New(slog.DiscardHandler),
+		Clusters: r.store, Checker: r.Service, Observer: states, Log: slog.New(slog.DiscardHandler),
 	}, opts)
 	go func() { done <- monitor.Run(ctx) }()
 
@@ -68,7 +68,7 @@ func TestMonitorTellsOpenPages(t *testing.T) {
 	require.NoError(t, <-done)
 	frames, lost := sub.Take(nil)
 	require.False(t, lost)
-	require.Empty(t, frames, "what is as it was is no news")
+	require.Empty(t, frames, "the state is as it was")
 	require.Len(t, all, 3)
 	require.NotContains(t, strings.Join(all, ""), clusterToken)
 }

@@ -30,8 +30,8 @@ func newFleet(t *testing.T) *fleet {
 	t.Helper()
 	f := &fleet{clusterRig: newClusterRig(t)}
 	f.testTime = 500 * time.Millisecond
-	f.writes = &countedStore{store: f.Service.store}
-	f.Service.store = f.writes
+	f.writes = &countedStore{store: f.deps.Store}
+	f.deps.Store = f.writes
 	silent := silentListener(t)
 	for i := range 200 {
 		name := fmt.Sprintf("c%03d", i)
@@ -97,7 +97,7 @@ func (f *fleet) watched(t *testing.T, every time.Duration, rounds int32) (at []t
 	ctx, cancel := context.WithCancel(t.Context())
 	monitor := NewHealthMonitor(MonitorDeps{
 		Clusters: f.clusterRig.store, Checker: f.Service,
-		Observer: NewEvents(&told{}, nil, slog.New(slog.DiscardHandler)), Log: slog.New(slog.DiscardHandler),
+		Observer: NewEvents(&published{}, nil, slog.New(slog.DiscardHandler)), Log: slog.New(slog.DiscardHandler),
 	}, opts)
 	done := make(chan error, 1)
 	start, before := time.Now(), f.least()
@@ -162,7 +162,7 @@ func TestMonitorOf200ClustersLeavesNothingBehind(t *testing.T) {
 	require.LessOrEqual(t, twice.files, once.files+40)
 	require.LessOrEqual(t, twice.heapKB, once.heapKB+20<<10)
 
-	f.connect.(*kubernetes.Connector).Close()
+	f.deps.Connect.(*kubernetes.Connector).Close()
 	kubetest.Eventually(t, "the end of all connections", func(context.Context) error {
 		if now := footprintNow(t); now.goroutines > before.goroutines+10 || now.files > before.files+10 {
 			return fmt.Errorf("%+v, and before %+v", now, before)

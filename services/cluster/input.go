@@ -17,8 +17,8 @@ const (
 	maxClusterLabels = 64
 )
 
-// checkCluster reports everything wrong with what people may set of c, its
-// credentials aside.
+// checkCluster reports everything wrong with the fields of c that people set,
+// except its credentials.
 func checkCluster(c models.Cluster) (p models.Problems) {
 	switch {
 	case c.Name == "":
@@ -70,7 +70,7 @@ func configProblems(err error, server bool) (p models.Problems) {
 	return p
 }
 
-// configOf is how to reach c with cred.
+// configOf returns the connection settings of c with cred.
 func configOf(c models.Cluster, cred models.ClusterCredentials) kubernetes.Config {
 	return kubernetes.Config{
 		Server: c.Server, AuthType: c.AuthType, Insecure: c.Insecure,
@@ -81,7 +81,7 @@ func configOf(c models.Cluster, cred models.ClusterCredentials) kubernetes.Confi
 	}
 }
 
-// authType knows the synonyms that forms use.
+// authType maps the synonyms that forms use.
 func authType(s string) string {
 	switch s = strings.ToLower(strings.TrimSpace(s)); s {
 	case "bearer":

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"time"
@@ -13,8 +14,8 @@ import (
 )
 
 const (
-	testTime = 10 * time.Second // as long as a form waits
-	factsAge = 10 * time.Minute // after which metadata is read again
+	testTime    = 10 * time.Second // as long as a form waits
+	metadataAge = 10 * time.Minute // after which metadata is read again
 )
 
 // reader finds clusters for background work.
@@ -31,9 +32,15 @@ type writer interface {
 	SetHealth(ctx context.Context, id string, h models.ClusterHealth) (changed bool, err error)
 }
 
+// counter counts the clusters of a user.
+type counter interface {
+	Owned(ctx context.Context, owner string, limit int) (models.OwnedItems, error)
+}
+
 type store interface {
 	reader
 	writer
+	counter
 }
 
 // sealer encrypts what is stored; aad names the record and field.
@@ -50,56 +57,130 @@ type connector interface {
 	Forget(id string)
 }
 
-// Service registers clusters, checks them, and connects to
-// them for everybody else. It is safe for concurrent use.
+// listener learns what happens to clusters. Its methods must not block for long.
+type listener interface {
+	// Changed is called after a check found a cluster in another state than
+	// before, by one of the servers that share a database.
+	Changed(ctx context.Context, c models.Cluster)
+	// Removed is called after a cluster was removed.
+	Removed(ctx context.Context, c models.Cluster)
+}
+
+// Listeners are called in their order.
+type Listeners []listener
+
+// entryLog stores entries of the logs of clusters.
+type entryLog interface {
+	Add(ctx context.Context, e models.ClusterLogEntry)
+}
+
+// workflowCounter counts the workflows of a cluster.
+type workflowCounter interface {
+	// CountByCluster returns how many workflows of its owner name a cluster, and
+	// how many of others have run in it.
+	CountByCluster(ctx context.Context, c models.Cluster) (owners, others int64, err error)
+}
+
+// Deps is what a Service works with.
+type Deps struct {
+	Store     store
+	Access    *Access
+	Shares    clusterData
+	Defaults  defaults
+	Workflows workflowCounter
+	People    people
+	Box       sealer // for credentials
+	Connect   connector
+	Listeners Listeners
+	Entries   entryLog
+	Log       *slog.Logger
+	// MaxClusters is how many clusters a user may register; 0: any number.
+	MaxClusters int
+}
+
+// Service registers clusters, checks them, and connects to them for the other
+// services. What people change is written into the log of the cluster. It is
+// safe for concurrent use.
 type Service struct {
-	store   store
-	users   Users
-	box     sealer
-	connect connector
-	log     *slog.Logger
-	now     func() time.Time
-	news    news
-	flights flights
+	deps   Deps
+	now    func() time.Time
+	checks sharedChecks
 
 	testTime time.Duration // testTime
 }
 
-// NewService returns a service over store, for the users that
-// have access. Credentials are sealed by box; connections come from connect.
-func NewService(
-	store store, users Users, box sealer, connect connector, log *slog.Logger,
-) *Service {
-	return &Service{
-		store: store, users: users, box: box, connect: connect, log: log, now: time.Now, news: nobody{},
-		testTime: testTime,
-	}
+// NewService returns a service that works with deps.
+func NewService(deps Deps) *Service {
+	return &Service{deps: deps, now: time.Now, testTime: testTime}
 }
 
 // Add registers a cluster and tests it for up to 10 s. It is stored whether or
 // not the test passes; its Status and LastError tell. Input that is wrong in
-// form is Invalid and stores nothing; a name in use is a Conflict. The test
-// goes on when the caller is gone, so that the status is never left open. It
-// becomes the owner's default if they have none.
+// form is Invalid and stores nothing; a name in use and one cluster too many are a
+// Conflict. The test
+// goes on when ctx ends, so that the status is settled. The cluster becomes the
+// owner's default if they have none. With SingleNode, the taints of the control
+// plane are removed, and Notice says what came of it.
 func (s *Service) Add(ctx context.Context, owner string, in models.ClusterInput) (models.Cluster, error) {
-	c, err := s.fresh(owner, in)
+	c, err := s.newCluster(owner, in)
 	if err != nil {
 		return models.Cluster{}, err
 	}
 	models.NoteForAudit(ctx, "cluster", c.Name)
-	if c, err = s.store.Insert(ctx, c); err != nil {
+	if c, err = s.insert(ctx, c); err != nil {
 		return models.Cluster{}, err
 	}
-	if _, err := s.users.Defaults.SetIfNone(ctx, owner, c.ID); err != nil {
+	if _, err := s.deps.Defaults.SetIfNone(ctx, owner, c.ID); err != nil {
 		return models.Cluster{}, err
 	}
 	if c, err = s.CheckSingleCluster(ctx, c, true); err != nil {
 		return models.Cluster{}, err
 	}
-	return s.ownView(ctx, c)
+	s.deps.Entries.Add(ctx, models.ClusterLogEntry{
+		ClusterID: c.ID, Action: models.ClusterLogAdded, Success: true, Message: "the cluster was added",
+		Details: map[string]string{"status": c.Status}, Timestamp: c.CreatedAt, // the check came later
+	})
+	view, err := s.ownView(ctx, c)
+	switch {
+	case err != nil || !in.SingleNode:
+	case c.Status == models.ClusterConnected:
+		view.Notice = s.singleNode(ctx, c, true)
+	default:
+		view.Notice = "the control plane is left as it is, since the cluster is not connected; save again once it is"
+	}
+	return view, err
 }
 
-func (s *Service) fresh(owner string, in models.ClusterInput) (models.Cluster, error) {
+// insert stores c unless its owner has as many clusters as they may. It counts
+// once more afterwards, so that simultaneous calls do not pass the limit together.
+func (s *Service) insert(ctx context.Context, c models.Cluster) (models.Cluster, error) {
+	if err := s.checkLimit(ctx, c.OwnerID, s.deps.MaxClusters-1); err != nil {
+		return c, err
+	}
+	c, err := s.deps.Store.Insert(ctx, c)
+	if err != nil {
+		return c, err
+	}
+	if err := s.checkLimit(ctx, c.OwnerID, s.deps.MaxClusters); err != nil {
+		return c, errors.Join(err, s.deps.Store.Delete(context.WithoutCancel(ctx), c.ID))
+	}
+	return c, nil
+}
+
+func (s *Service) checkLimit(ctx context.Context, owner string, most int) error {
+	if s.deps.MaxClusters == 0 {
+		return nil
+	}
+	own, err := s.deps.Store.Owned(ctx, owner, 1)
+	if err != nil || own.Count <= int64(most) {
+		return err
+	}
+	msg := fmt.Sprintf("you have %d clusters already, which is the limit; delete one first", s.deps.MaxClusters)
+	return &models.Error{Op: "cluster.Service.Add", Kind: models.Conflict, Msg: msg}
+}
+
+// newCluster returns a cluster with sealed credentials, or what is wrong with in.
+func (s *Service) newCluster(owner string, in models.ClusterInput) (models.Cluster, error) {
 	cred := in.Credentials
 	now := models.StoredTime(s.now())
 	c := models.Cluster{
@@ -114,7 +195,7 @@ func (s *Service) fresh(owner string, in models.ClusterInput) (models.Cluster, e
 	if c.Server == "" {
 		p.Addf("server", "is required")
 	}
-	server, err := s.connect.Endpoint(configOf(c, cred))
+	server, err := s.deps.Connect.Endpoint(configOf(c, cred))
 	p = append(p, configProblems(err, c.Server != "")...)
 	if err := p.Err("cluster.Service.Add"); err != nil {
 		return c, err
@@ -128,14 +209,14 @@ func (s *Service) seal(c models.Cluster, cred models.ClusterCredentials) (models
 	if err != nil {
 		return c, err
 	}
-	c.Sealed, err = s.box.Seal(plain, models.SealedClusterCredentials.Place(c.ID))
+	c.Sealed, err = s.deps.Box.Seal(plain, models.SealedClusterCredentials.Place(c.ID))
 	return c, err
 }
 
 // credentials opens what is stored for c. Its failure is about this record
 // alone: Unavailable, with a text that says what to do.
 func (s *Service) credentials(c models.Cluster) (cred models.ClusterCredentials, err error) {
-	plain, err := s.box.Open(c.Sealed, models.SealedClusterCredentials.Place(c.ID))
+	plain, err := s.deps.Box.Open(c.Sealed, models.SealedClusterCredentials.Place(c.ID))
 	if err == nil {
 		err = json.Unmarshal(plain, &cred)
 	}
@@ -148,28 +229,42 @@ func (s *Service) credentials(c models.Cluster) (cred models.ClusterCredentials,
 	return cred, nil
 }
 
-// Delete forgets a cluster for all who have access, and ends its connection.
-// Nothing in the cluster itself is touched.
-func (s *Service) Delete(ctx context.Context, userID, name string) error {
-	g, err := s.users.Access.Require(ctx, userID, name, models.ClusterDelete)
+// Delete removes a cluster for everybody who has access to it, and closes its
+// connection. Nothing in the cluster itself is touched. Users whose default it was
+// get another one: their oldest own cluster, or else a shared one.
+func (s *Service) Delete(ctx context.Context, userID, name string) (models.ClusterDeletion, error) {
+	g, err := s.deps.Access.Require(ctx, userID, name, models.ClusterDelete)
 	if err != nil {
-		return err
+		return models.ClusterDeletion{}, err
 	}
 	c := g.Cluster
-	if err := s.store.Delete(ctx, c.ID); err != nil {
-		return err
+	owners, others, err := s.deps.Workflows.CountByCluster(ctx, c)
+	if err != nil {
+		return models.ClusterDeletion{}, err
 	}
-	s.connect.Forget(c.ID)
-	s.news.Removed(ctx, c)
-	s.users.Access.Changed(ctx, c.ID)
-	// What is left over by a failure leads to a cluster that is gone, which is
-	// the same as leading nowhere.
-	return errors.Join(s.users.Shares.DeleteByCluster(ctx, c.ID), s.users.Defaults.DeleteByCluster(ctx, c.ID))
+	if err := s.deps.Store.Delete(ctx, c.ID); err != nil {
+		return models.ClusterDeletion{}, err
+	}
+	s.deps.Connect.Forget(c.ID)
+	for _, l := range s.deps.Listeners {
+		l.Removed(ctx, c)
+	}
+	s.deps.Access.Changed(ctx, c.ID)
+	// A share or default that a failure leaves behind leads to no cluster, and
+	// readers pass it over.
+	err = errors.Join(s.deps.Shares.DeleteByCluster(ctx, c.ID), replaceDefaults(ctx, s.deps.Access, s.deps.Defaults, c.ID))
+	if err != nil {
+		return models.ClusterDeletion{}, err
+	}
+	out := models.ClusterDeletion{Cluster: name, Workflows: owners + others}
+	out.Message = out.Text()
+	out.Default, err = s.deps.Defaults.ByUser(ctx, userID)
+	return out, err
 }
 
-// Status returns what the last check found; it does no check itself.
+// Status returns what the last check found. It checks nothing itself.
 func (s *Service) Status(ctx context.Context, userID, name string) (models.ClusterStatus, error) {
-	g, err := s.users.Access.Require(ctx, userID, name, models.ClusterRead)
+	g, err := s.deps.Access.Require(ctx, userID, name, models.ClusterRead)
 	if err != nil {
 		return models.ClusterStatus{}, err
 	}
@@ -177,61 +272,4 @@ func (s *Service) Status(ctx context.Context, userID, name string) (models.Clust
 	return models.ClusterStatus{
 		Cluster: st.Cluster, Status: st.Status, LastCheck: st.LastCheck, IsStale: st.IsStale, IsOnline: st.IsOnline,
 	}, nil
-}
-
-// Connection returns the shared connection to a cluster that the user has
-// access to, of whatever role. It does not reach for the cluster. Kinds:
-// NotFound, or Unavailable when the stored credentials cannot be used, which
-// the cluster's status then tells.
-func (s *Service) Connection(ctx context.Context, userID, name string) (*kubernetes.Connection, error) {
-	g, err := s.users.Access.Require(ctx, userID, name, models.ClusterRead)
-	if err != nil {
-		return nil, err
-	}
-	return s.ConnectionTo(ctx, g)
-}
-
-// ConnectionFor is Connection for whoever looks at what w has in its cluster.
-// It also fails when the owner of w has lost the access.
-func (s *Service) ConnectionFor(ctx context.Context, w models.Workflow) (*kubernetes.Connection, error) {
-	g, err := s.users.Access.RequireFor(ctx, w, models.ClusterRead)
-	if err != nil {
-		return nil, err
-	}
-	return s.ConnectionTo(ctx, g)
-}
-
-// ConnectionTo is Connection for whoever has asked for the access already.
-func (s *Service) ConnectionTo(ctx context.Context, g models.ClusterGrant) (*kubernetes.Connection, error) {
-	return s.connectionOrStatus(ctx, g.Cluster)
-}
-
-// ConnectionByID is Connection for background work, whoever owns the cluster.
-func (s *Service) ConnectionByID(ctx context.Context, id string) (*kubernetes.Connection, error) {
-	c, err := s.store.ByID(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	return s.connectionOrStatus(ctx, c)
-}
-
-func (s *Service) connectionOrStatus(ctx context.Context, c models.Cluster) (*kubernetes.Connection, error) {
-	conn, err := s.connection(c)
-	if err == nil || c.LastError == models.MessageOf(err) {
-		return conn, err
-	}
-	h := models.ClusterHealth{CredentialVersion: c.CredentialVersion, At: s.now().UTC(), Failures: c.Failures}
-	h.Status, h.Error = healthOf(err)
-	c.Status, c.LastError, c.LastCheck = h.Status, h.Error, &h.At
-	return nil, errors.Join(err, s.record(ctx, c, h))
-}
-
-func (s *Service) connection(c models.Cluster) (*kubernetes.Connection, error) {
-	conn, err := s.connect.Get(c.ID, c.CredentialVersion, func() (kubernetes.Config, error) {
-		cred, err := s.credentials(c)
-		cfg := configOf(c, cred)
-		cfg.RefreshTokens = refreshedTokens{s, c.ID, cred}
-		return cfg, err
-	})
-	return conn, failure("cluster.Service.connection", err)
 }

@@ -51,29 +51,34 @@ type clusterRig struct {
 	*Service
 	t     *testing.T
 	store *repositories.Clusters
-	users Users
+	logs  *repositories.ClusterLogs
+	with  Deps
 }
 
 func newClusterRig(t *testing.T) *clusterRig {
 	t.Helper()
 	db := dbtest.Open(t).Database()
-	store, shares := repositories.NewClusters(db), repositories.NewClusterShares(db)
-	r := &clusterRig{t: t, store: store, users: Users{
-		Access: NewAccess(store, shares), Shares: shares,
+	store, shares, log := repositories.NewClusters(db), repositories.NewClusterShares(db), slog.New(slog.DiscardHandler)
+	r := &clusterRig{t: t, store: store, logs: repositories.NewClusterLogs(db)}
+	r.with = Deps{
+		Store: store, Access: NewAccess(store, shares), Shares: shares, Log: log, Entries: NewLog(r.logs, log),
 		Defaults: repositories.NewClusterDefaults(db), People: repositories.NewUsers(db),
-	}}
-	r.Service = r.with("key")
+		Workflows: repositories.NewWorkflows(db),
+	}
+	r.Service = r.withKey("key")
 	return r
 }
 
-// with returns a service over the same store with another encryption key.
-func (r *clusterRig) with(key string) *Service {
+// withKey returns a service over the same store with another encryption key.
+func (r *clusterRig) withKey(key string) *Service {
 	r.t.Helper()
 	box, err := encryption.NewBox(key)
 	require.NoError(r.t, err)
 	connector := kubernetes.NewConnector(kubernetes.Options{})
 	r.t.Cleanup(connector.Close)
-	return NewService(r.store, r.users, box, connector, slog.New(slog.DiscardHandler))
+	deps := r.with
+	deps.Box, deps.Connect = box, connector
+	return NewService(deps)
 }
 
 func tokenCluster(name, server, token string) models.ClusterInput {
@@ -185,7 +190,7 @@ func TestClusterOfAnotherOwnerIsNotFound(t *testing.T) {
 		"test":       func() error { _, err := r.Test(t.Context(), bob, "a"); return err },
 		"status":     func() error { _, err := r.Status(t.Context(), bob, "a"); return err },
 		"update":     func() error { _, err := r.Update(t.Context(), bob, "a", models.ClusterPatch{}); return err },
-		"delete":     func() error { return r.Delete(t.Context(), bob, "a") },
+		"delete":     func() error { _, err := r.Delete(t.Context(), bob, "a"); return err },
 		"default":    func() error { return r.SetDefault(t.Context(), bob, "a") },
 		"connection": func() error { _, err := r.Connection(t.Context(), bob, "a"); return err },
 	} {
@@ -200,7 +205,7 @@ func TestRecordThatCannotBeDecryptedHarmsOnlyItself(t *testing.T) {
 	lost, err := r.Add(t.Context(), ann, tokenCluster("lost", server, clusterToken))
 	require.NoError(t, err)
 
-	other := r.with("another key")
+	other := r.withKey("another key")
 	_, err = other.Add(t.Context(), ann, tokenCluster("fine", server, clusterToken))
 	require.NoError(t, err)
 	_, err = other.Connection(t.Context(), ann, "lost")
@@ -260,7 +265,8 @@ func TestConnectionIsSharedUntilTheCredentialsChange(t *testing.T) {
 
 	second, err := r.Connection(t.Context(), ann, "a")
 	require.NoError(t, err)
-	require.NoError(t, r.Delete(t.Context(), ann, "a"))
+	_, err = r.Delete(t.Context(), ann, "a")
+	require.NoError(t, err)
 	<-second.Done()
 	_, err = r.Connection(t.Context(), ann, "a")
 	require.Equal(t, models.NotFound, models.KindOf(err))

@@ -8,8 +8,8 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// logTime is how long an entry may take: it is not to hold up what it
-// tells of.
+// logTime bounds the writing of an entry, so that it does not hold up the action
+// that it describes.
 const logTime = 5 * time.Second
 
 // logStore keeps the logs of clusters.
@@ -19,23 +19,23 @@ type logStore interface {
 	DeleteByCluster(ctx context.Context, clusterID string) error
 }
 
-// Log writes down what people do with clusters and what becomes of
-// them. It is safe for concurrent use.
+// Log records what people do with clusters and how their states change. It is
+// safe for concurrent use.
 type Log struct {
 	store logStore
 	log   *slog.Logger
 	now   func() time.Time
 }
 
-// NewLog returns the log that store keeps.
+// NewLog returns a log that is kept in store.
 func NewLog(store logStore, log *slog.Logger) *Log {
 	return &Log{store: store, log: log, now: time.Now}
 }
 
-// Add writes e down, also when ctx has ended: what it tells of has happened.
-// ClusterID, Action, Message and Success are the caller's, and Error is set
-// where Success is false. The rest is filled in where it is empty, the user from
-// ctx. That an entry cannot be stored is logged and harms nothing else.
+// Add stores e, even when ctx has ended, since the action has happened. The
+// caller sets ClusterID, Action, Message and Success, and Error if Success is
+// false. Empty fields are filled in, the user from ctx. A failure to store the
+// entry is logged.
 func (l *Log) Add(ctx context.Context, e models.ClusterLogEntry) {
 	if who, ok := models.IdentityFrom(ctx); ok && e.UserID == "" {
 		e.UserID = who.UserID
@@ -63,7 +63,7 @@ func (l *Log) write(ctx context.Context, e models.ClusterLogEntry) {
 	}
 }
 
-// Changed writes down that a check found c in another state than before.
+// Changed records that a check found c in another state than before.
 func (l *Log) Changed(ctx context.Context, c models.Cluster) {
 	e := models.ClusterLogEntry{
 		ClusterID: c.ID, Action: models.ClusterLogStatus, Success: c.Status == models.ClusterConnected, Error: c.LastError,
@@ -78,7 +78,7 @@ func (l *Log) Changed(ctx context.Context, c models.Cluster) {
 	l.write(ctx, e)
 }
 
-// Removed forgets the log of a cluster that was removed.
+// Removed deletes the log of a cluster that was removed.
 func (l *Log) Removed(ctx context.Context, c models.Cluster) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), logTime)
 	defer cancel()
@@ -87,19 +87,41 @@ func (l *Log) Removed(ctx context.Context, c models.Cluster) {
 	}
 }
 
-// AllNews passes news of clusters on to each of its parts, in their order.
-type AllNews []news
-
-// Changed is called for a cluster that a check found in another state.
-func (n AllNews) Changed(ctx context.Context, c models.Cluster) {
-	for _, part := range n {
-		part.Changed(ctx, c)
-	}
+// requirer answers what a user may do on a cluster.
+type requirer interface {
+	Require(ctx context.Context, userID, address string, action models.ClusterAction) (models.ClusterGrant, error)
 }
 
-// Removed is called for a cluster that was removed.
-func (n AllNews) Removed(ctx context.Context, c models.Cluster) {
-	for _, part := range n {
-		part.Removed(ctx, c)
+// LogReader shows the logs of clusters to their users. It is safe for
+// concurrent use.
+type LogReader struct {
+	store  logStore
+	access requirer
+}
+
+// NewLogReader returns a reader of the logs in store.
+func NewLogReader(store logStore, access requirer) *LogReader {
+	return &LogReader{store: store, access: access}
+}
+
+// List returns up to limit entries of a cluster that the user sees, the newest
+// first. A user who may not see the members of the cluster gets the entries of
+// others without their ids and details, those of the owner excepted.
+func (r *LogReader) List(ctx context.Context, userID, name string, limit int) (models.ClusterLogList, error) {
+	g, err := r.access.Require(ctx, userID, name, models.ClusterRead)
+	if err != nil {
+		return models.ClusterLogList{}, err
 	}
+	list, err := r.store.List(ctx, g.Cluster.ID, limit)
+	if err != nil {
+		return models.ClusterLogList{}, err
+	}
+	if !g.May(models.ClusterMembers) {
+		for i, e := range list {
+			if e.UserID != userID && e.UserID != g.Cluster.OwnerID {
+				list[i].UserID, list[i].Details = "", nil
+			}
+		}
+	}
+	return models.ClusterLogList{Cluster: g.Cluster.Name, Logs: list}, nil
 }

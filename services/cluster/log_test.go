@@ -31,10 +31,10 @@ func newClusterLog(t *testing.T) (*Log, *repositories.ClusterLogs) {
 
 func TestClusterLogFillsIn(t *testing.T) {
 	t.Parallel()
-	diary, store := newClusterLog(t)
+	log, store := newClusterLog(t)
 	ctx, cancel := context.WithCancel(models.WithIdentity(t.Context(), models.Identity{UserID: "ann"}))
 	cancel()
-	diary.Add(ctx, models.ClusterLogEntry{ClusterID: "c", Action: models.ClusterLogTested, Message: "m", Error: "e"})
+	log.Add(ctx, models.ClusterLogEntry{ClusterID: "c", Action: models.ClusterLogTested, Message: "m", Error: "e"})
 	list, err := store.List(t.Context(), "c", 10)
 	require.NoError(t, err)
 	require.Len(t, list, 1, "written although the caller is gone")
@@ -46,8 +46,7 @@ func TestClusterLogFillsIn(t *testing.T) {
 
 func TestClusterLogOfStates(t *testing.T) {
 	t.Parallel()
-	diary, store := newClusterLog(t)
-	news := AllNews{nobody{}, diary}
+	log, store := newClusterLog(t)
 	// Whoever has a check done is not who changed the state.
 	ctx := models.WithIdentity(t.Context(), models.Identity{UserID: "ann"})
 	for _, c := range []models.Cluster{
@@ -55,7 +54,7 @@ func TestClusterLogOfStates(t *testing.T) {
 		{ID: "c", Status: models.ClusterError, LastError: "no rights"},
 		{ID: "c", Status: models.ClusterConnected},
 	} {
-		news.Changed(ctx, c)
+		log.Changed(ctx, c)
 	}
 	list, err := store.List(t.Context(), "c", 10)
 	require.NoError(t, err)
@@ -66,7 +65,7 @@ func TestClusterLogOfStates(t *testing.T) {
 		seen = append(seen, e.Level+" "+e.Error)
 	}
 	require.ElementsMatch(t, []string{"info ", "error no rights", "warning no route"}, seen)
-	news.Removed(ctx, models.Cluster{ID: "c"})
+	log.Removed(ctx, models.Cluster{ID: "c"})
 	list, err = store.List(t.Context(), "c", 10)
 	require.NoError(t, err)
 	require.Empty(t, list)
@@ -74,9 +73,9 @@ func TestClusterLogOfStates(t *testing.T) {
 
 func TestClusterLogNamesOthersToThoseWhoMayKnow(t *testing.T) {
 	t.Parallel()
-	diary, store := newClusterLog(t)
+	log, store := newClusterLog(t)
 	for _, who := range []string{"owner", "ann", "bob", ""} {
-		diary.Add(t.Context(), models.ClusterLogEntry{
+		log.Add(t.Context(), models.ClusterLogEntry{
 			ClusterID: "c", UserID: who, Action: models.ClusterLogDeployed, Success: true, Details: map[string]string{"by": who},
 		})
 	}
@@ -107,21 +106,48 @@ func (brokenLogs) DeleteByCluster(context.Context, string) error     { return er
 
 func TestClusterLogThatCannotBeWrittenHarmsNothing(t *testing.T) {
 	t.Parallel()
-	var log bytes.Buffer
-	diary := NewLog(brokenLogs{}, slog.New(slog.NewTextHandler(&log, nil)))
-	diary.Add(t.Context(), models.ClusterLogEntry{ClusterID: "c"})
-	diary.Removed(t.Context(), models.Cluster{ID: "c"})
-	require.Equal(t, 2, strings.Count(log.String(), "disk full"), log.String())
+	var out bytes.Buffer
+	log := NewLog(brokenLogs{}, slog.New(slog.NewTextHandler(&out, nil)))
+	log.Add(t.Context(), models.ClusterLogEntry{ClusterID: "c"})
+	log.Removed(t.Context(), models.Cluster{ID: "c"})
+	require.Equal(t, 2, strings.Count(out.String(), "disk full"), out.String())
 }
 
 func TestWhatAPatchMentions(t *testing.T) {
 	t.Parallel()
 	name, on := "n", true
 	p := models.ClusterPatch{DisplayName: &name, SingleNode: &on, Credentials: &models.ClusterCredentials{Namespace: "x", Insecure: true}}
-	require.Equal(t, []string{"displayName", "singleNode", "credentials"}, mentioned(p))
-	require.False(t, typesSecrets(p.Credentials), "forms send these two with every save")
-	require.False(t, typesSecrets(nil))
-	require.True(t, typesSecrets(&models.ClusterCredentials{CAData: "x"}))
+	require.Equal(t, []string{"displayName", "singleNode", "credentials"}, changedFields(p))
+	require.False(t, hasSecrets(p.Credentials), "forms send these two with every save")
+	require.False(t, hasSecrets(nil))
+	require.True(t, hasSecrets(&models.ClusterCredentials{CAData: "x"}))
 	require.Equal(t, "a, b", nodeNames([]string{"a", "b"}))
 	require.Equal(t, "a, b, c, d, e and 2 more", nodeNames([]string{"a", "b", "c", "d", "e", "f", "g"}))
+}
+
+func TestServiceLogsWhatPeopleDo(t *testing.T) {
+	t.Parallel()
+	r := newClusterRig(t)
+	c, err := r.Add(t.Context(), ann, tokenCluster("a", apiServer(t), clusterToken))
+	require.NoError(t, err)
+	_, err = r.Test(t.Context(), ann, "a")
+	require.NoError(t, err)
+	require.NoError(t, r.SetDefault(t.Context(), ann, "a"))
+	text := "d"
+	_, err = r.Update(t.Context(), ann, "a", models.ClusterPatch{Description: &text})
+	require.NoError(t, err)
+	_, err = r.Update(t.Context(), bob, "a", models.ClusterPatch{Description: &text})
+	require.Error(t, err)
+	_, err = r.CheckHealth(t.Context(), c.ID, models.ProbeOptions{})
+	require.NoError(t, err)
+
+	list, err := r.logs.List(t.Context(), c.ID, 10)
+	require.NoError(t, err)
+	var actions []string
+	for _, e := range list {
+		actions = append(actions, e.Action)
+	}
+	require.ElementsMatch(t, []string{
+		models.ClusterLogAdded, models.ClusterLogTested, models.ClusterLogDefault, models.ClusterLogUpdated,
+	}, actions, "refusals and checks in the background are left out")
 }

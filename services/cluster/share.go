@@ -38,43 +38,46 @@ type shareStore interface {
 	shareWriter
 }
 
-// shareTargets find the accounts that clusters are shared with.
+// shareTargets finds the accounts that clusters are shared with.
 type shareTargets interface {
 	ByID(ctx context.Context, id string) (models.User, error)
 	ByEmail(ctx context.Context, email string) (models.User, error)
 	People(ctx context.Context, ids []string) (map[string]models.Person, error)
 }
 
-// shareNews is told who sees a cluster from now on, and who does not any more.
-type shareNews interface {
+// shareEvents tells people's streams which clusters they gain and lose.
+type shareEvents interface {
 	Appeared(ctx context.Context, userID string, c models.Cluster)
 	Vanished(ctx context.Context, userID string, c models.Cluster)
 }
 
-// Shares lets owners share clusters, and others accept that. It is safe
-// for concurrent use.
-type Shares struct {
-	access   *Access
-	shares   shareStore
-	defaults defaults
-	users    shareTargets
-	news     shareNews
-	now      func() time.Time
+// ShareDeps is what Shares works with.
+type ShareDeps struct {
+	Access   *Access
+	Store    shareStore
+	Defaults defaults
+	Users    shareTargets
+	Events   shareEvents
+	Entries  entryLog
 }
 
-// NewShares returns the service over what is stored. news may be nil.
-func NewShares(
-	access *Access, shares shareStore, defaults defaults, users shareTargets, news shareNews,
-) *Shares {
-	return &Shares{access: access, shares: shares, defaults: defaults, users: users, news: news, now: models.Now}
+// Shares lets owners share clusters, and others accept that. What owners do is
+// written into the log of the cluster; with whom they share is in the audit
+// trail only. It is safe for concurrent use.
+type Shares struct {
+	deps ShareDeps
+	now  func() time.Time
 }
+
+// NewShares returns a service that works with deps.
+func NewShares(deps ShareDeps) *Shares { return &Shares{deps: deps, now: models.Now} }
 
 // Share offers a cluster to another user. The offer counts once they accept;
 // where they have done so before, a new role and new namespaces count at once.
 // An id of nobody is NotFound. An e-mail address of nobody is answered, listed
 // and revoked like others, so that nobody learns who has an account.
 func (s *Shares) Share(ctx context.Context, owner, address string, in models.ClusterShareInput) (models.ClusterShareView, error) {
-	g, err := s.access.Require(ctx, owner, address, models.ClusterManage)
+	g, err := s.deps.Access.Require(ctx, owner, address, models.ClusterManage)
 	if err != nil {
 		return models.ClusterShareView{}, err
 	}
@@ -87,19 +90,19 @@ func (s *Shares) Share(ctx context.Context, owner, address string, in models.Clu
 	if err != nil {
 		return models.ClusterShareView{}, err
 	}
-	if err := s.room(ctx, g.Cluster.ID, target); err != nil {
+	if err := s.checkLimit(ctx, g.Cluster.ID, target); err != nil {
 		return models.ClusterShareView{}, err
 	}
-	sh, err := s.shares.Put(ctx, models.ClusterShare{
+	sh, err := s.deps.Store.Put(ctx, models.ClusterShare{
 		ID: models.NewID(), ClusterID: g.Cluster.ID, ClusterName: g.Cluster.Name, OwnerID: owner,
-		UserID: target, Email: in.TargetEmail, Role: in.Role, Namespaces: listed(in.Namespaces), CreatedAt: s.now(),
+		UserID: target, Email: in.TargetEmail, Role: in.Role, Namespaces: nonNil(in.Namespaces), CreatedAt: s.now(),
 	})
 	if err != nil {
 		return models.ClusterShareView{}, err
 	}
-	if in.TargetEmail != "" && target != nobodyAt(g.Cluster.ID, in.TargetEmail) {
+	if placeholder := placeholderID(g.Cluster.ID, in.TargetEmail); in.TargetEmail != "" && target != placeholder {
 		// From before the address had an account.
-		_, err = s.shares.Remove(ctx, g.Cluster.ID, nobodyAt(g.Cluster.ID, in.TargetEmail))
+		_, err = s.deps.Store.Remove(ctx, g.Cluster.ID, placeholder)
 		if err != nil && models.KindOf(err) != models.NotFound {
 			return models.ClusterShareView{}, err
 		}
@@ -107,8 +110,12 @@ func (s *Shares) Share(ctx context.Context, owner, address string, in models.Clu
 	models.NoteForAudit(ctx, "with", cmp.Or(in.TargetEmail, in.TargetUserID))
 	models.NoteForAudit(ctx, "role", in.Role)
 	models.NoteForAudit(ctx, "share", sh.ID)
-	s.access.Changed(ctx, g.Cluster.ID)
-	return s.one(ctx, sh)
+	s.deps.Access.Changed(ctx, g.Cluster.ID)
+	s.deps.Entries.Add(ctx, models.ClusterLogEntry{
+		ClusterID: g.Cluster.ID, Action: models.ClusterLogShared, Success: true, Message: "the cluster was offered to a user",
+		Details: map[string]string{"share": sh.ID, "role": sh.Role},
+	})
+	return s.ownerView(ctx, sh)
 }
 
 func checkShare(in models.ClusterShareInput) (p models.Problems) {
@@ -135,22 +142,22 @@ func checkShare(in models.ClusterShareInput) (p models.Problems) {
 	return p
 }
 
-// target returns the id of the user that in names. For an address without an
-// account it is one that no account has.
+// target returns the id of the user that in names, or a placeholder for an
+// address without an account.
 func (s *Shares) target(ctx context.Context, g models.ClusterGrant, in models.ClusterShareInput) (string, error) {
 	const op = "cluster.Shares.target"
 	field, id := "targetUserId", in.TargetUserID
 	if in.TargetEmail != "" {
 		field = "targetEmail"
-		u, err := s.users.ByEmail(ctx, in.TargetEmail)
+		u, err := s.deps.Users.ByEmail(ctx, in.TargetEmail)
 		if models.KindOf(err) == models.NotFound {
-			return nobodyAt(g.Cluster.ID, in.TargetEmail), nil
+			return placeholderID(g.Cluster.ID, in.TargetEmail), nil
 		}
 		if err != nil {
 			return "", err
 		}
 		id = u.ID
-	} else if _, err := s.users.ByID(ctx, id); err != nil {
+	} else if _, err := s.deps.Users.ByID(ctx, id); err != nil {
 		return "", err
 	}
 	if id == g.Cluster.OwnerID {
@@ -161,15 +168,15 @@ func (s *Shares) target(ctx context.Context, g models.ClusterGrant, in models.Cl
 	return id, nil
 }
 
-// nobodyAt returns the id that stands for an address without an account. It is
-// the same one every time.
-func nobodyAt(clusterID, email string) string {
+// placeholderID returns the id that stands for an address without an account. It
+// is the same one every time.
+func placeholderID(clusterID, email string) string {
 	sum := sha256.Sum256([]byte(clusterID + "\n" + email))
 	return hex.EncodeToString(sum[:12])
 }
 
-func (s *Shares) room(ctx context.Context, clusterID, target string) error {
-	all, err := s.shares.ByCluster(ctx, clusterID)
+func (s *Shares) checkLimit(ctx context.Context, clusterID, target string) error {
+	all, err := s.deps.Store.ByCluster(ctx, clusterID)
 	if err != nil || len(all) < maxShares {
 		return err
 	}
@@ -177,31 +184,29 @@ func (s *Shares) room(ctx context.Context, clusterID, target string) error {
 		return nil
 	}
 	return &models.Error{
-		Op: "cluster.Shares.room", Kind: models.Conflict, Msg: "the cluster is shared with as many users as it can be",
+		Op: "cluster.Shares.checkLimit", Kind: models.Conflict, Msg: "the cluster is shared with as many users as it can be",
 	}
 }
 
 // Accept makes a cluster that was offered to the user one of theirs.
 func (s *Shares) Accept(ctx context.Context, userID, id string) (models.ClusterShareView, error) {
-	sh, err := s.shares.Accept(ctx, userID, id, s.now())
+	sh, err := s.deps.Store.Accept(ctx, userID, id, s.now())
 	if err != nil {
 		return models.ClusterShareView{}, err
 	}
-	g, err := s.access.RequireByID(ctx, userID, sh.ClusterID, models.ClusterRead)
+	g, err := s.deps.Access.RequireByID(ctx, userID, sh.ClusterID, models.ClusterRead)
 	if err != nil {
 		return models.ClusterShareView{}, err
 	}
 	models.NoteForAudit(ctx, "cluster", sh.ClusterID)
-	s.access.Changed(ctx, sh.ClusterID)
-	if s.news != nil {
-		s.news.Appeared(ctx, userID, g.Cluster)
-	}
-	return s.one(ctx, sh)
+	s.deps.Access.Changed(ctx, sh.ClusterID)
+	s.deps.Events.Appeared(ctx, userID, g.Cluster)
+	return s.ownerView(ctx, sh)
 }
 
 // Decline turns an offer down.
 func (s *Shares) Decline(ctx context.Context, userID, id string) error {
-	sh, err := s.shares.Decline(ctx, userID, id)
+	sh, err := s.deps.Store.Decline(ctx, userID, id)
 	if err == nil {
 		models.NoteForAudit(ctx, "cluster", sh.ClusterID)
 	}
@@ -211,43 +216,46 @@ func (s *Shares) Decline(ctx context.Context, userID, id string) error {
 // Revoke ends a share. The owner may end all of them, named by the user's id or
 // the share's; everybody else their own.
 func (s *Shares) Revoke(ctx context.Context, userID, address, target string) error {
-	g, err := s.access.Require(ctx, userID, address, models.ClusterRead)
+	g, err := s.deps.Access.Require(ctx, userID, address, models.ClusterRead)
 	if err != nil {
 		return err
 	}
 	if !g.Owned() && target != userID && target != g.ShareID {
 		return permit(g, models.ClusterManage)
 	}
-	sh, err := s.shares.Remove(ctx, g.Cluster.ID, target)
+	sh, err := s.deps.Store.Remove(ctx, g.Cluster.ID, target)
 	if err != nil {
 		return err
 	}
 	models.NoteForAudit(ctx, "share", sh.ID)
-	s.access.Changed(ctx, g.Cluster.ID)
-	if s.news != nil && sh.Status == models.ShareAccepted {
-		s.news.Vanished(ctx, sh.UserID, g.Cluster)
+	s.deps.Access.Changed(ctx, g.Cluster.ID)
+	if sh.Status == models.ShareAccepted {
+		s.deps.Events.Vanished(ctx, sh.UserID, g.Cluster)
 	}
-	return s.defaults.Clear(ctx, sh.UserID, g.Cluster.ID)
+	s.deps.Entries.Add(ctx, models.ClusterLogEntry{
+		ClusterID: g.Cluster.ID, Action: models.ClusterLogUnshared, Success: true, Message: "the share of a user was ended",
+	})
+	return replaceDefault(ctx, s.deps.Access, s.deps.Defaults, sh.UserID, g.Cluster.ID)
 }
 
-// List returns with whom a cluster is shared, to those who may know.
+// List returns the shares of a cluster to users who may see its members.
 func (s *Shares) List(ctx context.Context, userID, address string) ([]models.ClusterShareView, error) {
-	g, err := s.access.Require(ctx, userID, address, models.ClusterMembers)
+	g, err := s.deps.Access.Require(ctx, userID, address, models.ClusterMembers)
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.shares.ByCluster(ctx, g.Cluster.ID)
+	list, err := s.deps.Store.ByCluster(ctx, g.Cluster.ID)
 	if err != nil {
 		return nil, err
 	}
-	return s.forOwner(ctx, list)
+	return s.ownerViews(ctx, list)
 }
 
-// Offered returns what was shared with a user, pending and accepted.
+// Offered returns the shares with a user, pending and accepted.
 func (s *Shares) Offered(ctx context.Context, userID string) ([]models.ClusterShareView, error) {
-	list, err := s.shares.ByUser(ctx, userID)
+	list, err := s.deps.Store.ByUser(ctx, userID)
 	if err != nil {
 		return nil, err
 	}
-	return s.named(ctx, list)
+	return s.views(ctx, list)
 }

@@ -121,7 +121,7 @@ func TestEndOfAShareIsTold(t *testing.T) {
 	require.Empty(t, id)
 }
 
-func TestClustersOfThoseWhoLeave(t *testing.T) {
+func TestClustersOfRemovedAccounts(t *testing.T) {
 	t.Parallel()
 	s := newSharing(t)
 	prod, test := s.cluster(ann, "prod"), s.cluster(ann, "test")
@@ -130,19 +130,19 @@ func TestClustersOfThoseWhoLeave(t *testing.T) {
 	s.share(prod, eve, models.ClusterViewer)
 	s.share(mine, ann, models.ClusterViewer)
 	var forgotten []string
-	var events told
-	leaving := Leaving{
+	var events published
+	removal := AccountRemoval{
 		Access: s.rules, Clusters: s.clusters, Shares: s.store, Defaults: repositories.NewClusterDefaults(s.db),
-		News:   NewEvents(&events, SharersOf(s.store), slog.New(slog.DiscardHandler)),
+		Events: NewEvents(&events, SharersOf(s.store), slog.New(slog.DiscardHandler)),
 		Forget: func(id string) { forgotten = append(forgotten, id) },
 	}
 	clash := s.cluster(eve, "test")
-	err := leaving.Transfer(t.Context(), ann, eve)
+	err := removal.Transfer(t.Context(), ann, eve)
 	require.Equal(t, models.Conflict, models.KindOf(err))
 	require.Contains(t, models.MessageOf(err), "test")
 	require.NoError(t, s.clusters.Delete(t.Context(), clash.ID))
 	for range 2 { // also after it is done
-		require.NoError(t, leaving.Transfer(t.Context(), ann, eve))
+		require.NoError(t, removal.Transfer(t.Context(), ann, eve))
 	}
 	for _, c := range []models.Cluster{prod, test} {
 		g, err := s.rules.RequireByID(t.Context(), eve, c.ID, models.ClusterManage)
@@ -156,12 +156,12 @@ func TestClustersOfThoseWhoLeave(t *testing.T) {
 	require.ElementsMatch(t, []string{
 		"clusters:" + eve + " cluster_update prod connected", "clusters:" + eve + " cluster_update test connected",
 	}, events.take())
-	require.NoError(t, leaving.Delete(t.Context(), eve))
+	require.NoError(t, removal.Delete(t.Context(), eve))
 	require.ElementsMatch(t, []string{prod.ID, test.ID}, forgotten)
 	require.ElementsMatch(t, []string{
 		"clusters:" + eve + " cluster_removed prod", "clusters:" + bob + " cluster_removed prod", "clusters:" + eve + " cluster_removed test",
 	}, events.take(), "he is told as well")
-	require.NoError(t, leaving.Delete(t.Context(), ann))
+	require.NoError(t, removal.Delete(t.Context(), ann))
 	shares, err := s.List(t.Context(), bob, "mine")
 	require.NoError(t, err)
 	require.Empty(t, shares)

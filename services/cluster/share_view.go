@@ -6,19 +6,20 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// one is forOwner for a single share.
-func (s *Shares) one(ctx context.Context, sh models.ClusterShare) (models.ClusterShareView, error) {
-	list, err := s.forOwner(ctx, []models.ClusterShare{sh})
+// ownerView is ownerViews for a single share.
+func (s *Shares) ownerView(ctx context.Context, sh models.ClusterShare) (models.ClusterShareView, error) {
+	list, err := s.ownerViews(ctx, []models.ClusterShare{sh})
 	if err != nil {
 		return models.ClusterShareView{}, err
 	}
 	return list[0], nil
 }
 
-// forOwner shows shares without telling which addresses have an account, or
-// whose an id is. Who accepts tells who they are.
-func (s *Shares) forOwner(ctx context.Context, list []models.ClusterShare) ([]models.ClusterShareView, error) {
-	views, err := s.named(ctx, list)
+// ownerViews returns shares as the owner of the cluster sees them. The person
+// behind a pending share is hidden, so that nobody learns which addresses have an
+// account, or whose an id is.
+func (s *Shares) ownerViews(ctx context.Context, list []models.ClusterShare) ([]models.ClusterShareView, error) {
+	views, err := s.views(ctx, list)
 	for i, sh := range list {
 		switch {
 		case err != nil || sh.Status != models.SharePending:
@@ -31,13 +32,13 @@ func (s *Shares) forOwner(ctx context.Context, list []models.ClusterShare) ([]mo
 	return views, err
 }
 
-// named shows shares with the names of the accounts.
-func (s *Shares) named(ctx context.Context, list []models.ClusterShare) ([]models.ClusterShareView, error) {
+// views returns shares with the names of the accounts.
+func (s *Shares) views(ctx context.Context, list []models.ClusterShare) ([]models.ClusterShareView, error) {
 	ids := make([]string, 0, 2*len(list))
 	for _, sh := range list {
 		ids = append(ids, sh.UserID, sh.OwnerID)
 	}
-	people, err := s.users.People(ctx, ids)
+	people, err := s.deps.Users.People(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +46,7 @@ func (s *Shares) named(ctx context.Context, list []models.ClusterShare) ([]model
 	for i, sh := range list {
 		views[i] = models.ClusterShareView{
 			ID: sh.ID, Cluster: sh.ClusterName, User: people[sh.UserID], Owner: people[sh.OwnerID], Role: sh.Role,
-			Namespaces: listed(sh.Namespaces), Status: sh.Status, CreatedAt: sh.CreatedAt, AcceptedAt: sh.AcceptedAt,
+			Namespaces: nonNil(sh.Namespaces), Status: sh.Status, CreatedAt: sh.CreatedAt, AcceptedAt: sh.AcceptedAt,
 		}
 	}
 	return views, nil

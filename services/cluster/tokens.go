@@ -19,16 +19,16 @@ type refreshedTokens struct {
 	login   models.ClusterCredentials // whose issuer and client the tokens belong to
 }
 
-// Current returns the stored refresh token, or "" when the cluster is logged
-// in to in another way by now: a token must not reach another issuer.
+// Current returns the stored refresh token, or "" when the cluster has another
+// login by now: a token must not reach another issuer.
 func (t refreshedTokens) Current(ctx context.Context) (string, error) {
 	_, cred, err := t.read(ctx)
 	return strings.TrimSpace(cred.OIDCRefreshToken), err
 }
 
-// Replace stores fresh where old is stored. Where something else is, somebody
-// entered it meanwhile, and it stays. The version of the credentials does not
-// change: the connection that asks is the one that goes on.
+// Replace stores fresh in place of old. Any other stored token stays, since
+// somebody has entered it meanwhile. The version of the credentials does not
+// change, so that the connection that calls Replace is kept.
 func (t refreshedTokens) Replace(ctx context.Context, old, fresh string) error {
 	for range swapTries {
 		c, cred, err := t.read(ctx)
@@ -40,7 +40,7 @@ func (t refreshedTokens) Replace(ctx context.Context, old, fresh string) error {
 		if err != nil {
 			return err
 		}
-		swapped, err := t.service.store.SwapCredentials(ctx, c.ID, c.Sealed, sealed.Sealed)
+		swapped, err := t.service.deps.Store.SwapCredentials(ctx, c.ID, c.Sealed, sealed.Sealed)
 		if swapped || err != nil {
 			return err
 		}
@@ -50,7 +50,7 @@ func (t refreshedTokens) Replace(ctx context.Context, old, fresh string) error {
 
 // read returns empty credentials when they are no longer of this login.
 func (t refreshedTokens) read(ctx context.Context) (models.Cluster, models.ClusterCredentials, error) {
-	c, err := t.service.store.ByID(ctx, t.id)
+	c, err := t.service.deps.Store.ByID(ctx, t.id)
 	if err != nil {
 		return c, models.ClusterCredentials{}, err
 	}

@@ -11,35 +11,80 @@ import (
 
 // Update changes what p mentions and tests the cluster again when its server
 // or credentials may have changed. Input that is wrong in form is Invalid and
-// changes nothing; a test that fails is told by the Status.
+// changes nothing; Status and LastError tell the outcome of the test. A
+// SingleNode that is true removes the taints of the control plane, one that
+// turns false puts them back, and Notice says what came of it.
 func (s *Service) Update(ctx context.Context, owner, name string, p models.ClusterPatch) (models.Cluster, error) {
-	g, err := s.users.Access.Require(ctx, owner, name, models.ClusterManage)
+	g, err := s.deps.Access.Require(ctx, owner, name, models.ClusterManage)
 	if err != nil {
 		return models.Cluster{}, err
 	}
-	old := g.Cluster
+	c, err := s.editLatest(ctx, g.Cluster, p)
+	if err != nil {
+		return models.Cluster{}, err
+	}
+	if p.Server != nil || p.AuthType != nil || p.Insecure != nil || p.Credentials != nil {
+		if c, err = s.CheckSingleCluster(ctx, c, true); err != nil {
+			return models.Cluster{}, err
+		}
+	}
+	s.logUpdate(ctx, c, p)
+	view, err := s.ownView(ctx, c)
+	if err == nil && p.SingleNode != nil && (*p.SingleNode || g.Cluster.SingleNode) {
+		view.Notice = s.singleNode(ctx, c, *p.SingleNode)
+	}
+	return view, err
+}
+
+// logUpdate logs which fields were changed, without their values.
+func (s *Service) logUpdate(ctx context.Context, c models.Cluster, p models.ClusterPatch) {
+	e := models.ClusterLogEntry{
+		ClusterID: c.ID, Action: models.ClusterLogUpdated, Success: true, Message: "the cluster was changed",
+		Details: map[string]string{"fields": strings.Join(changedFields(p), ", "), "status": c.Status}, Timestamp: c.UpdatedAt,
+	}
+	if hasSecrets(p.Credentials) {
+		e.Action, e.Message = models.ClusterLogCredentials, "the credentials were changed"
+	}
+	s.deps.Entries.Add(ctx, e)
+}
+
+// changedFields names the fields that p sets.
+func changedFields(p models.ClusterPatch) (fields []string) {
+	v := reflect.ValueOf(p)
+	for i := range v.NumField() {
+		if f := v.Field(i); f.Kind() == reflect.Pointer && !f.IsNil() {
+			fields = append(fields, v.Type().Field(i).Tag.Get("json"))
+		}
+	}
+	return fields
+}
+
+// hasSecrets reports whether cred holds more than what forms send every time.
+func hasSecrets(cred *models.ClusterCredentials) bool {
+	if cred == nil {
+		return false
+	}
+	typed := *cred
+	typed.Namespace, typed.Insecure = "", false
+	return !reflect.ValueOf(typed).IsZero()
+}
+
+// editLatest is edit, repeated when only the sealed form of the credentials has
+// changed meanwhile.
+func (s *Service) editLatest(ctx context.Context, old models.Cluster, p models.ClusterPatch) (models.Cluster, error) {
 	c, err := s.edit(ctx, old, p)
 	for range swapTries {
 		if models.KindOf(err) != models.Conflict {
 			break
 		}
-		now, gone := s.store.ByID(ctx, old.ID)
+		now, gone := s.deps.Store.ByID(ctx, old.ID)
 		if gone != nil || !resealedOnly(old, now) {
 			break // somebody else edited it
 		}
 		old = now
 		c, err = s.edit(ctx, old, p)
 	}
-	if err != nil {
-		return models.Cluster{}, err
-	}
-	if p.Server == nil && p.AuthType == nil && p.Insecure == nil && p.Credentials == nil {
-		return s.ownView(ctx, c)
-	}
-	if c, err = s.CheckSingleCluster(ctx, c, true); err != nil {
-		return models.Cluster{}, err
-	}
-	return s.ownView(ctx, c)
+	return c, err
 }
 
 // edit stores old with the changes of p.
@@ -50,7 +95,7 @@ func (s *Service) edit(ctx context.Context, old models.Cluster, p models.Cluster
 		return models.Cluster{}, err
 	}
 	problems := checkCluster(c)
-	server, err := s.connect.Endpoint(configOf(c, cred))
+	server, err := s.deps.Connect.Endpoint(configOf(c, cred))
 	problems = append(problems, configProblems(err, true)...)
 	if err := problems.Err("cluster.Service.Update"); err != nil {
 		return models.Cluster{}, err
@@ -59,24 +104,23 @@ func (s *Service) edit(ctx context.Context, old models.Cluster, p models.Cluster
 	if c, err = s.resealed(old, c, cred); err != nil {
 		return models.Cluster{}, err
 	}
-	return s.store.Replace(ctx, old, c, s.now().UTC())
+	return s.deps.Store.Replace(ctx, old, c, s.now().UTC())
 }
 
-// resealedOnly reports whether no person made now out of old: an issuer gave
-// another refresh token, or the encryption key was rotated.
+// resealedOnly reports whether old and now differ in the sealed credentials
+// alone: an issuer gave another refresh token, or the encryption key was rotated.
 func resealedOnly(old, now models.Cluster) bool {
 	return old.CredentialVersion == now.CredentialVersion && old.UpdatedAt.Equal(now.UpdatedAt) && !bytes.Equal(old.Sealed, now.Sealed)
 }
 
 // resealed seals cred for c. Credentials that are stored already stay as they
-// are: sealed again they would look like others. Those under an older key are
-// sealed again all the same, for a rotation of the key may have passed by since
-// old was read, and what it did would be undone.
+// are, since sealing gives another text each time. Those under an older key are
+// sealed again: storing the old text could undo a rotation of the key.
 func (s *Service) resealed(old, c models.Cluster, cred models.ClusterCredentials) (models.Cluster, error) {
 	stored, err := s.credentials(old)
 	// These two are fields of the cluster itself, which are what counts.
 	stored.Namespace, stored.Insecure = cred.Namespace, cred.Insecure
-	if err == nil && reflect.DeepEqual(stored, cred) && s.box.Current(old.Sealed) {
+	if err == nil && reflect.DeepEqual(stored, cred) && s.deps.Box.Current(old.Sealed) {
 		return c, nil
 	}
 	return s.seal(c, cred)
@@ -111,9 +155,9 @@ func patched(c models.Cluster, p models.ClusterPatch) models.Cluster {
 	return c
 }
 
-// merged lays typed credentials over the stored ones. Those of another way to
-// log in are dropped. Stored ones that cannot be decrypted do not keep people
-// from entering new ones.
+// merged lays typed credentials over the stored ones. Stored ones of another way
+// to log in are dropped, and so are those that cannot be decrypted if new ones
+// are typed.
 func (s *Service) merged(old, c models.Cluster, typed *models.ClusterCredentials) (models.ClusterCredentials, error) {
 	cred, err := s.credentials(old)
 	if err != nil && typed == nil {

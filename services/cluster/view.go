@@ -7,37 +7,29 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// defaults know which cluster is whose default.
+// defaults stores the default cluster of each user.
 type defaults interface {
 	ByUser(ctx context.Context, userID string) (clusterID string, err error)
 	Set(ctx context.Context, userID, clusterID string) error
 	SetIfNone(ctx context.Context, userID, clusterID string) (string, error)
 	Clear(ctx context.Context, userID, clusterID string) error
-	DeleteByCluster(ctx context.Context, clusterID string) error
+	Users(ctx context.Context, clusterID string) ([]string, error) // who has it as their default
 }
 
-// people find the names of accounts.
+// people finds the names of accounts.
 type people interface {
 	People(ctx context.Context, ids []string) (map[string]models.Person, error)
 }
 
-// goesWithCluster is what is deleted together with a cluster.
-type goesWithCluster interface {
+// clusterData is data that belongs to a cluster and is deleted with it.
+type clusterData interface {
 	DeleteByCluster(ctx context.Context, clusterID string) error
-}
-
-// Users is what a Service knows of people.
-type Users struct {
-	Access   *Access
-	Shares   goesWithCluster
-	Defaults defaults
-	People   people
 }
 
 // List returns the user's own clusters and those shared with them, newest
 // first, and the id of their default.
 func (s *Service) List(ctx context.Context, userID string) (models.ClusterList, error) {
-	grants, err := s.users.Access.List(ctx, userID)
+	grants, err := s.deps.Access.List(ctx, userID)
 	if err != nil {
 		return models.ClusterList{}, err
 	}
@@ -53,7 +45,7 @@ func (s *Service) List(ctx context.Context, userID string) (models.ClusterList, 
 
 // Get returns a cluster that the user has access to, or NotFound.
 func (s *Service) Get(ctx context.Context, userID, name string) (models.Cluster, error) {
-	g, err := s.users.Access.Require(ctx, userID, name, models.ClusterRead)
+	g, err := s.deps.Access.Require(ctx, userID, name, models.ClusterRead)
 	if err != nil {
 		return models.Cluster{}, err
 	}
@@ -62,11 +54,11 @@ func (s *Service) Get(ctx context.Context, userID, name string) (models.Cluster,
 
 // Default returns the user's default cluster, or NotFound.
 func (s *Service) Default(ctx context.Context, userID string) (models.Cluster, error) {
-	id, err := s.users.Defaults.ByUser(ctx, userID)
+	id, err := s.deps.Defaults.ByUser(ctx, userID)
 	if err != nil {
 		return models.Cluster{}, err
 	}
-	g, err := s.users.Access.RequireByID(ctx, userID, id, models.ClusterRead)
+	g, err := s.deps.Access.RequireByID(ctx, userID, id, models.ClusterRead)
 	if err != nil {
 		return models.Cluster{}, err
 	}
@@ -75,11 +67,28 @@ func (s *Service) Default(ctx context.Context, userID string) (models.Cluster, e
 
 // SetDefault makes a cluster the user's only default. It may be a shared one.
 func (s *Service) SetDefault(ctx context.Context, userID, name string) error {
-	g, err := s.users.Access.Require(ctx, userID, name, models.ClusterRead)
+	g, err := s.deps.Access.Require(ctx, userID, name, models.ClusterRead)
 	if err != nil {
 		return err
 	}
-	return s.users.Defaults.Set(ctx, userID, g.Cluster.ID)
+	if err := s.deps.Defaults.Set(ctx, userID, g.Cluster.ID); err != nil {
+		return err
+	}
+	s.deps.Entries.Add(ctx, models.ClusterLogEntry{
+		ClusterID: g.Cluster.ID, Action: models.ClusterLogDefault, Success: true, Message: "the cluster was made somebody's default",
+	})
+	return nil
+}
+
+// States returns the state of every cluster that the user may see, as the last
+// check found it. It checks nothing itself.
+func (s *Service) States(ctx context.Context, userID string) (models.ClusterStates, error) {
+	grants, err := s.deps.Access.List(ctx, userID)
+	out := models.ClusterStates{Clusters: make([]models.ClusterState, len(grants))}
+	for i, g := range grants {
+		out.Clusters[i] = g.Cluster.State(s.now())
+	}
+	return out, err
 }
 
 // view returns the cluster of g as its user sees it.
@@ -97,7 +106,7 @@ func (s *Service) ownView(ctx context.Context, c models.Cluster) (models.Cluster
 }
 
 func (s *Service) views(ctx context.Context, userID string, grants []models.ClusterGrant) ([]models.Cluster, error) {
-	byDefault, err := s.users.Defaults.ByUser(ctx, userID)
+	byDefault, err := s.deps.Defaults.ByUser(ctx, userID)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +116,7 @@ func (s *Service) views(ctx context.Context, userID string, grants []models.Clus
 			owners = append(owners, g.Cluster.OwnerID)
 		}
 	}
-	names, err := s.users.People.People(ctx, owners)
+	names, err := s.deps.People.People(ctx, owners)
 	if err != nil {
 		return nil, err
 	}
@@ -119,28 +128,28 @@ func (s *Service) views(ctx context.Context, userID string, grants []models.Clus
 	return list, nil
 }
 
-// viewOf adds what those see whom the cluster is shared with. Whoever may work
-// in certain namespaces learns the names of no others.
+// viewOf returns the cluster of g with what a share adds to it. A share for
+// certain namespaces shows the names of those alone.
 func viewOf(g models.ClusterGrant, owner models.Person) models.Cluster {
 	c := g.Cluster
 	if g.Owned() {
 		return c
 	}
 	if g.Restricted() {
-		known := slices.Clone(c.Metadata.Namespaces)
-		c.Metadata.Namespaces = slices.DeleteFunc(known, func(ns string) bool { return !g.Covers(ns) })
+		all := slices.Clone(c.Metadata.Namespaces)
+		c.Metadata.Namespaces = slices.DeleteFunc(all, func(ns string) bool { return !g.Covers(ns) })
 	}
 	if c.Metadata.Namespaces == nil {
 		c.Metadata.Namespaces = []string{}
 	}
 	c.ClusterMembership = &models.ClusterMembership{
-		Shared: true, Role: g.Role, Owner: owner, Namespaces: listed(g.Namespaces), Address: models.ClusterAddress(c),
+		Shared: true, Role: g.Role, Owner: owner, Namespaces: nonNil(g.Namespaces), Address: models.ClusterAddress(c),
 	}
 	return c
 }
 
-// listed makes an absent list empty: a browser calls its methods.
-func listed(names []string) []string {
+// nonNil makes an absent list empty: pages call its methods.
+func nonNil(names []string) []string {
 	if names == nil {
 		return []string{}
 	}

@@ -11,9 +11,9 @@ import (
 const (
 	// batchSize is how many values are read and written at once.
 	batchSize = 50
-	// passes bounds how often a rotation goes over everything. One pass
-	// rewrites, one proves; each further one is for values that somebody sealed
-	// with another key in between.
+	// passes bounds the passes over all values. The first one rewrites, the second
+	// one finds nothing left; further ones are for values that other servers sealed
+	// with an old key in between.
 	passes = 10
 )
 
@@ -24,8 +24,8 @@ type sealedValues interface {
 	Swap(ctx context.Context, f models.SealedField, swaps []models.SealedSwap) (int, error)
 }
 
-// keyring seals with the present key and opens with all; aad names the record
-// and field.
+// keyring seals with the present key and opens with any; aad names the record and
+// the field.
 type keyring interface {
 	Seal(plaintext []byte, aad string) ([]byte, error)
 	Open(sealed []byte, aad string) ([]byte, error)
@@ -33,8 +33,8 @@ type keyring interface {
 	Keys() []string
 }
 
-// Rotation seals again what is not under the present key. It is safe for
-// concurrent use, also in several processes.
+// Rotation seals values again that are under another key than the present one. It
+// is safe for concurrent use, also in several processes.
 type Rotation struct {
 	values sealedValues
 	keys   keyring
@@ -46,13 +46,12 @@ func NewRotation(values sealedValues, keys keyring, fields []models.SealedField)
 	return &Rotation{values: values, keys: keys, fields: fields}
 }
 
-// Run goes over all values, batch by batch, until a pass finds none under
-// another key than the present one, apart from those that do not open: they
-// stay as they are, are told to report and counted. A value that is changed at
-// the same time keeps its change. Run may be given up at any point, by ctx or by
-// the end of the process: each value opens with one of the keys all the time,
-// and the next Run finds the rest. Report is called for each batch and each
-// value that does not open, by the goroutine that called Run.
+// Run seals all values with the present key, batch by batch, and repeats this until
+// a pass finds none under another key. Values that do not open stay as they are
+// and are counted. A value that is changed at the same time keeps its change. Run
+// may end at any point, by ctx or with the process: every value opens with one of
+// the keys all the time, and the next Run continues. Report is called for each
+// batch and each value that does not open, by the goroutine that called Run.
 func (k *Rotation) Run(ctx context.Context, report func(models.KeyProgress)) (models.KeyRotation, error) {
 	sum := models.KeyRotation{Key: k.keys.Keys()[0], Idle: []string{}}
 	for n := range passes {
@@ -63,7 +62,7 @@ func (k *Rotation) Run(ctx context.Context, report func(models.KeyProgress)) (mo
 		}
 		if n == 0 {
 			sum.Current = p.current
-			report = func(models.KeyProgress) {} // everything has been told
+			report = func(models.KeyProgress) {} // the first pass has reported everything
 		}
 		if p.stale == 0 {
 			sum.Unreadable = p.unreadable

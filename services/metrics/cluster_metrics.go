@@ -14,14 +14,14 @@ import (
 )
 
 const (
-	figuresFresh  = 30 * time.Second // as often as a page asks
+	metricsFresh  = 30 * time.Second // as often as a page asks
 	objectsFresh  = 10 * time.Second
-	metricsFailed = 10 * time.Second // a failure is told again without asking the cluster
-	metricsLimit  = 8 * time.Second  // for asking a cluster
-	metricsKeep   = 5 * time.Minute  // after the last question, figures and watches are dropped
+	metricsFailed = 10 * time.Second // a failure is answered before the cluster is asked again
+	metricsLimit  = 8 * time.Second  // for one measurement
+	metricsKeep   = 5 * time.Minute  // after the last read, metrics and watches are dropped
 )
 
-// visibleClusters are those that a user may see.
+// visibleClusters finds the clusters that a user sees.
 type visibleClusters interface {
 	List(ctx context.Context, userID string) (models.ClusterList, error)
 	Get(ctx context.Context, userID, name string) (models.Cluster, error)
@@ -34,7 +34,7 @@ type measuredCluster interface {
 	Done() <-chan struct{}
 }
 
-// Connect finds the connection to a cluster by its id.
+// Connect returns the connection to the cluster with the given id.
 type Connect func(ctx context.Context, clusterID string) (measuredCluster, error)
 
 // MeasureThrough adapts a function that returns a concrete connection.
@@ -44,7 +44,7 @@ func MeasureThrough[C measuredCluster](f func(ctx context.Context, clusterID str
 	}
 }
 
-// usersWorkflows are the workflows of a user.
+// usersWorkflows lists the workflows of a user.
 type usersWorkflows interface {
 	List(ctx context.Context, owner string) ([]models.WorkflowSummary, error)
 }
@@ -57,39 +57,37 @@ type Deps struct {
 	Log       *slog.Logger
 }
 
-// Service tells how clusters are doing. Figures are at most 30 s old
-// when they are asked for, and a cluster is asked once for all who want to
-// know. Start must be called before anything is measured. It is safe for
-// concurrent use.
+// Service returns the metrics of clusters. They are at most 30 s old, and a
+// cluster is measured once for all callers. Start must be called first. It is
+// safe for concurrent use.
 type Service struct {
 	deps     Deps
-	figures  *kept[models.ClusterMetrics]
-	objects  *kept[[]ownedResource]
+	metrics  *refreshCache[models.ClusterMetrics]
+	objects  *refreshCache[[]ownedResource]
 	requests *podRequests
 
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 }
 
-// NewService returns metrics that ask no cluster before Start.
+// NewService returns a service that measures nothing before Start.
 func NewService(deps Deps) *Service {
 	m := &Service{deps: deps, requests: newPodRequests()}
-	m.figures = newKept(figuresFresh, metricsFailed, metricsLimit, m.measure)
-	m.objects = newKept(objectsFresh, metricsFailed, metricsLimit, m.readObjects)
+	m.metrics = newRefreshCache(metricsFresh, metricsFailed, metricsLimit, m.measure)
+	m.objects = newRefreshCache(objectsFresh, metricsFailed, metricsLimit, m.readObjects)
 	return m
 }
 
-// Start lets clusters be asked until Stop. The values of ctx are kept, its end
-// is not waited for.
+// Start permits measurements until Stop. The end of ctx does not stop them.
 func (m *Service) Start(ctx context.Context) {
 	ctx, m.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	m.figures.start(ctx)
+	m.metrics.start(ctx)
 	m.objects.start(ctx)
 	m.requests.start(ctx)
 	m.running.Go(func() { m.tidy(ctx) })
 }
 
-// Stop ends everything that goes on, and waits for it until ctx ends.
+// Stop ends all measurements and watches, and waits for their end until ctx ends.
 func (m *Service) Stop(ctx context.Context) error {
 	if m.cancel == nil { // never started
 		return nil
@@ -98,7 +96,7 @@ func (m *Service) Stop(ctx context.Context) error {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		m.figures.wait()
+		m.metrics.wait()
 		m.objects.wait()
 		m.requests.wait()
 		m.running.Wait()
@@ -111,7 +109,7 @@ func (m *Service) Stop(ctx context.Context) error {
 	}
 }
 
-// tidy drops what nobody has asked for lately.
+// tidy drops what was not read lately.
 func (m *Service) tidy(ctx context.Context) {
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
@@ -120,44 +118,44 @@ func (m *Service) tidy(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
-			m.figures.forget(now.Add(-metricsKeep))
+			m.metrics.forget(now.Add(-metricsKeep))
 			m.objects.forget(now.Add(-metricsKeep))
 			m.requests.forget(now.Add(-metricsKeep))
 		}
 	}
 }
 
-// Metrics returns how a cluster that the user may see is doing, NotFound for
-// others, and Unavailable when it does not tell.
+// Metrics returns the metrics of a cluster that the user sees. A cluster that
+// cannot be measured is Unavailable.
 func (m *Service) Metrics(ctx context.Context, userID, name string) (models.ClusterMetrics, error) {
 	const op = "metrics.Service.Metrics"
 	c, err := m.deps.Clusters.Get(ctx, userID, name)
 	if err != nil {
 		return models.ClusterMetrics{}, err
 	}
-	got, at, err := m.figures.get(ctx, measuredKey(c))
+	got, at, err := m.metrics.get(ctx, measuredKey(c))
 	if err != nil {
-		return models.ClusterMetrics{}, silent(op, err)
+		return models.ClusterMetrics{}, unavailable(op, err)
 	}
 	got.ClusterName, got.LastUpdated = c.Name, at.UTC()
 	return got, nil
 }
 
-// silent words that a cluster does not tell something.
-func silent(op string, err error) error {
+// unavailable returns the error for a cluster that cannot be measured.
+func unavailable(op string, err error) error {
 	if kind := models.KindOf(err); kind == models.NotFound || kind == models.Unavailable {
 		return err
 	}
 	return &models.Error{Op: op, Kind: models.Unavailable, Msg: models.MessageOf(kubernetes.Translate(err)), Err: err}
 }
 
-// measuredKey names a cluster as it is reached now: figures read with other
-// credentials are not the same.
+// measuredKey names a cluster and the version of its credentials, which decide
+// what can be measured.
 func measuredKey(c models.Cluster) string {
 	return c.ID + "/" + strconv.FormatInt(c.CredentialVersion, 10)
 }
 
-// measure asks a cluster.
+// measure builds the metrics of a cluster.
 func (m *Service) measure(ctx context.Context, key string) (models.ClusterMetrics, error) {
 	id, _, _ := strings.Cut(key, "/")
 	conn, err := m.deps.Connect(ctx, id)
@@ -184,9 +182,9 @@ func metricsOf(got kubernetes.Measured, source string) models.ClusterMetrics {
 		Resources: models.ClusterResources{
 			CPU:     models.UsageOf(got.CPU.Used, got.CPU.Capacity),
 			Memory:  models.UsageOf(got.Memory.Used, got.Memory.Capacity),
-			Storage: models.UsageOf(got.Storage.Used, got.Storage.Capacity),
+			Storage: models.UsageOf(0, got.StorageCapacity),
 		},
-		NodeCount: got.Nodes, PodCount: got.Pods, Source: source,
+		NodeCount: got.Nodes, PodCount: got.Pods, Source: source, StorageSource: models.UsageNone,
 	}
 	for _, c := range got.Health {
 		out.Health = append(out.Health, models.ComponentHealth{Name: c.Name, Status: c.Status, Message: c.Message})

@@ -38,18 +38,18 @@ func (s seenClusters) Get(_ context.Context, _, name string) (models.Cluster, er
 	return models.Cluster{}, &models.Error{Kind: models.NotFound, Msg: "cluster not found"}
 }
 
-// drawn are the workflows of each user.
-type drawn map[string][]string
+// userWorkflows are workflow ids by owner.
+type userWorkflows map[string][]string
 
-func (d drawn) List(_ context.Context, owner string) (list []models.WorkflowSummary, _ error) {
-	for _, id := range d[owner] {
+func (w userWorkflows) List(_ context.Context, owner string) (list []models.WorkflowSummary, _ error) {
+	for _, id := range w[owner] {
 		list = append(list, models.WorkflowSummary{ID: id})
 	}
 	return list, nil
 }
 
-// gauge is a cluster that answers with figures.
-type gauge struct {
+// fakeCluster is a cluster with given metrics.
+type fakeCluster struct {
 	measuredCluster
 
 	got   kubernetes.Measured
@@ -58,13 +58,13 @@ type gauge struct {
 	asked atomic.Int32
 }
 
-func (g *gauge) Measure(ctx context.Context) (kubernetes.Measured, error) {
-	g.asked.Add(1)
-	if g.hangs {
+func (f *fakeCluster) Measure(ctx context.Context) (kubernetes.Measured, error) {
+	f.asked.Add(1)
+	if f.hangs {
 		<-ctx.Done()
 		return kubernetes.Measured{}, ctx.Err()
 	}
-	return g.got, g.err
+	return f.got, f.err
 }
 
 func startMetrics(t *testing.T, deps Deps) *Service {
@@ -86,7 +86,7 @@ func named(name, status string) models.Cluster {
 
 func TestOverviewWaitsForNoDeadCluster(t *testing.T) {
 	t.Parallel()
-	clusters := map[string]*gauge{
+	clusters := map[string]*fakeCluster{
 		"good":    {got: kubernetes.Measured{CPU: kubernetes.Amount{Used: 500, Capacity: 2000}, Memory: kubernetes.Amount{Used: 1, Capacity: 3}, HasUsage: true, Nodes: 2, Pods: 7}},
 		"empty":   {got: kubernetes.Measured{HasUsage: true}},
 		"hanging": {hangs: true},
@@ -223,7 +223,7 @@ func TestResourcesAreThoseOfOwnWorkflows(t *testing.T) {
 	m := startMetrics(t, Deps{
 		Clusters:  seenClusters{named("c", models.ClusterConnected), named("dead", models.ClusterError)},
 		Connect:   func(context.Context, string) (measuredCluster, error) { return conn, nil },
-		Workflows: drawn{bob: {mine}, ann: {hers}},
+		Workflows: userWorkflows{bob: {mine}, ann: {hers}},
 	})
 	var rows []models.MetricsResource
 	kubetest.Eventually(t, "the rows", func(ctx context.Context) (err error) {
@@ -260,7 +260,7 @@ func TestResourcesAreThoseOfOwnWorkflows(t *testing.T) {
 	require.Equal(t, "secret", rows[0].Name)
 }
 
-func TestFiguresThatCannotBeMadeAreUnavailable(t *testing.T) {
+func TestAClusterThatCannotBeMeasuredIsUnavailable(t *testing.T) {
 	t.Parallel()
 	m := startMetrics(t, Deps{
 		Clusters: seenClusters{named("c", models.ClusterError)},

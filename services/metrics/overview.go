@@ -11,9 +11,9 @@ import (
 // overviewWait is how long an overview waits for all clusters together.
 const overviewWait = 3 * time.Second
 
-// Overview returns how all clusters that the user may see are doing. One that
-// is not connected is not asked, and nobody is waited for longer than a few
-// seconds: what is missing then is the last known, or zero.
+// Overview returns the metrics of all clusters that the user sees. Clusters that
+// are not connected are not measured. A cluster that does not answer within
+// overviewWait has its last known figures, or zeros.
 func (m *Service) Overview(ctx context.Context, userID string) (models.MetricsOverview, error) {
 	list, err := m.deps.Clusters.List(ctx, userID)
 	if err != nil {
@@ -35,10 +35,10 @@ func (m *Service) Overview(ctx context.Context, userID string) (models.MetricsOv
 }
 
 func (m *Service) fill(ctx context.Context, row *models.ClusterOverview, c models.Cluster) {
-	got, at, err := m.figures.get(ctx, measuredKey(c))
+	got, at, err := m.metrics.get(ctx, measuredKey(c))
 	if err != nil {
 		var ok bool
-		if got, at, ok = m.figures.last(measuredKey(c)); !ok {
+		if got, at, ok = m.metrics.last(measuredKey(c)); !ok {
 			return
 		}
 	}

@@ -12,12 +12,11 @@ import (
 	"github.com/kubeorch/core/services/status"
 )
 
-// requestsWait is how long the first question waits for all pods to be read.
+// requestsWait is how long the first call of sum waits until all pods are listed.
 const requestsWait = 3 * time.Second
 
-// podRequests keeps what the pods of clusters reserve, for those clusters that
-// do not tell what they use. Of each pod two numbers are kept. It is safe for
-// concurrent use.
+// podRequests sums the resource requests of the pods of clusters without a metrics
+// server. It keeps two numbers of each pod. It is safe for concurrent use.
 type podRequests struct {
 	mu      sync.Mutex
 	ctx     context.Context //nolint:containedctx // of start; watching is not part of any request
@@ -30,8 +29,8 @@ type requestWatch struct {
 	*watch.Informer[kubernetes.Requests]
 	through measuredCluster
 	cancel  context.CancelFunc
-	told    chan struct{} // closed when the pods are known, or cannot be
-	asked   time.Time
+	ready   chan struct{} // closed when the pods are listed or listing has failed
+	askedAt time.Time
 }
 
 func newPodRequests() *podRequests { return &podRequests{byID: map[string]*requestWatch{}} }
@@ -42,8 +41,8 @@ func (p *podRequests) start(ctx context.Context) {
 	p.ctx = ctx
 }
 
-// wait returns when no pods are watched any more. The context of start must
-// have ended.
+// wait returns when the last watch has ended. The context of start must have
+// ended.
 func (p *podRequests) wait() {
 	p.mu.Lock()
 	p.ctx = nil
@@ -51,8 +50,8 @@ func (p *podRequests) wait() {
 	p.running.Wait()
 }
 
-// sum returns what all pods of a cluster reserve. ok is false as long as that
-// is not known.
+// sum returns the requests of all pods of a cluster. ok is false until they are
+// known.
 func (p *podRequests) sum(ctx context.Context, clusterID string, conn measuredCluster) (sum kubernetes.Requests, ok bool) {
 	w := p.watch(clusterID, conn)
 	if w == nil {
@@ -61,24 +60,24 @@ func (p *podRequests) sum(ctx context.Context, clusterID string, conn measuredCl
 	ctx, cancel := context.WithTimeout(ctx, requestsWait)
 	defer cancel()
 	select {
-	case <-w.told:
+	case <-w.ready:
 	case <-ctx.Done():
 	}
 	if !w.Synced() || w.Failed() {
 		return sum, false
 	}
-	for _, r := range w.Group(holding) {
+	for _, r := range w.Group(scheduled) {
 		sum.CPU += r.CPU
 		sum.Memory += r.Memory
 	}
 	return sum, true
 }
 
-// holding is the group of pods that hold a place.
-const holding = "holding"
+// scheduled is the group of the pods whose requests count.
+const scheduled = "scheduled"
 
-// watch returns the watch of a cluster's pods, starting it if need be, or nil
-// when the server stops.
+// watch returns the watch of a cluster's pods and starts it if necessary. It
+// returns nil while the server stops.
 func (p *podRequests) watch(clusterID string, conn measuredCluster) *requestWatch {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -87,44 +86,44 @@ func (p *podRequests) watch(clusterID string, conn measuredCluster) *requestWatc
 	}
 	if w := p.byID[clusterID]; w != nil {
 		if w.through == conn {
-			w.asked = time.Now()
+			w.askedAt = time.Now()
 			return w
 		}
 		w.cancel()
 	}
 	ctx, cancel := context.WithCancel(p.ctx)
-	w := &requestWatch{through: conn, cancel: cancel, told: make(chan struct{}), asked: time.Now()}
-	tell := sync.OnceFunc(func() { close(w.told) })
+	w := &requestWatch{through: conn, cancel: cancel, ready: make(chan struct{}), askedAt: time.Now()}
+	ready := sync.OnceFunc(func() { close(w.ready) })
 	w.Informer = watch.New(conn, watch.Query{Resource: status.PodResource()}, watch.Options[kubernetes.Requests]{
 		Extract: func(o metav1.Object) (string, kubernetes.Requests) {
-			r, holds := kubernetes.PodRequests(o)
-			if !holds {
+			r, counts := kubernetes.PodRequests(o)
+			if !counts {
 				return "", kubernetes.Requests{}
 			}
-			return holding, r
+			return scheduled, r
 		},
 		Changed: func(string) {},
-		Synced:  tell,
-		Failed:  func(error) { tell() },
+		Synced:  ready,
+		Failed:  func(error) { ready() },
 	})
 	p.byID[clusterID] = w
 	p.running.Go(func() { _ = w.Run(ctx) }) // it returns nil only
 	return w
 }
 
-// forget ends watches that nobody has asked since, and those through
-// connections that are gone.
+// forget ends the watches that were not read since, and those of closed
+// connections.
 func (p *podRequests) forget(since time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for id, w := range p.byID {
-		gone := false
+		closed := false
 		select {
 		case <-w.through.Done():
-			gone = true
+			closed = true
 		default:
 		}
-		if gone || w.asked.Before(since) {
+		if closed || w.askedAt.Before(since) {
 			w.cancel()
 			delete(p.byID, id)
 		}

@@ -24,7 +24,7 @@ const (
 	objectsMost = 5000
 )
 
-// ownedResource is one object that a workflow made, as far as it is listed.
+// ownedResource is the row of one object that a workflow owns.
 type ownedResource struct {
 	models.MetricsResource
 
@@ -32,8 +32,8 @@ type ownedResource struct {
 }
 
 // Resources returns the workloads and pods of the user's own workflows, those
-// that restart most first. Clusters that do not answer in time are left out,
-// unless it is known what they had last.
+// with most restarts first. A cluster that does not answer in time has its last
+// known rows, or none.
 func (m *Service) Resources(ctx context.Context, userID string, f models.MetricsFilter) ([]models.MetricsResource, error) {
 	list, err := m.deps.Clusters.List(ctx, userID)
 	if err != nil {
@@ -52,7 +52,7 @@ func (m *Service) Resources(ctx context.Context, userID string, f models.Metrics
 	found := make([][]models.MetricsResource, len(list.Clusters))
 	var all sync.WaitGroup
 	for i, c := range list.Clusters {
-		if len(own) == 0 || c.Status != models.ClusterConnected || !isCalled(c, f.Cluster) {
+		if len(own) == 0 || c.Status != models.ClusterConnected || !matchesCluster(c, f.Cluster) {
 			continue
 		}
 		all.Go(func() { found[i] = m.resourcesOf(ctx, c, own, f) })
@@ -83,16 +83,16 @@ func (m *Service) resourcesOf(
 	return rows
 }
 
-// isCalled reports whether filter, a name or an address, means c.
-func isCalled(c models.Cluster, filter string) bool {
+// matchesCluster reports whether filter, a name or an address, means c.
+func matchesCluster(c models.Cluster, filter string) bool {
 	name, id := models.SplitClusterAddress(filter)
 	return matches(name, c.Name) && (id == "" || id == c.ID)
 }
 
 func matches(filter, value string) bool { return filter == "" || filter == "all" || filter == value }
 
-// readObjects reads the workloads and pods that workflows made in a cluster,
-// whoever's they are. Whole objects are dropped page by page.
+// readObjects lists the workloads and pods of all workflows in a cluster. Whole
+// objects are dropped page by page.
 func (m *Service) readObjects(ctx context.Context, key string) ([]ownedResource, error) {
 	id, _, _ := strings.Cut(key, "/")
 	conn, err := m.deps.Connect(ctx, id)
@@ -122,8 +122,8 @@ func (m *Service) readObjects(ctx context.Context, key string) ([]ownedResource,
 	return rows, err
 }
 
-// eachObject calls do for every object of a kind that the credentials permit
-// to list, up to a limit.
+// eachObject calls do for the objects of a kind, up to objectsMost. A kind that
+// the credentials may not list has none.
 func eachObject(
 	ctx context.Context, conn measuredCluster, kind schema.GroupVersionResource, selector string, do func(*unstructured.Unstructured),
 ) error {
@@ -156,7 +156,7 @@ func rowOf(u *unstructured.Unstructured, kind, state string, restarts int64) own
 	}
 }
 
-// workloadState words the state of a node as pages of metrics do.
+// workloadState maps the state of a node to the states of metrics pages.
 func workloadState(state any) string {
 	switch state {
 	case "healthy":

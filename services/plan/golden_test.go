@@ -61,7 +61,7 @@ func show(t *testing.T, p *Plan) string {
 		fmt.Fprintf(&head, "# wave %d\n", i)
 		for _, s := range wave {
 			fmt.Fprintf(&head, "#   %s %s %s/%s after %q\n", s.NodeID, s.Type, s.Namespace, s.Name, s.DependsOn)
-			for _, o := range s.allObjects() {
+			for _, o := range s.AllObjects() {
 				doc, err := yaml.Marshal(o.Object)
 				require.NoError(t, err)
 				fmt.Fprintf(&objects, "---\n%s", doc)

@@ -37,7 +37,7 @@ func TestOwnerLabelsCannotBeDrawn(t *testing.T) {
 	require.Empty(t, problems, problems.String())
 	kept := 0
 	for _, s := range p.Steps {
-		for _, o := range s.allObjects() {
+		for _, o := range s.AllObjects() {
 			for path, value := range scalars(o.Object, o.GetKind()) {
 				require.NotEqual(t, forged, value, path)
 				if value == "kept" {

@@ -206,7 +206,7 @@ func TestOwnershipMarks(t *testing.T) {
 	p, problems := Build(g, registry(t), Options{WorkflowID: "wf"})
 	require.Empty(t, problems)
 	for _, s := range p.Steps {
-		for _, o := range s.allObjects() {
+		for _, o := range s.AllObjects() {
 			require.Equal(t, "wf", o.GetLabels()[WorkflowLabel])
 			require.Equal(t, NodeLabel(s.NodeID), o.GetLabels()[NodeIDLabel])
 			require.Equal(t, s.NodeID, o.GetAnnotations()[NodeIDAnnotation])

@@ -76,12 +76,15 @@ func (d *drawing) step(id string, reg *kinds.Registry, opt Options) (Step, error
 		NodeID: id, Label: d.places.Label(id), Type: n.Type, Name: n.Name, Namespace: n.Namespace,
 		Objects: objects, DependsOn: d.gates[id], Adopt: n.Data.Bool(adoptKey),
 	}
+	if r, ok := kind.(kinds.Releaser); ok {
+		s.Initial = r.Initial(n)
+	}
 	if valued, ok := kind.(kinds.Valued); ok {
 		if s.Values = valued.Values(n); s.Values != nil {
 			s.Objects = without(s.Objects, s.Values.Object)
 		}
 	}
-	for _, o := range s.allObjects() {
+	for _, o := range s.AllObjects() {
 		markOwner(o, opt.WorkflowID, id)
 	}
 	return s, nil
@@ -93,8 +96,9 @@ func without(objects []*unstructured.Unstructured, o *unstructured.Unstructured)
 	return slices.DeleteFunc(objects, func(other *unstructured.Unstructured) bool { return identify(other) == identify(o) })
 }
 
-// allObjects returns all objects that a step brings into a cluster.
-func (s Step) allObjects() []*unstructured.Unstructured {
+// AllObjects returns what the step makes in a cluster: Objects, and the Secret of
+// Values where there is one.
+func (s Step) AllObjects() []*unstructured.Unstructured {
 	if s.Values == nil {
 		return s.Objects
 	}
@@ -111,7 +115,7 @@ func identify(o *unstructured.Unstructured) identity {
 func duplicates(steps []Step) (p models.Problems) {
 	maker := make(map[identity]Step)
 	for _, s := range steps {
-		for _, o := range s.allObjects() {
+		for _, o := range s.AllObjects() {
 			id := identify(o)
 			other, taken := maker[id]
 			if !taken {

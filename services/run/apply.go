@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -38,7 +39,7 @@ func (e *Executor) applyWave(ctx context.Context, s *session, t clusterTarget, w
 		return err
 	}
 	for _, w := range work {
-		e.concludeWhenOver(ctx, s, w)
+		e.concludeIfFinished(ctx, s, w)
 	}
 	for {
 		reqs, from := nextRequests(s, work)
@@ -47,11 +48,11 @@ func (e *Executor) applyWave(ctx context.Context, s *session, t clusterTarget, w
 		}
 		changes := t.Apply(ctx, reqs, func(i int, c applier.Change) {
 			from[i].note(s, c)
-			e.concludeWhenOver(ctx, s, from[i])
+			e.concludeIfFinished(ctx, s, from[i])
 			e.recordWhenDue(ctx, s)
 		})
 		for i, c := range changes {
-			if c.Action == applier.Failed && from[i].failure == "" { // it was never told, or telling it broke off
+			if c.Action == applier.Failed && from[i].failure == "" { // the callback was skipped, or panicked
 				from[i].note(s, c)
 				e.conclude(ctx, s, from[i])
 			}
@@ -59,18 +60,17 @@ func (e *Executor) applyWave(ctx context.Context, s *session, t clusterTarget, w
 	}
 }
 
-// over reports whether nothing more is to be applied for the node.
-func (w *nodeWork) over() bool { return w.failure != "" || w.applied == len(w.step.Objects) }
+// finished reports whether the node has failed or all its objects are applied.
+func (w *nodeWork) finished() bool { return w.failure != "" || w.applied == len(w.step.Objects) }
 
-// concludeWhenOver lets people see what became of a node as soon as that is
-// known, however long the rest of the wave takes.
-func (e *Executor) concludeWhenOver(ctx context.Context, s *session, w *nodeWork) {
-	if w.over() {
+// concludeIfFinished settles a node before the rest of its wave is done.
+func (e *Executor) concludeIfFinished(ctx context.Context, s *session, w *nodeWork) {
+	if w.finished() {
 		e.conclude(ctx, s, w)
 	}
 }
 
-// blocker returns a node that step depends on and that was not applied.
+// blocker returns a failed or skipped node that step depends on, or "".
 func (s *session) blocker(step plan.Step) string {
 	for _, id := range step.DependsOn {
 		if st := s.state(id).Status; st == models.NodeFailed || st == models.NodeSkipped {
@@ -83,20 +83,31 @@ func (s *session) blocker(step plan.Step) string {
 // nextRequests takes the next object of every node that has one.
 func nextRequests(s *session, work []*nodeWork) (reqs []applier.Request, from []*nodeWork) {
 	for _, w := range work {
-		if w.over() {
+		if w.finished() {
 			continue
 		}
 		o := w.step.Objects[w.applied]
 		w.applied++
+		var initial []applier.Initial
+		if w.finished() {
+			initial = initialOf(w.step)
+		}
 		followValues(o, s.revisions)
-		reqs = append(reqs, applier.Request{Object: o, Adopt: w.step.Adopt, Rerun: s.rerun(w.step.NodeID)})
+		reqs = append(reqs, applier.Request{Object: o, Adopt: w.step.Adopt, Rerun: s.rerun(w.step.NodeID), Initial: initial})
 		from = append(from, w)
 	}
 	return reqs, from
 }
 
-// rerun tells whether a finished Job starts again. It does on every run, but
-// not because a run was taken over from another process.
+func initialOf(step plan.Step) (fields []applier.Initial) {
+	for _, f := range step.Initial {
+		fields = append(fields, applier.Initial(f))
+	}
+	return fields
+}
+
+// rerun reports whether a finished Job of the node starts again. Every run
+// starts it once, also a run that another process continues.
 func (s *session) rerun(nodeID string) bool {
 	return s.recovered[nodeID].Status != models.NodeCompleted
 }
@@ -111,6 +122,9 @@ func (w *nodeWork) note(s *session, c applier.Change) {
 	switch c.Action {
 	case applier.Failed:
 		w.failure = s.clean(c.Message)
+		if errors.Is(c.Err, applier.ErrForeign) {
+			s.foundForeign(w.step.NodeID)
+		}
 		return
 	case applier.Skipped:
 	default:
@@ -129,8 +143,8 @@ func (s *session) touch(ref applier.Ref) {
 	s.touched = append(s.touched, ref)
 }
 
-// conclude settles the state of a node. An object that was not applied
-// because the run ended is not the node's fault.
+// conclude settles the state of a node. When the run has ended, the node is
+// skipped and has not failed.
 func (e *Executor) conclude(ctx context.Context, s *session, w *nodeWork) {
 	state := models.NodeState{Status: models.NodeCompleted, Result: w.changes}
 	switch {

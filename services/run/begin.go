@@ -11,11 +11,11 @@ import (
 	"github.com/kubeorch/core/services/plan"
 )
 
-// Run deploys one of owner's workflows as it is saved now and returns the run
-// when it has ended, or as it is after a while. The run goes on whatever
-// becomes of ctx. Everything wrong with the drawing is found before anything
-// is applied; a second run at the same time is a Conflict. Typed values go to
-// the cluster and nowhere else.
+// Run deploys one of owner's workflows as it is saved now. It returns the run
+// when that has ended, or as it is after Options.AnswerAfter; the end of ctx does
+// not end the run. All problems of the drawing are found before anything is
+// applied; a second run at the same time is a Conflict. Typed values go to the
+// cluster and nowhere else.
 func (e *Executor) Run(ctx context.Context, owner, id string, typed models.TriggerData) (models.Run, error) {
 	w, err := e.deps.Workflows.Get(ctx, owner, id)
 	if err != nil {
@@ -30,25 +30,45 @@ func (e *Executor) Run(ctx context.Context, owner, id string, typed models.Trigg
 	if err != nil {
 		return models.Run{}, err
 	}
-	g, err := e.admit(ctx, w, p)
+	g, err := e.authorize(ctx, w, p)
 	if err != nil {
 		return models.Run{}, err
 	}
 	w.ClusterRef = g.Cluster.ID
 	run := e.newRun(w, models.RunDeploy)
 	run.TriggeredBy = models.TriggeredManually
-	run.TriggerData = models.Trigger{UserID: owner, Typed: typedNames(typed)}
+	run.TriggerData = startedBy(ctx, owner)
+	run.TriggerData.Typed = typedNames(typed)
 	noteRun(ctx, run)
 	s := newSession(run, p, typed, e.now)
 	s.workflow = w
 	if err := e.begin(ctx, s, e.deploy); err != nil {
 		return models.Run{}, err
 	}
+	e.logDeployment(ctx, run)
 	return e.await(ctx, s, e.opts.AnswerAfter)
 }
 
-// planOf plans what w shows now. A drawing without nodes is run only to remove
-// what earlier runs made.
+// noteRun adds to the audit entry of the request that started a run, which
+// uses the stored credentials of a cluster.
+func noteRun(ctx context.Context, run models.Run) {
+	models.NoteForAudit(ctx, "cluster", run.Cluster)
+	models.NoteForAudit(ctx, "run", run.ID)
+}
+
+// logDeployment writes the start of a run into the log of its cluster.
+func (e *Executor) logDeployment(ctx context.Context, run models.Run) {
+	if e.deps.ClusterLog == nil {
+		return
+	}
+	e.deps.ClusterLog.Add(ctx, models.ClusterLogEntry{
+		ClusterID: run.ClusterRef, Action: models.ClusterLogDeployed, Success: true, Message: "a run of a workflow began",
+		Details: map[string]string{"workflow": run.WorkflowID, "run": run.ID}, Timestamp: run.StartedAt,
+	})
+}
+
+// planOf plans the present graph of w. A graph without nodes is run only to
+// remove what earlier runs made.
 func (e *Executor) planOf(ctx context.Context, w models.Workflow) (*plan.Plan, error) {
 	opts := plan.Options{WorkflowID: w.ID}
 	if len(w.Nodes) == 0 {
@@ -56,15 +76,14 @@ func (e *Executor) planOf(ctx context.Context, w models.Workflow) (*plan.Plan, e
 		if err != nil {
 			return nil, err
 		}
-		here, _ := split(inventory, w.ClusterID)
+		here, _ := splitByCluster(inventory, w.ClusterID)
 		opts.Empty = len(here) > 0
 	}
 	p, problems := plan.Build(w.Graph(), e.deps.Kinds, opts)
 	return p, problems.Err("run.Executor.Run")
 }
 
-// newRun returns a run in the cluster that w belongs to or, where that is not
-// known yet, in whichever its name leads to.
+// newRun returns a run in the cluster that w names.
 func (e *Executor) newRun(w models.Workflow, action string) models.Run {
 	now := e.now()
 	return models.Run{
@@ -74,7 +93,13 @@ func (e *Executor) newRun(w models.Workflow, action string) models.Run {
 	}
 }
 
-// typedNames tells which values were typed, without the values.
+// startedBy names the account that starts a run and, with one, its API token.
+func startedBy(ctx context.Context, userID string) models.Trigger {
+	id, _ := models.IdentityFrom(ctx)
+	return models.Trigger{UserID: userID, TokenID: id.TokenID}
+}
+
+// typedNames returns the keys of the values that were typed, by node.
 func typedNames(typed models.TriggerData) []models.TypedKeys {
 	names := map[string][]string{}
 	for _, all := range []map[string]map[string]models.Secret{typed.Secrets, typed.EnvVars} {
@@ -95,9 +120,9 @@ func typedNames(typed models.TriggerData) []models.TypedKeys {
 	return out
 }
 
-// begin takes the workflow's lock by storing the run, and sets to work. What
-// the run was prepared from is looked at once more behind the lock: archiving
-// changes the status first and then ends what is running.
+// begin stores the run, which takes the workflow's lock, and launches work. It
+// reads the status of the workflow again under the lock, because archiving
+// changes the status first and then ends the runs.
 func (e *Executor) begin(ctx context.Context, s *session, work work) error {
 	if e.isStopping() {
 		return errStopping()
@@ -131,7 +156,7 @@ func errStopping() error {
 	return &models.Error{Op: "run.Executor", Kind: models.Unavailable, Msg: "the server is stopping; run again in a moment"}
 }
 
-// await returns the run when it has ended, or as it is after that time.
+// await returns the run when it has ended, or as it is after atMost.
 func (e *Executor) await(ctx context.Context, s *session, atMost time.Duration) (models.Run, error) {
 	timer := time.NewTimer(atMost)
 	defer timer.Stop()

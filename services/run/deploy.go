@@ -16,8 +16,8 @@ func ownerLabels(workflowID string) map[string]string {
 	return map[string]string{plan.WorkflowLabel: plan.NodeLabel(workflowID)}
 }
 
-// ownerName words whose an object is by its labels, or returns "" when it was
-// made by no workflow.
+// ownerName names the owner of an object with these labels, or returns "" when
+// no workflow made it.
 func ownerName(labels map[string]string) string {
 	if labels[plan.WorkflowLabel] == "" {
 		return ""
@@ -29,20 +29,20 @@ func namespaceLabels() map[string]string {
 	return map[string]string{"app.kubernetes.io/managed-by": "kubeorch"}
 }
 
-// deploy brings the drawing into the cluster and takes away what left it.
+// deploy applies the drawing and deletes the objects that left it.
 func (e *Executor) deploy(ctx context.Context, s *session) error {
 	if err := e.prepare(ctx, s); err != nil {
 		return err
 	}
-	t, err := e.enter(ctx, s)
+	t, err := e.openTarget(ctx, s)
 	if err != nil {
 		return err
 	}
 	if err := ensureNamespaces(ctx, s, t); err != nil {
 		return err
 	}
-	// What is there from earlier runs can be listed meanwhile: what this run
-	// makes is left alone anyway.
+	// Objects of earlier runs are listed meanwhile; pruning leaves those of this
+	// run alone.
 	owned := e.listOwned(ctx, s, t)
 	if err := e.applyWaves(ctx, s, t); err != nil {
 		<-owned
@@ -51,8 +51,8 @@ func (e *Executor) deploy(ctx context.Context, s *session) error {
 	return e.prune(ctx, s, t, <-owned)
 }
 
-// prepare stores what the run applies, before it applies anything. A run that
-// another process began has that already.
+// prepare stores the version that the run applies, before it applies anything.
+// A run that another process began has its version already.
 func (e *Executor) prepare(ctx context.Context, s *session) error {
 	if s.version > 0 {
 		s.logf("taken over, applying version %d again", s.version)
@@ -79,8 +79,8 @@ func (e *Executor) prepare(ctx context.Context, s *session) error {
 		s.logf("warning: %s", w)
 	}
 	start := models.RunStart{At: s.run.StartedAt, Version: v.Number, ClusterRef: s.run.ClusterRef, Inventory: union(before, planned(s))}
-	// Both are to be on disk before anything is applied; at once, they share
-	// a commit.
+	// Both are on disk before anything is applied. Written at once, they share a
+	// commit.
 	var group errgroup.Group
 	group.Go(func() error { return e.deps.Workflows.StartRun(ctx, s.run.WorkflowID, start) })
 	group.Go(func() error { return e.deps.Runs.Record(ctx, s.run.ID, e.lease, s.progress()) })
@@ -119,13 +119,12 @@ func (e *Executor) applyWaves(ctx context.Context, s *session, t clusterTarget) 
 	return s.verdict()
 }
 
-// recordWhenDue stores how far a run has come, unless that was done a moment
-// ago.
+// recordWhenDue stores the progress of a run once a second.
 func (e *Executor) recordWhenDue(ctx context.Context, s *session) {
 	if !s.due() || ctx.Err() != nil {
 		return
 	}
-	e.deps.Watch(s.run.WorkflowID) // a run that takes long is looked at while it goes on
+	e.deps.Watch(s.run.WorkflowID) // statuses are kept during a long run, too
 	if err := e.deps.Runs.Record(ctx, s.run.ID, e.lease, s.progress()); err != nil {
 		e.deps.Log.WarnContext(ctx, "progress of a run could not be stored", "run", s.run.ID, "err", err)
 	}

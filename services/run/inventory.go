@@ -15,15 +15,14 @@ const (
 	kindSecret = "Secret"
 )
 
-// place is where an object is, whichever version of its kind names it.
-type place struct{ group, kind, namespace, name string }
+// objectKey identifies an object, whatever version of its kind is used.
+type objectKey struct{ group, kind, namespace, name string }
 
-func placeOf(r applier.Ref) place { return place{r.Group, r.Kind, r.Namespace, r.Name} }
+func keyOf(r applier.Ref) objectKey { return objectKey{r.Group, r.Kind, r.Namespace, r.Name} }
 
-func same(a, b applier.Ref) bool { return placeOf(a) == placeOf(b) }
+func sameObject(a, b applier.Ref) bool { return keyOf(a) == keyOf(b) }
 
-// builtinKinds are the kinds of objects that drawings are made of, those that
-// others depend on last.
+// builtinKinds returns the kinds of objects that nodes make, dependants first.
 func builtinKinds() []schema.GroupVersionKind {
 	gvk := func(group, version, kind string) schema.GroupVersionKind {
 		return schema.GroupVersionKind{Group: group, Version: version, Kind: kind}
@@ -44,8 +43,8 @@ func builtinKinds() []schema.GroupVersionKind {
 	}
 }
 
-// deletionGroups orders refs so that nothing loses what it depends on before
-// it goes itself. Kinds of the cluster's own come first.
+// deletionGroups groups refs so that dependants are deleted first. Custom
+// resources come before all built-in kinds.
 func deletionGroups(refs []applier.Ref) [][]applier.Ref {
 	order := builtinKinds()
 	rank := func(r applier.Ref) int {
@@ -70,11 +69,7 @@ func planned(s *session) []models.OwnedObject {
 	}
 	var out []models.OwnedObject
 	for _, step := range s.plan.Steps {
-		objects := step.Objects
-		if step.Values != nil {
-			objects = append(slices.Clone(objects), step.Values.Object)
-		}
-		for _, o := range objects {
+		for _, o := range step.AllObjects() {
 			out = append(out, models.OwnedObject{
 				Cluster: s.run.Cluster, APIVersion: o.GetAPIVersion(), Kind: o.GetKind(),
 				Namespace: o.GetNamespace(), Name: o.GetName(),
@@ -121,8 +116,9 @@ func refsIn(objects []models.OwnedObject) []applier.Ref {
 	return refs
 }
 
-// split returns the objects in cluster, and the names of the other clusters.
-func split(inventory []models.OwnedObject, cluster string) (here []models.OwnedObject, elsewhere []string) {
+// splitByCluster returns the objects in cluster, and the names of the other
+// clusters.
+func splitByCluster(inventory []models.OwnedObject, cluster string) (here []models.OwnedObject, elsewhere []string) {
 	for _, o := range inventory {
 		if o.Cluster == cluster {
 			here = append(here, o)

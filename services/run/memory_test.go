@@ -22,7 +22,7 @@ type memoryCluster struct {
 	remove func(ctx context.Context) // asked before objects are deleted
 
 	mu      sync.Mutex
-	objects map[place]*memoryObject
+	objects map[objectKey]*memoryObject
 	listErr error
 	listing func() // asked before objects are listed
 }
@@ -34,7 +34,7 @@ type memoryObject struct {
 	keys  []string
 }
 
-func newMemoryCluster() *memoryCluster { return &memoryCluster{objects: map[place]*memoryObject{}} }
+func newMemoryCluster() *memoryCluster { return &memoryCluster{objects: map[objectKey]*memoryObject{}} }
 
 func (c *memoryCluster) of(workflowID string) *memoryTarget { return &memoryTarget{c, workflowID} }
 
@@ -89,7 +89,7 @@ func refused(ref applier.Ref, err error) applier.Change {
 func (t *memoryTarget) put(ref applier.Ref, text string, keys []string) applier.Change {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	old := t.objects[placeOf(ref)]
+	old := t.objects[keyOf(ref)]
 	c := applier.Change{Ref: ref, Action: applier.Created}
 	if old != nil {
 		c.Action = applier.Unchanged
@@ -98,7 +98,7 @@ func (t *memoryTarget) put(ref applier.Ref, text string, keys []string) applier.
 		}
 		keys = append(keys, old.keys...)
 	}
-	t.objects[placeOf(ref)] = &memoryObject{ref: ref, owner: t.owner, text: text, keys: keys}
+	t.objects[keyOf(ref)] = &memoryObject{ref: ref, owner: t.owner, text: text, keys: keys}
 	return c
 }
 
@@ -110,7 +110,7 @@ func (t *memoryTarget) ApplyValues(ctx context.Context, req applier.ValuesReques
 		}
 	}
 	t.mu.Lock()
-	old := t.objects[placeOf(ref)]
+	old := t.objects[keyOf(ref)]
 	t.mu.Unlock()
 	var keys []string
 	for k, v := range req.Values {
@@ -141,10 +141,18 @@ func (t *memoryTarget) Delete(ctx context.Context, refs []applier.Ref, _ applier
 	changes := make([]applier.Change, len(refs))
 	for i, ref := range refs {
 		changes[i] = applier.Change{Ref: ref, Action: applier.Unchanged}
-		if t.objects[placeOf(ref)] != nil {
+		if t.objects[keyOf(ref)] != nil {
 			changes[i].Action = applier.Deleted
-			delete(t.objects, placeOf(ref))
+			delete(t.objects, keyOf(ref))
 		}
+	}
+	return changes
+}
+
+func (t *memoryTarget) Release(_ context.Context, refs []applier.Ref) []applier.Change {
+	changes := make([]applier.Change, len(refs))
+	for i, ref := range refs {
+		changes[i] = applier.Change{Ref: ref, Action: applier.Unchanged}
 	}
 	return changes
 }

@@ -14,14 +14,14 @@ import (
 	"github.com/kubeorch/core/pkg/kubernetes"
 )
 
-// ownedObjects is what of a workflow is in its cluster by label.
+// ownedObjects are the objects with a workflow's label in its cluster.
 type ownedObjects struct {
 	refs []applier.Ref
-	err  error // the list is not complete, so absence from it means nothing
+	err  error // why refs is incomplete
 }
 
-// listOwned lists, in the background, what the workflow has of the given kinds
-// and of those that it is known to have; the channel gives one answer.
+// listOwned lists in the background the workflow's objects of the given kinds
+// and of the kinds in its inventory and plan. The channel receives one answer.
 func (e *Executor) listOwned(
 	ctx context.Context, s *session, t clusterTarget, gvks ...schema.GroupVersionKind,
 ) <-chan ownedObjects {
@@ -40,7 +40,7 @@ func (e *Executor) listOwned(
 	namespaces = slices.DeleteFunc(slices.Compact(namespaces), func(ns string) bool { return ns == "" })
 	e.working.Go(func() {
 		var owned ownedObjects
-		owned.err = protect(func() error {
+		owned.err = recovered(func() error {
 			found, err := t.ListOwned(ctx, distinct(gvks), applier.ListOptions{Namespaces: namespaces})
 			owned.refs = refsOf(found)
 			return err
@@ -50,9 +50,8 @@ func (e *Executor) listOwned(
 	return answer
 }
 
-// refsOf names the objects that the workflow itself made. What a controller
-// made of them goes with them, and a copy that somebody made of them, labels
-// and all, is theirs.
+// refsOf names the objects that a run wrote. Controllers delete what they made of
+// them, and copies that people made with the same labels belong to those people.
 func refsOf(list []metav1.PartialObjectMetadata) []applier.Ref {
 	var refs []applier.Ref
 	for i := range list {
@@ -66,8 +65,8 @@ func refsOf(list []metav1.PartialObjectMetadata) []applier.Ref {
 
 // applied reports whether a run wrote the object.
 func applied(o *metav1.PartialObjectMetadata) bool {
-	manager := applier.DefaultOptions(nil).Manager
-	return slices.ContainsFunc(o.ManagedFields, func(f metav1.ManagedFieldsEntry) bool { return f.Manager == manager })
+	base := applier.DefaultOptions(nil).Manager
+	return slices.ContainsFunc(o.ManagedFields, func(f metav1.ManagedFieldsEntry) bool { return applier.IsManager(base, f.Manager) })
 }
 
 func distinct(gvks []schema.GroupVersionKind) []schema.GroupVersionKind {
@@ -82,9 +81,9 @@ func distinct(gvks []schema.GroupVersionKind) []schema.GroupVersionKind {
 	return out
 }
 
-// prune deletes what the workflow has in the cluster and the drawing does not
-// hold any more. Claims and Secrets are kept: what they hold cannot be had
-// back. It runs only when every node was applied.
+// prune deletes the workflow's objects that left the drawing, and releases those
+// that it had adopted. Claims and Secrets are kept, because their content cannot
+// be restored. It runs only after every node was applied.
 func (e *Executor) prune(ctx context.Context, s *session, t clusterTarget, owned ownedObjects) error {
 	inventory, err := e.deps.Workflows.Inventory(ctx, s.run.WorkflowID)
 	if err != nil {
@@ -92,20 +91,20 @@ func (e *Executor) prune(ctx context.Context, s *session, t clusterTarget, owned
 	}
 	if owned.err != nil {
 		e.deps.Log.WarnContext(ctx, "objects of a workflow could not be listed", "workflow", s.run.WorkflowID, "err", owned.err)
-		s.logf("could not look for objects that left the drawing: %s", models.MessageOf(asRunError(owned.err)))
+		s.logf("could not look for objects that left the drawing: %s", models.MessageOf(clusterFailure(owned.err)))
 	}
-	here, elsewhere := split(inventory, s.run.Cluster)
+	here, elsewhere := splitByCluster(inventory, s.run.Cluster)
 	for _, cluster := range elsewhere {
 		s.logf("objects that this workflow made in its former cluster %s are left there", cluster)
 	}
 	left := leftovers(append(owned.refs, refsIn(here)...), s.touched)
 	kept, gone := partition(left, func(r applier.Ref) bool { return r.Kind == kindClaim || r.Kind == kindSecret })
-	for _, ref := range kept {
-		if slices.ContainsFunc(owned.refs, func(o applier.Ref) bool { return same(o, ref) }) {
+	for _, ref := range release(ctx, s, t, kept) {
+		if slices.ContainsFunc(owned.refs, func(o applier.Ref) bool { return sameObject(o, ref) }) {
 			s.logf("%s left the drawing and is kept", ref)
 		}
 	}
-	remaining, err := remove(ctx, s, t, gone)
+	remaining, err := remove(ctx, s, t, gone, applier.DeleteOptions{})
 	now := append(inventoryOf(s, append(s.touched, remaining...)), keepElsewhere(inventory, s.run.Cluster)...)
 	if !sameObjects(now, inventory) {
 		if serr := e.deps.Workflows.SetInventory(ctx, s.run.WorkflowID, now); serr != nil {
@@ -115,18 +114,37 @@ func (e *Executor) prune(ctx context.Context, s *session, t clusterTarget, owned
 	return err
 }
 
-// remove deletes refs, dependants first, and returns those that are still
-// there.
-func remove(ctx context.Context, s *session, t clusterTarget, refs []applier.Ref) (remaining []applier.Ref, err error) {
+// release gives up the adopted ones among refs and returns the others.
+func release(ctx context.Context, s *session, t clusterTarget, refs []applier.Ref) (ours []applier.Ref) {
+	for _, c := range t.Release(ctx, refs) {
+		switch c.Action {
+		case applier.Released:
+			s.logf("%s: released, %s", c.Ref, c.Message)
+		case applier.Failed:
+			s.logf("could not be released: %s", c.Message)
+			fallthrough
+		default:
+			ours = append(ours, c.Ref)
+		}
+	}
+	return ours
+}
+
+// remove deletes refs, dependants first, and returns those that remain ours.
+func remove(
+	ctx context.Context, s *session, t clusterTarget, refs []applier.Ref, o applier.DeleteOptions,
+) (remaining []applier.Ref, err error) {
 	var problems []string
 	for _, group := range deletionGroups(refs) {
-		for _, c := range t.Delete(ctx, group, applier.DeleteOptions{}) {
+		for _, c := range t.Delete(ctx, group, o) {
 			switch c.Action {
 			case applier.Failed:
 				remaining = append(remaining, c.Ref)
 				problems = append(problems, c.Message)
 			case applier.Deleted:
 				s.logf("%s: deleted", c.Ref)
+			case applier.Released:
+				s.logf("%s: released, %s", c.Ref, c.Message)
 			case applier.Skipped:
 				s.logf("%s", c.Message)
 			default:
@@ -139,23 +157,23 @@ func remove(ctx context.Context, s *session, t clusterTarget, refs []applier.Ref
 	return nil, nil
 }
 
-// asRunError gives the text of a cluster's error, which is made for people.
-func asRunError(err error) error {
+// clusterFailure returns an error with the text for people of a cluster's error.
+func clusterFailure(err error) error {
 	if _, ok := errors.AsType[*models.Error](err); ok {
 		return err
 	}
 	return failure(kubernetes.Translate(err).Message)
 }
 
-// leftovers returns those of refs that are not wanted, each once.
+// leftovers returns the distinct refs that are not in wanted.
 func leftovers(refs, wanted []applier.Ref) []applier.Ref {
-	seen := make(map[place]bool, len(refs)+len(wanted))
+	seen := make(map[objectKey]bool, len(refs)+len(wanted))
 	for _, ref := range wanted {
-		seen[placeOf(ref)] = true
+		seen[keyOf(ref)] = true
 	}
 	var left []applier.Ref
 	for _, ref := range refs {
-		if p := placeOf(ref); !seen[p] {
+		if p := keyOf(ref); !seen[p] {
 			seen[p] = true
 			left = append(left, ref)
 		}

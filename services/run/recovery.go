@@ -9,19 +9,19 @@ import (
 	"github.com/kubeorch/core/services/plan"
 )
 
-// abandonedRuns finds runs whose process does not move any more.
+// abandonedRuns finds runs whose lease has expired.
 type abandonedRuns interface {
 	Abandoned(ctx context.Context, at time.Time) ([]models.Run, error)
 	TakeOver(ctx context.Context, seen models.Run, lease string, until time.Time) (models.Run, error)
 }
 
-// recoveredWorkflows are workflows as background work finds them.
+// recoveredWorkflows finds workflows regardless of their owner.
 type recoveredWorkflows interface {
 	ByID(ctx context.Context, id string) (models.Workflow, error)
 }
 
-// Recovery finishes runs that another process began and does not work on
-// any more: because it was killed, or because it stopped and handed them over.
+// Recovery finishes runs that another process began and left unfinished, because
+// it was killed or because it stopped and released them.
 type Recovery struct {
 	exec      *Executor
 	runs      abandonedRuns
@@ -29,15 +29,15 @@ type Recovery struct {
 	alone     bool
 }
 
-// NewRecovery returns a worker that finishes runs through exec. alone says
-// that no other process uses the database: whatever is running when Run begins
-// was then left by one that is dead, and its lease is not waited for.
+// NewRecovery returns a worker that finishes runs through exec. alone says that
+// no other process uses the database; every run that is in progress when Run
+// begins is then taken over at once, without waiting for the end of its lease.
 func NewRecovery(exec *Executor, runs abandonedRuns, workflows recoveredWorkflows, alone bool) *Recovery {
 	return &Recovery{exec: exec, runs: runs, workflows: workflows, alone: alone}
 }
 
-// Run looks for abandoned runs, at once and then again and again, until ctx
-// ends; then it returns nil. What it found goes on in the executor.
+// Run looks for abandoned runs, at once and then at intervals, until ctx ends; then
+// it returns nil. The runs that it takes over go on in the executor.
 func (r *Recovery) Run(ctx context.Context) error {
 	tick := time.NewTicker(r.exec.opts.Lease / 3)
 	defer tick.Stop()
@@ -69,20 +69,20 @@ func (r *Recovery) once(ctx context.Context, until time.Time) error {
 			break
 		}
 		if r.exec.session(seen.ID) != nil {
-			continue // ours, and alive
+			continue // this process works on it
 		}
 		run, err := r.runs.TakeOver(ctx, seen, r.exec.lease, r.exec.now().Add(r.exec.opts.Lease))
 		if err == nil {
 			err = r.resume(ctx, run)
 		} else if models.KindOf(err) == models.Conflict {
-			continue // somebody was faster
+			continue // another process was faster
 		}
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }
 
-// resume goes on with a run. One that cannot go on is finished as failed.
+// resume continues a run. A run that cannot be continued ends as failed.
 func (r *Recovery) resume(ctx context.Context, run models.Run) error {
 	e := r.exec
 	e.deps.Log.InfoContext(ctx, "taking a run over", "run", run.ID, "workflow", run.WorkflowID)
@@ -99,7 +99,7 @@ func (r *Recovery) resume(ctx context.Context, run models.Run) error {
 	return e.launch(ctx, s, work)
 }
 
-// prepare rebuilds what a run was to do from what is stored.
+// prepare rebuilds the work of a run from the stored version.
 func (r *Recovery) prepare(ctx context.Context, s *session) (work, error) {
 	e := r.exec
 	w, err := r.workflows.ByID(ctx, s.run.WorkflowID)

@@ -14,12 +14,13 @@ import (
 	"github.com/kubeorch/core/services/plan"
 )
 
-// ending is why a run ends before its work is done; its text is for people.
+// ending is why a run ends before its work is done, in a text for people.
 type ending string
 
-// The reasons. The last two leave the run to another process.
+// The endings. After the last two, another process continues the run.
 const (
 	endAccess    ending = "the cluster is not open to the owner of the workflow any more"
+	endStarter   ending = "the account or API token that started the run may not act any more"
 	endNarrowed  ending = "the cluster is open to the owner of the workflow in other namespaces now; run again"
 	endCancelled ending = "the run was cancelled"
 	endDeadline  ending = "the run took longer than it may"
@@ -41,21 +42,22 @@ type session struct {
 	workflow  models.Workflow
 	plan      *plan.Plan // nil for a tear-down
 	typed     models.TriggerData
-	recovered map[string]models.NodeState // what a process before this one did
+	recovered map[string]models.NodeState // by the process before this one; nil for a run that began here
 	revisions map[string]string           // namespace/name of a Secret to the revision of its values
 	cancel    context.CancelCauseFunc
 	now       func() time.Time
 	done      chan struct{} // closed when the run has ended here
 
 	mu       sync.Mutex
-	grant    *models.ClusterGrant // what the owner may do in the cluster; nil before the run has entered it
+	grant    *models.ClusterGrant // what the owner may do in the cluster; nil before openTarget
 	version  int
 	states   map[string]models.NodeState
 	logs     []string
 	recorded time.Time         // when progress was stored last
 	result   *models.RunResult // how it ended
-	touched  []applier.Ref     // objects that are in the cluster because of the drawing
-	note     string            // what whoever waits should know of a success
+	foreign  map[string]bool   // nodes that failed because an object belongs to another owner
+	touched  []applier.Ref     // objects that this run applied
+	note     string            // for the person who waits, when the run succeeds
 	conceal  []string          // typed values, the longest first; hidden in texts of the cluster
 }
 
@@ -63,7 +65,7 @@ func newSession(run models.Run, p *plan.Plan, typed models.TriggerData, now func
 	s := &session{
 		run: run, plan: p, typed: typed, now: now, done: make(chan struct{}),
 		version: run.Version, states: map[string]models.NodeState{}, logs: slices.Clone(run.Logs),
-		conceal: concealed(typed), revisions: map[string]string{},
+		conceal: concealed(typed), revisions: map[string]string{}, foreign: map[string]bool{},
 	}
 	if p != nil {
 		s.setPlan(p)
@@ -71,7 +73,7 @@ func newSession(run models.Run, p *plan.Plan, typed models.TriggerData, now func
 	return s
 }
 
-// setPlan says what the run is to do. It comes before any work.
+// setPlan sets what the run does. It is called before any work.
 func (s *session) setPlan(p *plan.Plan) {
 	s.plan = p
 	for _, step := range p.Steps {
@@ -98,7 +100,7 @@ func concealed(typed models.TriggerData) []string {
 	return list
 }
 
-// clean makes text fit to be stored and shown.
+// clean hides typed values in text and makes it valid and short.
 func (s *session) clean(text string) string {
 	// Not a strings.Replacer: preparing one for a megabyte takes minutes.
 	for _, value := range s.conceal {
@@ -159,7 +161,25 @@ func (s *session) failures() []string {
 	return ids
 }
 
-// progress returns what is worth storing now.
+// foundForeign notes that a node failed because of another owner's object.
+func (s *session) foundForeign(nodeID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.foreign[nodeID] = true
+}
+
+// onlyForeign reports whether nodes failed, and all of them because of objects of
+// other owners. The caller holds s.mu.
+func (s *session) onlyForeign() bool {
+	for id, state := range s.states {
+		if state.Status == models.NodeFailed && !s.foreign[id] {
+			return false
+		}
+	}
+	return len(s.foreign) > 0
+}
+
+// progress returns the present states and logs for storing.
 func (s *session) progress() models.RunProgress {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -167,15 +187,14 @@ func (s *session) progress() models.RunProgress {
 	return models.RunProgress{Version: &s.version, NodeStates: maps.Clone(s.states), Logs: slices.Clone(s.logs)}
 }
 
-// due reports whether the last progress was stored long ago.
+// due reports whether progress was last stored a second ago or more.
 func (s *session) due() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.now().Sub(s.recorded) >= time.Second
 }
 
-// end settles the states of nodes that were not finished and remembers the
-// result.
+// end skips the nodes that were not finished and keeps the result.
 func (s *session) end(status, message string) models.RunResult {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -201,6 +220,7 @@ func (s *session) snapshot() models.Run {
 	run.Duration = s.now().Sub(run.StartedAt).Milliseconds()
 	if r := s.result; r != nil {
 		run.Status, run.Error, run.CompletedAt, run.Duration = r.Status, r.Error, &r.CompletedAt, r.Duration
+		run.Conflict = r.Status == models.RunFailed && s.onlyForeign()
 	}
 	run.Output = map[string]any{}
 	for id, state := range run.NodeStates {

@@ -8,8 +8,8 @@ import (
 	"github.com/kubeorch/core/services/kinds"
 )
 
-// showNode tells people what only the run knows of a node: that it failed, or
-// whether a Secret has its values. Everything else is seen in the cluster.
+// showNode stores and publishes what only the run knows of a node: that it failed,
+// or whether a Secret has its values. All else is read from the cluster.
 func (e *Executor) showNode(ctx context.Context, s *session, w *nodeWork) {
 	var status map[string]any
 	var secretCreated *bool
@@ -29,7 +29,7 @@ func (e *Executor) showNode(ctx context.Context, s *session, w *nodeWork) {
 	e.show(ctx, s, w.step.NodeID, w.step.Type, status, secretCreated)
 }
 
-// failedState is the word for failure that pages know for a node type.
+// failedState returns the frontend's word for failure of a node type.
 func failedState(nodeType string) string {
 	if nodeType == kinds.TypeJob {
 		return "failed"
@@ -37,7 +37,7 @@ func failedState(nodeType string) string {
 	return "error"
 }
 
-// show stores and publishes a node's status, unless it is shown already.
+// show stores and publishes a node's status, unless that is stored already.
 func (e *Executor) show(
 	ctx context.Context, s *session, nodeID, nodeType string, status map[string]any, secretCreated *bool,
 ) {

@@ -13,11 +13,12 @@ import (
 	"github.com/kubeorch/core/services/status"
 )
 
-// TearDown removes what an archived workflow has in its cluster, everything
-// but claims. A run that is in progress is ended first. When that takes long
-// it goes on in the background, also in another process. The warning says what
-// is left, what went wrong, or that it is not over; it is empty otherwise.
-func (e *Executor) TearDown(ctx context.Context, w models.Workflow) (warning string) {
+// TearDown removes all objects of an archived workflow from its cluster, except
+// claims. Adopted objects are released, or deleted if deleteAdopted is true. It
+// ends a run in progress first, and continues in the background after
+// Options.AnswerAfter. The warning says what is left, what went wrong, or that the
+// work goes on; it is empty otherwise.
+func (e *Executor) TearDown(ctx context.Context, w models.Workflow, deleteAdopted bool) (warning string) {
 	ctx, cancel := context.WithTimeout(ctx, e.opts.AnswerAfter)
 	defer cancel()
 	if inventory, err := e.deps.Workflows.Inventory(ctx, w.ID); err == nil && len(inventory) == 0 && w.RunCount == 0 {
@@ -25,7 +26,7 @@ func (e *Executor) TearDown(ctx context.Context, w models.Workflow) (warning str
 	}
 	run := e.newRun(w, models.RunTearDown)
 	run.Version, run.TriggeredBy = w.VersionSeq, models.TriggeredByStatus
-	run.TriggerData = models.Trigger{UserID: w.OwnerID}
+	run.TriggerData, run.DeleteAdopted = startedBy(ctx, w.OwnerID), deleteAdopted
 	noteRun(ctx, run)
 	s := newSession(run, nil, models.TriggerData{}, e.now)
 	s.workflow = w
@@ -42,8 +43,7 @@ func (e *Executor) TearDown(ctx context.Context, w models.Workflow) (warning str
 	return s.note
 }
 
-// beginTearDown takes the workflow's lock, for which it ends the run that has
-// it.
+// beginTearDown takes the workflow's lock and ends the run that holds it.
 func (e *Executor) beginTearDown(ctx context.Context, s *session) error {
 	const pause = 100 * time.Millisecond
 	for {
@@ -66,28 +66,27 @@ func (e *Executor) beginTearDown(ctx context.Context, s *session) error {
 	}
 }
 
-// tearDown deletes what the workflow has in its cluster, in the reverse order
-// of applying.
+// tearDown deletes the workflow's objects in the reverse order of applying.
 func (e *Executor) tearDown(ctx context.Context, s *session) error {
 	s.logf("removing the workflow's objects from cluster %s", s.run.Cluster)
-	t, err := e.enter(ctx, s)
+	t, err := e.openTarget(ctx, s)
 	if err != nil {
 		return err
 	}
 	owned := <-e.listOwned(ctx, s, t, builtinKinds()...)
 	if owned.err != nil {
-		return asRunError(owned.err)
+		return clusterFailure(owned.err)
 	}
 	inventory, err := e.deps.Workflows.Inventory(ctx, s.run.WorkflowID)
 	if err != nil {
 		return err
 	}
-	here, elsewhere := split(inventory, s.run.Cluster)
+	here, elsewhere := splitByCluster(inventory, s.run.Cluster)
 	claims, gone := partition(leftovers(append(owned.refs, refsIn(here)...), nil),
 		func(r applier.Ref) bool { return r.Kind == kindClaim })
-	remaining, err := remove(ctx, s, t, gone)
-	kept := present(owned.refs, claims)
-	s.keep(kept, elsewhere)
+	remaining, err := remove(ctx, s, t, gone, applier.DeleteOptions{Adopted: s.run.DeleteAdopted})
+	kept := release(ctx, s, t, present(owned.refs, claims))
+	s.noteKept(kept, elsewhere)
 	now := append(inventoryOf(s, append(kept, remaining...)), keepElsewhere(inventory, s.run.Cluster)...)
 	if serr := e.deps.Workflows.SetInventory(ctx, s.run.WorkflowID, now); serr != nil {
 		return errors.Join(err, serr)
@@ -98,18 +97,18 @@ func (e *Executor) tearDown(ctx context.Context, s *session) error {
 	return e.forgetStatuses(ctx, s)
 }
 
-// present returns those of refs that are in the cluster.
+// present returns the refs that are among inCluster.
 func present(inCluster, refs []applier.Ref) []applier.Ref {
-	there := make(map[place]bool, len(inCluster))
+	there := make(map[objectKey]bool, len(inCluster))
 	for _, r := range inCluster {
-		there[placeOf(r)] = true
+		there[keyOf(r)] = true
 	}
-	found, _ := partition(refs, func(r applier.Ref) bool { return there[placeOf(r)] })
+	found, _ := partition(refs, func(r applier.Ref) bool { return there[keyOf(r)] })
 	return found
 }
 
-// keep words what is left for whoever archived the workflow.
-func (s *session) keep(claims []applier.Ref, clusters []string) {
+// noteKept tells the person who archived the workflow what is left of it.
+func (s *session) noteKept(claims []applier.Ref, clusters []string) {
 	var notes []string
 	if len(claims) > 0 {
 		names := make([]string, len(claims))
@@ -127,8 +126,7 @@ func (s *session) keep(claims []applier.Ref, clusters []string) {
 	}
 }
 
-// forgetStatuses shows that objects are gone, and the values of Secrets with
-// them.
+// forgetStatuses shows that the objects and the values of Secrets are gone.
 func (e *Executor) forgetStatuses(ctx context.Context, s *session) error {
 	if err := e.deps.Workflows.ClearStatuses(ctx, s.run.WorkflowID, kinds.TypeClaim); err != nil {
 		return err
@@ -143,9 +141,8 @@ func (e *Executor) forgetStatuses(ctx context.Context, s *session) error {
 	return nil
 }
 
-// syncRemoved tells the readers of the workflow's stream its present state.
-// Nodes without a status are told with one: a page goes on showing a node that
-// it hears nothing about as it was.
+// syncRemoved publishes the present statuses of the workflow. It gives nodes
+// without a status one, because a page keeps the last status that it received.
 func (e *Executor) syncRemoved(ctx context.Context, s *session) {
 	w, err := e.deps.Workflows.Get(ctx, s.run.OwnerID, s.run.WorkflowID)
 	if err == nil {

@@ -17,8 +17,8 @@ import (
 
 const valueWorkers = 8
 
-// applyValues merges typed values into the Secrets of work. Its error is a
-// fault of the server; other failures are those of the nodes.
+// applyValues merges typed values into the Secrets of work. Failures are noted at
+// their nodes; the returned error is a fault of the server.
 func (e *Executor) applyValues(ctx context.Context, s *session, t clusterTarget, work []*nodeWork) error {
 	var group errgroup.Group
 	group.SetLimit(valueWorkers)
@@ -29,7 +29,7 @@ func (e *Executor) applyValues(ctx context.Context, s *session, t clusterTarget,
 		}
 		s.dropUnlisted(ctx, w.step.NodeID, v)
 		group.Go(func() error {
-			return protect(func() error {
+			return recovered(func() error {
 				change, state := t.ApplyValues(ctx, s.valuesRequest(w.step))
 				s.noteValues(w, change, state)
 				return nil
@@ -39,8 +39,8 @@ func (e *Executor) applyValues(ctx context.Context, s *session, t clusterTarget,
 	return group.Wait()
 }
 
-// valuesRequest asks for the Secret of a node. One that it had under another
-// name is known by the node's label.
+// valuesRequest asks for the Secret of a node. The node's label selects the
+// Secret that it had under a former name.
 func (s *session) valuesRequest(step plan.Step) applier.ValuesRequest {
 	v := step.Values
 	return applier.ValuesRequest{
@@ -49,7 +49,7 @@ func (s *session) valuesRequest(step plan.Step) applier.ValuesRequest {
 	}
 }
 
-// noteValues takes in what became of the Secret of one node.
+// noteValues notes what was done to the Secret of one node.
 func (s *session) noteValues(w *nodeWork, change applier.Change, state applier.ValuesState) {
 	v := w.step.Values
 	if change.Action != applier.Skipped || !v.Env { // nothing typed for optional variables is nothing to tell
@@ -95,8 +95,8 @@ func (s *session) values(nodeID string, v *kinds.Values) map[string]string {
 	return values
 }
 
-// dropUnlisted logs values that the saved drawing has no place for, such as
-// those of a key that was added after the last save. It stops when ctx ends.
+// dropUnlisted logs typed values whose keys the saved drawing does not list, such
+// as a key that was added after the last save. It stops when ctx ends.
 func (s *session) dropUnlisted(ctx context.Context, nodeID string, v *kinds.Values) {
 	for key, value := range s.typedFor(nodeID, v) {
 		if ctx.Err() != nil || s.logFull() {
@@ -108,8 +108,8 @@ func (s *session) dropUnlisted(ctx context.Context, nodeID string, v *kinds.Valu
 	}
 }
 
-// lostValues tells when values were typed for a run that another process had
-// to finish, and are neither known any more nor in the cluster.
+// lostValues returns a text when values were typed for a run that another process
+// began, and did not reach the cluster before that process stopped.
 func (s *session) lostValues(nodeID string, state applier.ValuesState) string {
 	if s.recovered == nil || s.recovered[nodeID].Status == models.NodeCompleted {
 		return ""
@@ -127,8 +127,8 @@ func (s *session) lostValues(nodeID string, state applier.ValuesState) string {
 	return ""
 }
 
-// followValues marks the pod template of o with the revisions of the Secrets
-// whose values its containers have as environment: that is read once, at the
+// followValues marks the pod template of o with the revisions of the Secrets that
+// its containers read their environment from. The environment is read at the
 // start of a pod, so a new value needs new pods.
 func followValues(o *unstructured.Unstructured, revisions map[string]string) {
 	path := []string{"spec", "template"}
@@ -148,13 +148,13 @@ func followValues(o *unstructured.Unstructured, revisions map[string]string) {
 	if len(marks) == 0 {
 		return
 	}
-	// The path is known to lead to an object, so this cannot fail.
+	// This cannot fail: the path leads to an object.
 	_ = unstructured.SetNestedField(o.Object, strings.Join(marks, ","),
 		append(path, "metadata", "annotations", applier.RevisionAnnotation)...)
 }
 
-// environmentSecrets returns the names of the Secrets that v, a part of a pod
-// template, takes variables from, sorted.
+// environmentSecrets returns the sorted names of the Secrets that v, a part of a
+// pod template, takes variables from.
 func environmentSecrets(v any) []string {
 	var names []string
 	var walk func(v any)

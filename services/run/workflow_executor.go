@@ -56,7 +56,12 @@ type versions interface {
 	SetRunStatus(ctx context.Context, workflowID string, number int, status string) error
 }
 
-// events tells the readers of a stream.
+// clusterLog keeps what people do with each cluster.
+type clusterLog interface {
+	Add(ctx context.Context, e models.ClusterLogEntry)
+}
+
+// events publishes to the readers of a stream.
 type events interface {
 	Publish(key, event string, data any) error
 }
@@ -66,12 +71,12 @@ type clusterConnections interface {
 	ConnectionTo(ctx context.Context, g models.ClusterGrant) (*kubernetes.Connection, error)
 }
 
-// placeChecker tells which objects may not be where they would be.
+// placeChecker tells which objects may not be in their namespaces.
 type placeChecker interface {
 	Refusals(ctx context.Context, objects []*unstructured.Unstructured) []error
 }
 
-// clusterTarget is a cluster seen as the place of one workflow's objects; see
+// clusterTarget reads and writes the objects of one workflow in a cluster; see
 // applier.Applier.
 type clusterTarget interface {
 	placeChecker
@@ -87,42 +92,45 @@ type targetWriter interface {
 	Apply(ctx context.Context, reqs []applier.Request, done func(int, applier.Change)) []applier.Change
 	ApplyValues(ctx context.Context, req applier.ValuesRequest) (applier.Change, applier.ValuesState)
 	Delete(ctx context.Context, refs []applier.Ref, o applier.DeleteOptions) []applier.Change
+	Release(ctx context.Context, refs []applier.Ref) []applier.Change
 }
 
-// workflows is all that runs need of workflow documents.
+// workflows is what runs need of workflow documents.
 type workflows interface {
 	executedWorkflows
 	inventories
 }
 
-// store is all that a process needs to work on runs.
+// store keeps runs.
 type store interface {
 	reader
 	holder
 }
 
-// Deps is what a Executor works with.
+// Deps is what an Executor works with.
 type Deps struct {
 	Workflows workflows
 	Runs      store
 	Versions  versions
 	Kinds     *kinds.Registry
 	Access    access
+	Accounts  accounts // may be nil
 	Clusters  clusterConnections
 	Events    events
-	// Watch has the objects of a workflow looked at again, because a run may
-	// have changed them. It does not block.
-	Watch func(workflowID string)
-	Audit trail // nil: how runs end is not recorded
-	Log   *slog.Logger
+	// Watch has the statuses of a workflow's objects read again, because a run
+	// may have changed them. It does not block.
+	Watch      func(workflowID string)
+	Audit      auditTrail // may be nil
+	ClusterLog clusterLog // may be nil
+	Log        *slog.Logger
 }
 
-// Options tune a Executor.
+// Options tune an Executor.
 type Options struct {
 	AnswerAfter time.Duration // the longest that Run and TearDown keep their caller waiting
 	Deadline    time.Duration // of a whole run
-	Lease       time.Duration // how long a run stays with a process that does not move any more
-	Grace       time.Duration // what running runs get to finish when the process stops
+	Lease       time.Duration // without renewal for this long, another process takes a run over
+	Grace       time.Duration // how long Stop waits for running runs before it hands them over
 }
 
 // DefaultOptions returns the options of a server.
@@ -132,17 +140,17 @@ func DefaultOptions() Options {
 	}
 }
 
-// Executor runs workflows. A run does not depend on whoever started
-// it: it goes on when they leave, and another process takes it over when this
-// one dies. It is safe for concurrent use.
+// Executor runs workflows. A run goes on after the request that started it, and
+// another process takes it over when this one dies. Executor is safe for
+// concurrent use.
 type Executor struct {
 	deps   Deps
 	opts   Options
-	lease  string // this process, as runs' leases name it
+	lease  string // names this process in the leases of runs
 	now    func() time.Time
 	target func(ctx context.Context, g models.ClusterGrant, workflowID string) (clusterTarget, error)
 
-	believed time.Duration // accessPause
+	accessTTL time.Duration // defaultAccessTTL
 
 	mu       sync.Mutex
 	stopping bool
@@ -153,13 +161,13 @@ type Executor struct {
 // NewExecutor returns an executor. Stop ends it.
 func NewExecutor(deps Deps, opts Options) *Executor {
 	e := &Executor{
-		deps: deps, opts: opts, lease: models.NewID(), now: models.Now, active: map[string]*session{}, believed: accessPause,
+		deps: deps, opts: opts, lease: models.NewID(), now: models.Now, active: map[string]*session{}, accessTTL: defaultAccessTTL,
 	}
 	e.target = e.connect
 	return e
 }
 
-// connect opens a cluster as far as g permits. It does no I/O in the cluster.
+// connect returns a target bounded by g. It sends nothing to the cluster.
 func (e *Executor) connect(ctx context.Context, g models.ClusterGrant, workflowID string) (clusterTarget, error) {
 	conn, err := e.deps.Clusters.ConnectionTo(ctx, g)
 	if err != nil {
@@ -168,8 +176,8 @@ func (e *Executor) connect(ctx context.Context, g models.ClusterGrant, workflowI
 	opts := applier.DefaultOptions(ownerLabels(workflowID))
 	opts.OwnerName = ownerName
 	opts.Namespaces = g.Namespaces
-	// Among people who share a cluster nobody takes what another one runs.
-	opts.KeepOwners = !g.Owned()
+	// People who share a cluster do not take each other's objects.
+	opts.KeepOwners, opts.MayAdopt = !g.Owned(), g.May(models.ClusterAdopt)
 	opts.OnPanic = func(cause error) {
 		e.deps.Log.ErrorContext(ctx, "panic while a cluster was worked on", "workflow", workflowID, "err", cause)
 	}
@@ -205,8 +213,8 @@ func (e *Executor) Running(ctx context.Context, workflowID string) (bool, error)
 	return err == nil, err
 }
 
-// Cancel ends a run. What it applied so far stays. The run may take a moment
-// to end; a run that has ended is a Conflict.
+// Cancel asks a run to end, and returns before it has. What the run applied
+// stays. A run that has ended is a Conflict.
 func (e *Executor) Cancel(ctx context.Context, owner, id, runID string) error {
 	if _, err := e.deps.Workflows.Head(ctx, owner, id); err != nil {
 		return err
@@ -230,16 +238,16 @@ func (e *Executor) session(runID string) *session {
 	return e.active[runID]
 }
 
-// Refuse makes new runs fail as Unavailable. Those in progress go on.
+// Refuse makes new runs fail as Unavailable; runs in progress go on.
 func (e *Executor) Refuse() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.stopping = true
 }
 
-// Stop refuses new runs, gives those in progress a moment to finish, and hands
-// the rest over to whichever process looks for them next. When it returns nil,
-// nothing of the executor works any more.
+// Stop refuses new runs, waits Options.Grace for those in progress, and releases
+// the rest for another process to take over. When it returns nil, no goroutine
+// of the executor is left.
 func (e *Executor) Stop(ctx context.Context) error {
 	e.Refuse()
 	idle := make(chan struct{})

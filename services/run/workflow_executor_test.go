@@ -72,7 +72,7 @@ func TestRunIsRefusedBeforeAnythingHappens(t *testing.T) {
 		"a draft":              {ann, draft.ID, models.Invalid, []string{"publish"}},
 		"somebody else's":      {bob, draft.ID, models.NotFound, nil},
 		"no such workflow":     {ann, "x", models.NotFound, nil},
-		"all faults are named": {ann, wrong.ID, models.Invalid, []string{`"a"`, `"b"`, "unknown"}},
+		"all faults are named": {ann, wrong.ID, models.Invalid, []string{`"Not_A_Name"`, `"b"`, "unknown"}},
 	} {
 		_, err := r.exec.Run(t.Context(), tc.owner, tc.id, models.TriggerData{})
 		require.Equal(t, tc.kind, models.KindOf(err), name)

@@ -13,8 +13,8 @@ import (
 	"github.com/kubeorch/core/services/status"
 )
 
-// attach has the right watcher track a workflow, or none if there is nothing
-// to watch.
+// attach has the watcher of its cluster track a workflow, or detaches a workflow
+// that has nothing to watch.
 func (m *Manager) attach(ctx context.Context, id string, in *interest) error {
 	wf, err := m.deps.Workflows.ByID(ctx, id)
 	if models.KindOf(err) == models.NotFound || err == nil && !deployed(wf) {
@@ -27,9 +27,9 @@ func (m *Manager) attach(ctx context.Context, id string, in *interest) error {
 	conn, err := m.deps.Connect(ctx, wf)
 	if err != nil && models.LostAccess(err) {
 		m.detach(id, in)
-		// It is tried again like any failure: the cluster may be registered, or
-		// shared again, by another process.
-		return errors.Join(err, m.tellLost(ctx, wf, err))
+		// It is tried again like any failure: another process may register the
+		// cluster, or share it again.
+		return errors.Join(err, m.storeLostAccess(ctx, wf, err))
 	}
 	if err != nil {
 		return err
@@ -45,13 +45,32 @@ func (m *Manager) attach(ctx context.Context, id string, in *interest) error {
 	return nil
 }
 
+// storeLostAccess has the statuses of a workflow say that its owner has lost the
+// cluster. Nodes without a status, and removed ones, stay as they are.
+func (m *Manager) storeLostAccess(ctx context.Context, wf models.Workflow, lost error) error {
+	why := models.MessageOf(lost)
+	for _, n := range wf.Nodes {
+		last := n.Data.Map(models.StatusKey)
+		next := status.Unseen(n.Type, why)
+		if last == nil || status.Equal(last, next) || status.Equal(last, status.Removed(n.Type)) {
+			continue
+		}
+		if err := m.sink().put(ctx, wf.ID, n.ID, n.Type, next, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *Manager) sink() statusSink { return statusSink{m.deps.Workflows, m.deps.Events, m.deps.Log} }
+
 // deployed reports whether wf has, or is about to have, objects in a cluster.
 func deployed(wf models.Workflow) bool {
 	return wf.Status == models.WorkflowPublished || wf.Status != models.WorkflowArchived && wf.LastRunAt != nil
 }
 
-// customResources returns what operators provide and the runs of a workflow
-// made objects of.
+// customResources returns the custom resources that the runs of a workflow made
+// objects of.
 func (m *Manager) customResources(
 	ctx context.Context, wf models.Workflow, cluster watchedCluster,
 ) ([]schema.GroupVersionResource, error) {
@@ -70,7 +89,7 @@ func (m *Manager) customResources(
 		}
 		mapping, err := cluster.Mapping(ctx, gvk)
 		if kubernetes.ReasonOf(err) == kubernetes.UnknownKind {
-			continue // its definition was removed, and its objects with it
+			continue // removing the definition removed its objects
 		}
 		if err != nil {
 			return nil, err
@@ -82,9 +101,8 @@ func (m *Manager) customResources(
 	return found, nil
 }
 
-// moveTo lets the watcher of cluster care for a workflow. Only decide calls
-// it, and that for one workflow at a time in one goroutine, so in.by is safe
-// to read there.
+// moveTo attaches a workflow to the watcher of cluster. The queue hands a workflow
+// to one worker at a time, which alone reads and writes in.by.
 func (m *Manager) moveTo(cluster watchedCluster, id string, in *interest) {
 	if in.by != nil && in.by.cluster == cluster {
 		return
@@ -98,7 +116,7 @@ func (m *Manager) moveTo(cluster watchedCluster, id string, in *interest) {
 	w := m.watchers[cluster]
 	if w == nil {
 		w = &sharedWatcher{
-			resourceWatcher: newResourceWatcher(m.ctx, cluster, m.deps.Workflows, m.deps.Events, m.deps.Log),
+			resourceWatcher: newResourceWatcher(m.ctx, cluster, m.sink()),
 			cluster:         cluster,
 		}
 		m.watchers[cluster] = w
@@ -108,7 +126,7 @@ func (m *Manager) moveTo(cluster watchedCluster, id string, in *interest) {
 	in.by = w
 }
 
-// detach ends the watch of a workflow, and the watcher that has no other.
+// detach ends the watch of a workflow, and its watcher with the last workflow.
 func (m *Manager) detach(id string, in *interest) {
 	w := in.by
 	if w == nil {
@@ -128,8 +146,8 @@ func (m *Manager) detach(id string, in *interest) {
 	}
 }
 
-// follow moves the workflows of w to a new connection when its own has been
-// replaced, for instance because the credentials changed.
+// follow moves the workflows of w to the new connection when the connection of w
+// has been replaced, for instance because the credentials changed.
 func (m *Manager) follow(w *sharedWatcher) {
 	select {
 	case <-w.ctx.Done():
@@ -138,5 +156,5 @@ func (m *Manager) follow(w *sharedWatcher) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.lookAgain()
+	m.refreshAll()
 }

@@ -33,17 +33,18 @@ func refOf(group string) nodeRef {
 	return nodeRef{workflow, node}
 }
 
-// updateInformers starts and ends watches so that they are those that the
-// tracked nodes need. It needs w.mu.
+// updateInformers starts the watches that the tracked nodes need and ends all
+// others. The caller holds w.mu.
 func (w *resourceWatcher) updateInformers() {
 	needed := make(map[schema.GroupVersionResource]*trackedNode)
-	needPods := false
+	needPods, needEvents := false, false
 	for _, t := range w.tracked {
 		for _, n := range t.nodes {
 			for _, resource := range n.resources {
 				needed[resource] = n
 			}
 			needPods = needPods || n.source.Pods != status.NoPods
+			needEvents = needEvents || n.source.Events()
 		}
 	}
 	for resource, i := range w.kinds {
@@ -58,6 +59,13 @@ func (w *resourceWatcher) updateInformers() {
 		}
 	}
 	switch {
+	case needEvents && w.clusterEvents == nil:
+		w.clusterEvents = w.watchEvents()
+	case !needEvents && w.clusterEvents != nil:
+		w.clusterEvents.cancel()
+		w.clusterEvents = nil
+	}
+	switch {
 	case needPods && w.pods == nil:
 		w.pods = w.watchPods()
 	case !needPods && w.pods != nil:
@@ -66,14 +74,14 @@ func (w *resourceWatcher) updateInformers() {
 	}
 }
 
-// watchKind starts to watch the objects that nodes like n have.
+// watchKind starts to watch a resource for nodes of n's type.
 func (w *resourceWatcher) watchKind(resource schema.GroupVersionResource, n *trackedNode) *objectInformer {
 	extract, _ := status.Extractor(n.kind)
 	i := watch.New(w.cluster, watch.Query{Resource: resource, Selector: plan.ObjectSelector, Metadata: n.source.Metadata},
 		watch.Options[*status.Object]{
 			Extract: func(o metav1.Object) (string, *status.Object) { return plan.Group(o), extract(o) },
-			Changed: func(group string) { w.touch(refOf(group)) },
-			Synced:  func() { w.touchAll(func(n *trackedNode) bool { return slices.Contains(n.resources, resource) }) },
+			Changed: func(group string) { w.enqueue(refOf(group)) },
+			Synced:  func() { w.enqueueAll(func(n *trackedNode) bool { return slices.Contains(n.resources, resource) }) },
 			Failed:  w.cannotWatch(resource),
 		})
 	return &objectInformer{i, w.run(i.Run)}
@@ -88,10 +96,10 @@ func (w *resourceWatcher) watchPods() *podInformer {
 				u, _ := o.(*unstructured.Unstructured)
 				return plan.Group(o), status.ExtractPod(u)
 			},
-			Changed: func(group string) { w.touchPods(refOf(group)) },
-			Synced:  func() { w.touchAll(ofPods) },
-			// Statuses go without reasons where pods may not be read.
-			Failed: func(err error) { failed(err); w.touchAll(ofPods) },
+			Changed: func(group string) { w.enqueuePods(refOf(group)) },
+			Synced:  func() { w.enqueueAll(ofPods) },
+			// Where pods may not be read, statuses have no reasons from pods.
+			Failed: func(err error) { failed(err); w.enqueueAll(ofPods) },
 		})
 	return &podInformer{i, w.run(i.Run)}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/watch"
 	"github.com/kubeorch/core/services/plan"
+	"github.com/kubeorch/core/services/status"
 )
 
 const (
@@ -30,15 +31,36 @@ const (
 	statusWorkers = 4
 )
 
-// nodeStatuses stores what a watcher finds out.
+// nodeStatuses stores the statuses of nodes.
 type nodeStatuses interface {
 	ByID(ctx context.Context, id string) (models.Workflow, error)
 	SetNodeStatus(ctx context.Context, workflowID, nodeID string, status map[string]any, secretCreated *bool) error
 }
 
-// statusEvents tells the readers of a stream.
+// statusEvents publishes to the readers of a stream.
 type statusEvents interface {
 	Publish(key, event string, data any) error
+}
+
+// statusSink stores the status of a node and then publishes it, so that readers
+// of the event find it stored.
+type statusSink struct {
+	statuses nodeStatuses
+	events   statusEvents
+	log      *slog.Logger
+}
+
+func (s statusSink) put(
+	ctx context.Context, workflowID, nodeID, nodeType string, next status.Status, secretCreated *bool,
+) error {
+	if err := s.statuses.SetNodeStatus(ctx, workflowID, nodeID, next, secretCreated); err != nil {
+		return err
+	}
+	update := models.NodeUpdate{NodeID: nodeID, Type: nodeType, Status: next}
+	if err := s.events.Publish(models.WorkflowStream(workflowID), models.EventNodeUpdate, update); err != nil {
+		s.log.ErrorContext(ctx, "a status could not be published", "workflow", workflowID, "node", nodeID, "err", err)
+	}
+	return nil
 }
 
 // watchedCluster is the connection that a watcher reads from.
@@ -49,43 +71,39 @@ type watchedCluster interface {
 }
 
 // resourceWatcher keeps the statuses of workflows' nodes up to date with one
-// cluster. However many workflows and readers there are, it watches each kind
-// of object once. Its methods may be called from many goroutines.
+// cluster. It watches each kind of object once, for all workflows and readers. It
+// is safe for concurrent use.
 type resourceWatcher struct {
-	cluster  watchedCluster
-	statuses nodeStatuses
-	events   statusEvents
-	log      *slog.Logger
-	queue    *watch.Queue[nodeRef]
+	statusSink
 
-	// ctx ends with stop; what the watcher does is not part of any request.
-	ctx     context.Context //nolint:containedctx // see above
+	cluster watchedCluster
+	queue   *watch.Queue[nodeRef]
+
+	ctx     context.Context //nolint:containedctx // ends with stop; watching belongs to no request
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 
-	mu      sync.RWMutex
-	tracked map[string]*trackedWorkflow // by the workflow's label
-	kinds   map[schema.GroupVersionResource]*objectInformer
-	pods    *podInformer
+	mu            sync.RWMutex
+	tracked       map[string]*trackedWorkflow // by the workflow's label
+	kinds         map[schema.GroupVersionResource]*objectInformer
+	pods          *podInformer
+	clusterEvents *eventInformer
 }
 
-// nodeRef names a node as its objects' labels do.
+// nodeRef names a node by the labels of its objects.
 type nodeRef struct{ workflow, node string }
 
-// newResourceWatcher starts a watcher that nothing is tracked by yet. stop
-// ends it.
-func newResourceWatcher(
-	ctx context.Context, cluster watchedCluster, statuses nodeStatuses, events statusEvents, log *slog.Logger,
-) *resourceWatcher {
+// newResourceWatcher starts a watcher that tracks no workflow yet. stop ends it.
+func newResourceWatcher(ctx context.Context, cluster watchedCluster, sink statusSink) *resourceWatcher {
 	w := &resourceWatcher{
-		cluster: cluster, statuses: statuses, events: events, log: log,
+		statusSink: sink, cluster: cluster,
 		queue:   watch.NewQueue[nodeRef](),
 		tracked: make(map[string]*trackedWorkflow),
 		kinds:   make(map[schema.GroupVersionResource]*objectInformer),
 	}
 	w.ctx, w.cancel = context.WithCancel(ctx)
 	for range statusWorkers {
-		w.running.Go(func() { w.queue.Work(w.look) })
+		w.running.Go(func() { w.queue.Work(w.updateStatus) })
 	}
 	return w
 }
@@ -97,9 +115,9 @@ func (w *resourceWatcher) stop() {
 	w.running.Wait()
 }
 
-// track keeps the statuses of wf's nodes from now on, and looks at all of them
-// at once. It takes the statuses in wf for what is stored, and looks for the
-// objects of plugin nodes among custom.
+// track keeps the statuses of wf's nodes until untrack, beginning at once. The
+// statuses in wf are those that are stored; custom are the resources in which the
+// objects of plugin nodes are looked for.
 func (w *resourceWatcher) track(wf models.Workflow, custom []schema.GroupVersionResource) {
 	t := newTrackedWorkflow(wf, custom)
 	w.mu.Lock()
@@ -122,8 +140,8 @@ func (w *resourceWatcher) untrack(workflowID string) {
 	w.updateInformers()
 }
 
-// touch has a node looked at soon. It is called by informers.
-func (w *resourceWatcher) touch(ref nodeRef) {
+// enqueue has the status of a node updated after settle. Informers call it.
+func (w *resourceWatcher) enqueue(ref nodeRef) {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	if t := w.tracked[ref.workflow]; t != nil && t.nodes[ref.node] != nil {
@@ -131,9 +149,10 @@ func (w *resourceWatcher) touch(ref nodeRef) {
 	}
 }
 
-// touchPods has what depends on a node's pods looked at soon.
-func (w *resourceWatcher) touchPods(ref nodeRef) {
-	w.touch(ref)
+// enqueuePods enqueues a node whose pods changed, and the nodes that depend on all
+// pods of the workflow.
+func (w *resourceWatcher) enqueuePods(ref nodeRef) {
+	w.enqueue(ref)
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	if t := w.tracked[ref.workflow]; t != nil {
@@ -143,8 +162,8 @@ func (w *resourceWatcher) touchPods(ref nodeRef) {
 	}
 }
 
-// touchAll has every node looked at that want accepts.
-func (w *resourceWatcher) touchAll(want func(*trackedNode) bool) {
+// enqueueAll has the statuses of all nodes that want accepts updated at once.
+func (w *resourceWatcher) enqueueAll(want func(*trackedNode) bool) {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	for label, t := range w.tracked {

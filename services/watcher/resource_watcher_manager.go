@@ -2,14 +2,13 @@ package watcher
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"sync"
 	"time"
 
 	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/kubernetes"
+	"github.com/kubeorch/core/pkg/panics"
 	"github.com/kubeorch/core/pkg/watch"
 )
 
@@ -36,9 +35,9 @@ type watchedWorkflows interface {
 type Deps struct {
 	Workflows watchedWorkflows
 	Events    statusEvents
-	// Connect returns the connection to the cluster of a workflow, the same one
-	// as long as nothing about it changes. Its error tells LostAccess when the
-	// workflow's owner may not look into it.
+	// Connect returns the connection to the cluster of a workflow: the same one
+	// until the cluster or its credentials change. models.LostAccess is true of
+	// its error when the workflow's owner has no access to the cluster.
 	Connect Connect
 	Log     *slog.Logger
 }
@@ -53,16 +52,15 @@ func WatchThrough[C watchedCluster](f func(ctx context.Context, w models.Workflo
 	}
 }
 
-// Manager decides which workflows are watched: those that
-// somebody looks at and those that ran lately. Its methods never wait for a
-// cluster or the database, except Stop, and may be called from many
-// goroutines.
+// Manager decides which workflows are watched: those with readers, and those that
+// ran lately. Its methods, except Stop, wait for neither clusters nor the database.
+// It is safe for concurrent use.
 type Manager struct {
 	deps  Deps
 	queue *watch.Queue[string] // ids of workflows to decide about
 	keep  time.Duration        // watchKeep
 
-	ctx     context.Context //nolint:containedctx // ends with Stop; watching is not part of any request
+	ctx     context.Context //nolint:containedctx // ends with Stop; watching belongs to no request
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 
@@ -75,7 +73,7 @@ type Manager struct {
 type interest struct {
 	holds    int            // readers now
 	last     time.Time      // when the last of them left, or the last run ended
-	stale    bool           // the workflow has to be read again
+	stale    bool           // the workflow must be read again
 	failures int            // in a row
 	by       *sharedWatcher // nil while it is not watched
 }
@@ -87,8 +85,7 @@ type sharedWatcher struct {
 	users   int
 }
 
-// NewManager returns a manager that watches nothing. Start must
-// be called before anything is.
+// NewManager returns a manager that begins to watch with Start.
 func NewManager(deps Deps) *Manager {
 	return &Manager{
 		deps:     deps,
@@ -99,10 +96,10 @@ func NewManager(deps Deps) *Manager {
 	}
 }
 
-// Start begins to watch what Hold and Watch ask for, until Stop. The values of
-// ctx are kept, its end is not waited for.
+// Start begins to watch what Hold and Watch ask for, until Stop. It uses the values
+// of ctx and ignores its end.
 func (m *Manager) Start(ctx context.Context) {
-	// Somebody looks at a screen: a cluster that was away is tried at once.
+	// People look at the statuses: a cluster that was out of reach is tried at once.
 	m.ctx, m.cancel = context.WithCancel(kubernetes.ProbeEarly(context.WithoutCancel(ctx)))
 	for range managerWorkers {
 		m.running.Go(func() { m.queue.Work(m.decide) })
@@ -136,28 +133,28 @@ func (m *Manager) Stop(ctx context.Context) error {
 	}
 }
 
-// Hold has the objects of a workflow watched until release is called, if it
-// has been deployed. Present states that differ from the stored ones are
-// stored and published. Calling release again does nothing.
+// Hold has the objects of a deployed workflow watched until release is called.
+// Statuses that differ from the stored ones are stored and published. Calling
+// release again does nothing.
 func (m *Manager) Hold(workflowID string) (release func()) {
 	m.mark(workflowID, +1)
 	return sync.OnceFunc(func() { m.mark(workflowID, -1) })
 }
 
-// Watch has the objects of a workflow watched for some minutes, and what is
-// stored of it read again. It is meant for whoever changed the objects.
+// Watch reads a workflow again and has its objects watched for some minutes. Runs
+// call it after they have changed the objects.
 func (m *Manager) Watch(workflowID string) { m.mark(workflowID, 0) }
 
-// AccessChanged has it looked at again who may look into which cluster. Whoever
-// may not any more is told so by the statuses of their workflows.
+// AccessChanged checks again who has access to which cluster. The statuses of
+// workflows whose owners have lost theirs say so.
 func (m *Manager) AccessChanged() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.lookAgain()
+	m.refreshAll()
 }
 
-// lookAgain has all that is watched read again. It needs m.mu.
-func (m *Manager) lookAgain() {
+// refreshAll reads all watched workflows again. The caller holds m.mu.
+func (m *Manager) refreshAll() {
 	for id, in := range m.interest {
 		in.stale = true
 		m.queue.Add(id, 0)
@@ -212,17 +209,12 @@ func (m *Manager) decide(id string) {
 	}
 }
 
-// try attaches a workflow. A panic is a failure like others: one drawing must
-// not end the watching of all.
-func (m *Manager) try(id string, in *interest) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
+// try attaches a workflow. A panic is a failure like others, so that one drawing
+// leaves the watching of the others alone.
+func (m *Manager) try(id string, in *interest) error {
 	ctx, cancel := context.WithTimeout(m.ctx, watchAttempt)
 	defer cancel()
-	return m.attach(ctx, id, in)
+	return panics.ToError(func() error { return m.attach(ctx, id, in) })
 }
 
 func (m *Manager) retry(id string, in *interest, err error) {

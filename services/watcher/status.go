@@ -1,54 +1,59 @@
 package watcher
 
 import (
-	"runtime/debug"
+	"errors"
 	"time"
 
 	"github.com/kubeorch/core/models"
+	"github.com/kubeorch/core/pkg/panics"
 	"github.com/kubeorch/core/services/kinds"
 	"github.com/kubeorch/core/services/status"
 )
 
-// look makes the status of a node and stores and publishes it if it is new.
-func (w *resourceWatcher) look(ref nodeRef) {
-	defer func() {
-		if p := recover(); p != nil {
-			w.log.Error("a status could not be made", "workflow", ref.workflow, "node", ref.node, "panic", p, "stack", string(debug.Stack()))
-		}
-	}()
+// updateStatus computes the status of a node, and stores and publishes a new one.
+func (w *resourceWatcher) updateStatus(ref nodeRef) {
+	err := panics.ToError(func() error { return w.tryUpdateStatus(ref) })
+	if err == nil || w.ctx.Err() != nil {
+		return
+	}
+	w.log.Warn("a status could not be updated", "workflow", ref.workflow, "node", ref.node, "err", err)
+	if _, panicked := errors.AsType[*panics.Error](err); !panicked { // it would panic again
+		w.queue.Add(ref, statusRetry)
+	}
+}
+
+func (w *resourceWatcher) tryUpdateStatus(ref nodeRef) error {
 	w.mu.RLock()
 	t := w.tracked[ref.workflow]
 	if t == nil || t.nodes[ref.node] == nil {
 		w.mu.RUnlock()
-		return
+		return nil
 	}
 	n, v := t.nodes[ref.node], w.view(t, ref)
 	w.mu.RUnlock()
 
-	next := w.judge(t, n, ref, v)
+	next := w.nextStatus(t, n, ref, v)
 	if next == nil || status.Equal(w.lastOf(n), next) {
-		return
+		return nil
 	}
-	if err := w.tell(t.id, n, next); err != nil {
-		if w.ctx.Err() == nil {
-			w.log.Warn("a status could not be stored", "workflow", t.id, "node", n.id, "err", err)
-			w.queue.Add(ref, statusRetry)
-		}
-		return
+	if err := w.store(t.id, n, next); err != nil {
+		return err
 	}
 	w.mu.Lock()
 	n.last = next
 	w.mu.Unlock()
+	return nil
 }
 
-// view is what the informers know of a node.
+// view is what the informers hold for a node.
 type view struct {
-	known   bool // what they know is complete
-	objects []*status.Object
-	pods    []*status.Pod
+	complete bool // every informer has been read once
+	objects  []*status.Object
+	pods     []*status.Pod
+	events   []*status.Event
 }
 
-// view needs w.mu.
+// view collects what the informers hold. The caller holds w.mu.
 func (w *resourceWatcher) view(t *trackedWorkflow, ref nodeRef) (v view) {
 	n := t.nodes[ref.node]
 	if len(n.resources) == 0 {
@@ -61,11 +66,12 @@ func (w *resourceWatcher) view(t *trackedWorkflow, ref nodeRef) (v view) {
 		}
 		v.objects = append(v.objects, kind.Group(ref.group())...)
 	}
+	v.events = w.eventsOf(n, ref)
 	if n.source.Pods == status.NoPods || w.pods == nil {
-		v.known = true
+		v.complete = true
 		return v
 	}
-	v.known = w.pods.Synced() || w.pods.Failed()
+	v.complete = w.pods.Synced() || w.pods.Failed()
 	if n.source.Pods == status.NodePods {
 		v.pods = w.pods.Group(ref.group())
 		return v
@@ -76,9 +82,9 @@ func (w *resourceWatcher) view(t *trackedWorkflow, ref nodeRef) (v view) {
 	return v
 }
 
-// judge returns the status of a node, or nil where it stays as it is.
-func (w *resourceWatcher) judge(t *trackedWorkflow, n *trackedNode, ref nodeRef, v view) status.Status {
-	if !v.known {
+// nextStatus returns the status of a node, or nil where the stored one stays.
+func (w *resourceWatcher) nextStatus(t *trackedWorkflow, n *trackedNode, ref nodeRef, v view) status.Status {
+	if !v.complete {
 		return nil
 	}
 	object := n.pick(v.objects)
@@ -87,7 +93,7 @@ func (w *resourceWatcher) judge(t *trackedWorkflow, n *trackedNode, ref nodeRef,
 	w.mu.Unlock()
 	switch {
 	case object != nil:
-		return status.Of(object, v.pods)
+		return status.Of(object, v.pods, v.events...)
 	case !missed:
 		return nil
 	case since < goneFor:
@@ -99,8 +105,8 @@ func (w *resourceWatcher) judge(t *trackedWorkflow, n *trackedNode, ref nodeRef,
 	return status.Deleted(n.source.Kind, n.namespace, n.name)
 }
 
-// presence notes whether the object of a node is there. since tells for how
-// long one that is missed has been away. It needs w.mu.
+// presence notes whether the object of a node is there. since is how long a missed
+// object has been absent. The caller holds w.mu.
 func (w *resourceWatcher) presence(n *trackedNode, there bool) (since time.Duration, missed bool) {
 	if there {
 		n.seen, n.missing = true, time.Time{}
@@ -115,9 +121,8 @@ func (w *resourceWatcher) presence(n *trackedNode, there bool) (since time.Durat
 	return time.Since(n.missing), true
 }
 
-// stillWanted reports whether a node's object ought to be in the cluster: a
-// workflow that is torn down, or a node that was taken off the drawing, says
-// nothing about objects that are gone.
+// stillWanted reports whether a node's object belongs in the cluster. It does not
+// when the workflow was archived or the node left the drawing.
 func (w *resourceWatcher) stillWanted(workflowID, nodeID string) bool {
 	wf, err := w.statuses.ByID(w.ctx, workflowID)
 	if err != nil || wf.Status == models.WorkflowArchived {
@@ -137,20 +142,11 @@ func (w *resourceWatcher) lastOf(n *trackedNode) status.Status {
 	return n.last
 }
 
-// tell stores a status and then publishes it, so that whoever hears of it
-// finds it stored.
-func (w *resourceWatcher) tell(workflowID string, n *trackedNode, next status.Status) error {
+func (w *resourceWatcher) store(workflowID string, n *trackedNode, next status.Status) error {
 	var secretCreated *bool
 	if n.kind == kinds.TypeSecret {
 		created, _ := next["secretCreated"].(bool)
 		secretCreated = &created
 	}
-	if err := w.statuses.SetNodeStatus(w.ctx, workflowID, n.id, next, secretCreated); err != nil {
-		return err
-	}
-	update := models.NodeUpdate{NodeID: n.id, Type: n.kind, Status: next}
-	if err := w.events.Publish(models.WorkflowStream(workflowID), models.EventNodeUpdate, update); err != nil {
-		w.log.Error("a status could not be published", "workflow", workflowID, "node", n.id, "err", err)
-	}
-	return nil
+	return w.put(w.ctx, workflowID, n.id, n.kind, next, secretCreated)
 }

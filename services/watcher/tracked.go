@@ -11,7 +11,7 @@ import (
 	"github.com/kubeorch/core/services/status"
 )
 
-// trackedWorkflow is what a watcher knows of a workflow.
+// trackedWorkflow is a workflow whose statuses a watcher keeps.
 type trackedWorkflow struct {
 	id       string
 	label    string                  // of its objects
@@ -19,9 +19,9 @@ type trackedWorkflow struct {
 	policies []string                // nodes that depend on all pods of the workflow
 }
 
-// trackedNode is what a watcher knows of a node. The queue hands a node to one
-// worker at a time; what changes is guarded by the watcher's lock, since track
-// may replace a node meanwhile.
+// trackedNode is a node of a trackedWorkflow. The queue hands a node to one worker
+// at a time; the watcher's lock guards the fields that change, since track may
+// replace a node meanwhile.
 type trackedNode struct {
 	id, kind        string // kind is the node's type
 	name, namespace string
@@ -30,11 +30,11 @@ type trackedNode struct {
 
 	last    status.Status // as stored
 	seen    bool          // its object was there
-	missing time.Time     // since when it is not any more
+	missing time.Time     // since when it is absent
 }
 
-// newTrackedWorkflow returns wf's nodes as far as their statuses come from the
-// cluster. The objects of plugin nodes are looked for among custom.
+// newTrackedWorkflow returns the nodes of wf that have a status in the cluster. The
+// objects of plugin nodes are looked for in the resources of custom.
 func newTrackedWorkflow(wf models.Workflow, custom []schema.GroupVersionResource) *trackedWorkflow {
 	t := &trackedWorkflow{id: wf.ID, label: plan.NodeLabel(wf.ID), nodes: make(map[string]*trackedNode, len(wf.Nodes))}
 	for _, n := range wf.Nodes {
@@ -58,7 +58,7 @@ func newTrackedWorkflow(wf models.Workflow, custom []schema.GroupVersionResource
 	return t
 }
 
-// remember takes over what was seen of the same nodes before.
+// remember copies from before what was seen of the same nodes.
 func (t *trackedWorkflow) remember(before *trackedWorkflow) {
 	for label, n := range t.nodes {
 		if old := before.nodes[label]; old != nil && old.kind == n.kind {
@@ -67,9 +67,9 @@ func (t *trackedWorkflow) remember(before *trackedWorkflow) {
 	}
 }
 
-// pick returns the node's object among those that carry its labels: the one of
-// the drawn name, else one that stays. After a change of the name, both the
-// old and the new object may be there.
+// pick returns the node's object among those that carry its labels: the one of the
+// drawn name, else one that is not being deleted. After a change of the name, both
+// the old and the new object may be there.
 func (n *trackedNode) pick(objects []*status.Object) *status.Object {
 	var best *status.Object
 	rank := func(o *status.Object) int {
@@ -93,9 +93,9 @@ func (n *trackedNode) pick(objects []*status.Object) *status.Object {
 	return best
 }
 
-// isMissed reports whether the absence of the node's object is news: it was
-// there, or the stored status says so. Clusters remove jobs that have ended,
-// and a node that has never been applied misses nothing.
+// isMissed reports whether the node's object was there before, as seen or by its
+// stored status. The object of an ended job is not missed, since clusters remove
+// those.
 func (n *trackedNode) isMissed() bool {
 	state, _ := n.last["state"].(string)
 	if n.kind == kinds.TypeJob && (state == "completed" || state == "failed") {

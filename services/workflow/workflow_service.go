@@ -28,20 +28,21 @@ type store interface {
 	writer
 }
 
-// runs is what becomes of workflows in clusters.
+// runs runs workflows in clusters.
 type runs interface {
 	// Running reports whether a run of the workflow is in progress.
 	Running(ctx context.Context, workflowID string) (bool, error)
-	// TearDown removes what w has in its cluster. The warning says what a
-	// person should know of it, and is empty when all went well.
-	TearDown(ctx context.Context, w models.Workflow) (warning string)
+	// TearDown removes what w has in its cluster; adopted objects are released
+	// unless deleteAdopted is true. The warning says what a person should know
+	// of it, and is empty when all went well.
+	TearDown(ctx context.Context, w models.Workflow, deleteAdopted bool) (warning string)
 }
 
 // documentCacheSize is in bytes: enough for some 500 large drawings.
 const documentCacheSize = 16 << 20
 
-// Service creates, reads and changes workflow documents. Every method is
-// limited to the given owner; what belongs to somebody else is NotFound.
+// Service creates, reads and changes workflow documents. Every method is limited
+// to the given owner; another owner's workflow is NotFound.
 type Service struct {
 	store store
 	runs  runs
@@ -81,8 +82,9 @@ func (s *Service) draft(owner, name string) models.Workflow {
 	}
 }
 
-// Clone stores a draft with the graph of another workflow, without any trace
-// of its runs.
+// Clone stores a draft with the graph of another workflow, without the state of
+// its runs. Its nodes have names of their own, made from the clone's id: those of
+// the original may be taken in the cluster.
 func (s *Service) Clone(ctx context.Context, owner, id, name string) (models.Workflow, error) {
 	var p models.Problems
 	checkTexts(&p, &name, nil)
@@ -93,7 +95,8 @@ func (s *Service) Clone(ctx context.Context, owner, id, name string) (models.Wor
 	if err != nil {
 		return models.Workflow{}, err
 	}
-	w, graph := s.draft(owner, name), from.Graph().Tidy()
+	w := s.draft(owner, name)
+	graph := from.Graph().Tidy().Renamed("-" + w.ID[len(w.ID)-4:])
 	w.Nodes, w.Edges, w.ClusterID, w.Tags = graph.Nodes, graph.Edges, from.ClusterID, from.Tags
 	w.Description = strings.TrimSpace(fmt.Sprintf("%s (cloned from %s)", from.Description, from.Name))
 	models.NoteForAudit(ctx, "workflow", w.ID)
@@ -110,8 +113,8 @@ func (s *Service) Get(ctx context.Context, owner, id string) (models.Workflow, e
 	return s.store.Get(ctx, owner, id)
 }
 
-// Document returns a workflow as JSON. As long as nothing changed, it costs
-// one small read.
+// Document returns a workflow as JSON. It is cached: as long as nothing changes, a
+// call costs one small read.
 func (s *Service) Document(ctx context.Context, owner, id string) (models.WorkflowDocument, error) {
 	head, err := s.store.Head(ctx, owner, id)
 	if err != nil {
@@ -133,10 +136,9 @@ func (s *Service) Document(ctx context.Context, owner, id string) (models.Workfl
 	return doc, nil
 }
 
-// Update changes what p mentions. Without p.IfRevision the last write wins,
-// yet never over what the server owns. Archiving takes the workflow's objects
-// out of the cluster; the warning then says what a person should know of it.
-// Nothing else touches the cluster.
+// Update changes the fields in p. Without p.IfRevision the last write wins, except
+// for fields that the server owns. Archiving removes the workflow's objects from
+// the cluster; the warning is for the user. Other updates do not touch the cluster.
 func (s *Service) Update(
 	ctx context.Context, owner, id string, p models.WorkflowPatch,
 ) (w models.Workflow, warning string, err error) {
@@ -148,13 +150,12 @@ func (s *Service) Update(
 		return models.Workflow{}, "", s.explain(ctx, owner, id, p, err)
 	}
 	if err == nil && p.Status != nil && w.Status == models.WorkflowArchived {
-		warning = s.runs.TearDown(ctx, w)
+		warning = s.runs.TearDown(ctx, w, p.DeleteAdopted)
 	}
 	return w, warning, err
 }
 
-// tidyPatch brings p into the form that is stored and returns what is wrong
-// with it.
+// tidyPatch brings p into the form that is stored and returns its problems.
 func tidyPatch(p *models.WorkflowPatch) (problems models.Problems) {
 	if p.Empty() {
 		return models.Problems{{Message: "there is nothing to change"}}
@@ -190,7 +191,7 @@ const (
 	maxDescription = 10_000
 )
 
-// checkTexts trims name; a nil pointer is a text that is not mentioned.
+// checkTexts trims and checks the texts. A nil pointer is an absent text.
 func checkTexts(p *models.Problems, name, description *string) {
 	if name != nil {
 		*name = strings.TrimSpace(*name)
@@ -206,7 +207,7 @@ func checkTexts(p *models.Problems, name, description *string) {
 	}
 }
 
-// explain adds to a conflict what is stored now.
+// explain adds the stored state to a conflict.
 func (s *Service) explain(ctx context.Context, owner, id string, p models.WorkflowPatch, conflict error) error {
 	w, err := s.store.Get(ctx, owner, id)
 	if err != nil {

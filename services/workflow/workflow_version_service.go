@@ -8,7 +8,7 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// versionedWorkflows are the documents that versions are taken of.
+// versionedWorkflows reads and changes the workflows of versions.
 type versionedWorkflows interface {
 	Get(ctx context.Context, owner, id string) (models.Workflow, error)
 	Head(ctx context.Context, owner, id string) (models.WorkflowHead, error)
@@ -16,7 +16,7 @@ type versionedWorkflows interface {
 	RaiseVersion(ctx context.Context, id string, number int) error
 }
 
-// versionStore keeps versions.
+// versionStore stores versions.
 type versionStore interface {
 	Add(ctx context.Context, v models.Version) (models.Version, error)
 	Get(ctx context.Context, workflowID string, number int) (models.Version, error)

@@ -70,6 +70,10 @@ type Config struct {
 	RateLimitBurst int `key:"RATE_LIMIT_BURST" default:"100" check:"min=1,max=1000000" must:"be a whole number from 1 to 1000000"`
 	// RateLimitAuth is how many logins a client may try in a minute; 0: any number.
 	RateLimitAuth int `key:"RATE_LIMIT_AUTH_PER_MINUTE" default:"60" check:"min=0,max=1000000" must:"be a whole number from 0 to 1000000"`
+	// MaxClusters is how many clusters a user may register; 0: any number.
+	MaxClusters int `key:"MAX_CLUSTERS_PER_USER" default:"50" check:"min=0,max=100000" must:"be a whole number from 0 to 100000"`
+	// MaxStreams is how many event streams a user may have open; 0: any number.
+	MaxStreams int `key:"MAX_STREAMS_PER_USER" default:"100" check:"min=0,max=1000000" must:"be a whole number from 0 to 1000000"`
 	// EgressAllow is what Egress returns, as it is written.
 	EgressAllow []string `key:"EGRESS_ALLOW" default:"loopback,private" check:"dive,oneof=loopback private|prefix" must:"be loopback, private, or ranges such as 10.0.0.0/8"`
 	// ClusterHTTP permits http:// servers and issuers of clusters.

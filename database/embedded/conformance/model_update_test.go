@@ -175,10 +175,11 @@ func apply(v any, path []string, c change) (any, error) {
 
 func applyInList(v bson.A, path []string, c change) (any, error) {
 	i, err := strconv.Atoi(path[0])
-	switch {
-	case c.op == "$unset" && (err != nil || i >= len(v)), c.op == "$pull" && err == nil && i >= len(v):
+	isPosition := err == nil
+	if c.op == "$unset" && (!isPosition || i >= len(v)) || c.op == "$pull" && isPosition && i >= len(v) {
 		return v, nil
-	case err != nil:
+	}
+	if !isPosition {
 		return nil, errRefused
 	}
 	out := slices.Clone(v)

@@ -61,7 +61,7 @@ type cursor struct {
 	skip       int64
 	limit      int64 // left to return; -1: all
 	projection *query.Projection
-	held       []byte // read, but not yet returned
+	pending    []byte // read, but not yet returned
 	done       bool
 	used       time.Time
 }
@@ -74,7 +74,7 @@ func (c *cursor) fill(ctx context.Context, tx *storage.Tx, dst []byte, n int) ([
 			return false
 		}
 		if n > 0 && count == n || count > 0 && size+len(doc) > maxBatchBytes {
-			c.held = bytes.Clone(doc)
+			c.pending = bytes.Clone(doc)
 			return false
 		}
 		before := len(dst)
@@ -85,10 +85,10 @@ func (c *cursor) fill(ctx context.Context, tx *storage.Tx, dst []byte, n int) ([
 		c.limit--
 		return c.limit != 0
 	}
-	if held := c.held; held != nil {
-		c.held = nil
-		if !put(held) {
-			c.done = c.held == nil
+	if pending := c.pending; pending != nil {
+		c.pending = nil
+		if !put(pending) {
+			c.done = c.pending == nil
 			return dst, nil
 		}
 	}
@@ -99,7 +99,7 @@ func (c *cursor) fill(ctx context.Context, tx *storage.Tx, dst []byte, n int) ([
 		}
 		return put(doc)
 	})
-	c.done = c.held == nil
+	c.done = c.pending == nil
 	return dst, err
 }
 
@@ -210,6 +210,9 @@ func (s *Server) getMore(ctx context.Context, r *request) error {
 	})
 	if err != nil {
 		return err
+	}
+	if coll == "" {
+		return missing("getMore.collection")
 	}
 	c := s.cursors.take(id)
 	if c == nil || c.ns != r.Database+"."+coll {

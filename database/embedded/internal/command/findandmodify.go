@@ -12,9 +12,9 @@ import (
 	"github.com/kubeorch/core/database/embedded/internal/update"
 )
 
-// modification is a parsed findAndModify.
-type modification struct {
-	change
+// findAndModifyArgs is a parsed findAndModify.
+type findAndModifyArgs struct {
+	updateStatement
 	remove, returnNew bool
 	projection        *query.Projection
 }
@@ -24,7 +24,7 @@ func (s *Server) findAndModify(ctx context.Context, r *request) error {
 	if err != nil {
 		return err
 	}
-	m, err := r.parseModification()
+	m, err := r.parseFindAndModify()
 	if err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func (s *Server) findAndModify(ctx context.Context, r *request) error {
 		if m.remove {
 			return s.findAndRemove(ctx, tx, r, ns, m)
 		}
-		out, err := s.apply(ctx, tx, ns, m.change)
+		out, err := s.apply(ctx, tx, ns, m.updateStatement)
 		if err != nil {
 			return err
 		}
@@ -47,8 +47,8 @@ func (s *Server) findAndModify(ctx context.Context, r *request) error {
 	})
 }
 
-func (r *request) parseModification() (modification, error) {
-	m := modification{change: change{search: allDocs()}}
+func (r *request) parseFindAndModify() (findAndModifyArgs, error) {
+	m := findAndModifyArgs{updateStatement: updateStatement{search: allDocs()}}
 	m.limit = 1
 	var u bsonval.Value
 	var filters []bsonval.Value
@@ -91,7 +91,7 @@ func (r *request) parseModification() (modification, error) {
 	return m, err
 }
 
-func (s *Server) findAndRemove(ctx context.Context, tx *storage.Tx, r *request, ns string, m modification) error {
+func (s *Server) findAndRemove(ctx context.Context, tx *storage.Tx, r *request, ns string, m findAndModifyArgs) error {
 	docs, err := s.matching(ctx, tx, ns, m.search)
 	if err != nil {
 		return err
@@ -109,7 +109,7 @@ func (s *Server) findAndRemove(ctx context.Context, tx *storage.Tx, r *request, 
 
 // appendModified writes what was done and the document, which is null if there
 // was none.
-func (r *request) appendModified(out outcome, value []byte, p *query.Projection) {
+func (r *request) appendModified(out updateResult, value []byte, p *query.Projection) {
 	idx, dst := bsoncore.AppendDocumentElementStart(r.out, "lastErrorObject")
 	n := out.matched
 	if out.upserted != nil {

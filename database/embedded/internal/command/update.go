@@ -12,16 +12,16 @@ import (
 	"github.com/kubeorch/core/database/embedded/internal/update"
 )
 
-// change is one update statement.
-type change struct {
+// updateStatement is one statement of an update, or a findAndModify that updates.
+type updateStatement struct {
 	search
 	update *update.Update
 	upsert bool
 	err    error // why it cannot be run
 }
 
-// outcome is what a change did.
-type outcome struct {
+// updateResult is what a statement did.
+type updateResult struct {
 	matched, modified int64
 	upserted          *bsonval.Value
 	before, after     []byte // of the last document; valid until the commit
@@ -32,16 +32,16 @@ func (s *Server) update(ctx context.Context, r *request) error {
 	if err != nil {
 		return err
 	}
-	changes := make([]change, len(b.docs))
+	statements := make([]updateStatement, len(b.docs))
 	for i, doc := range b.docs {
-		changes[i] = parseChange(doc)
+		statements[i] = parseStatement(doc)
 	}
 	var modified int64
 	var upserts []byte
 	err = s.store.Update(ctx, func(tx *storage.Tx) error {
 		upsertCount := 0
-		return b.each(tx, len(changes), func(i int) error {
-			out, err := s.apply(ctx, tx, b.ns, changes[i])
+		return b.each(tx, len(statements), func(i int) error {
+			out, err := s.apply(ctx, tx, b.ns, statements[i])
 			if err != nil {
 				return err
 			}
@@ -72,8 +72,8 @@ func appendUpsert(dst []byte, n, statement int, id bsonval.Value) []byte {
 	return bsonval.End(dst, idx)
 }
 
-func parseChange(doc []byte) change {
-	c := change{search: allDocs()}
+func parseStatement(doc []byte) updateStatement {
+	c := updateStatement{search: allDocs()}
 	var u, q bsonval.Value
 	var filters []bsonval.Value
 	multi := false
@@ -120,24 +120,24 @@ func arrayFilters(v bsonval.Value) ([]bsonval.Value, error) {
 	return append([]bsonval.Value{}, bsonval.Elements(v.Data)...), nil
 }
 
-// apply changes the documents that the statement finds, or makes one. They are
+// apply statements the documents that the statement finds, or makes one. They are
 // all found before the first is changed, so that none is met twice.
-func (s *Server) apply(ctx context.Context, tx *storage.Tx, ns string, c change) (outcome, error) {
+func (s *Server) apply(ctx context.Context, tx *storage.Tx, ns string, c updateStatement) (updateResult, error) {
 	if c.err != nil {
-		return outcome{}, c.err
+		return updateResult{}, c.err
 	}
 	docs, err := s.matching(ctx, tx, ns, c.search)
 	if err != nil {
-		return outcome{}, err
+		return updateResult{}, err
 	}
 	if len(docs) == 0 && c.upsert {
 		return upsert(tx, ns, c)
 	}
-	out := outcome{matched: int64(len(docs))}
+	out := updateResult{matched: int64(len(docs))}
 	for _, doc := range docs {
 		next, err := c.update.Apply(doc)
 		if err != nil {
-			return outcome{}, err
+			return updateResult{}, err
 		}
 		out.before, out.after = doc, next
 		if string(next) == string(doc) {
@@ -145,24 +145,24 @@ func (s *Server) apply(ctx context.Context, tx *storage.Tx, ns string, c change)
 		}
 		out.modified++
 		if err := tx.Replace(tx.Collection(ns), doc, next); err != nil {
-			return outcome{}, err
+			return updateResult{}, err
 		}
 	}
 	return out, nil
 }
 
-func upsert(tx *storage.Tx, ns string, c change) (outcome, error) {
+func upsert(tx *storage.Tx, ns string, c updateStatement) (updateResult, error) {
 	doc, err := c.update.Insert(c.filter)
 	if err != nil {
-		return outcome{}, err
+		return updateResult{}, err
 	}
 	if doc, err = withID(doc); err != nil {
-		return outcome{}, err
+		return updateResult{}, err
 	}
 	coll, err := collection(tx, ns)
 	if err != nil {
-		return outcome{}, err
+		return updateResult{}, err
 	}
 	id, _ := bsonval.Lookup(doc, "_id")
-	return outcome{upserted: &id, after: doc}, tx.Insert(coll, doc)
+	return updateResult{upserted: &id, after: doc}, tx.Insert(coll, doc)
 }

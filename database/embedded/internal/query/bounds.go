@@ -8,17 +8,17 @@ import (
 	"github.com/kubeorch/core/database/embedded/internal/filter"
 )
 
-// interval is the part of an index with lo <= key < hi. A nil hi has no end.
-type interval struct{ lo, hi []byte }
+// keyRange is the part of an index with lo <= key < hi. A nil hi has no end.
+type keyRange struct{ lo, hi []byte }
 
 // bound is what a query says about one field of an index.
 type bound struct {
 	points []bsonval.Value // the field is one of these
-	spans  []interval      // of ascending keys, if it is a range
+	spans  []keyRange      // of ascending keys, if it is a range
 }
 
-// maxIntervals bounds what $in on several fields multiplies to.
-const maxIntervals = 2000
+// maxRanges bounds what $in on several fields multiplies to.
+const maxRanges = 2000
 
 // after returns the smallest key above all keys that begin with prefix.
 func after(prefix []byte) []byte {
@@ -35,7 +35,7 @@ func after(prefix []byte) []byte {
 // boundFor combines the conditions on one field. With several keys for one
 // document each condition may be met by another key, so only one can be used.
 func boundFor(leaves []*filter.Leaf, name string, multikey bool) (bound, bool) {
-	var span *interval
+	var span *keyRange
 	for _, l := range leaves {
 		if l.Name != name {
 			continue
@@ -54,7 +54,7 @@ func boundFor(leaves []*filter.Leaf, name string, multikey bool) (bound, bool) {
 	if span == nil {
 		return bound{}, false
 	}
-	return bound{spans: []interval{*span}}, true
+	return bound{spans: []keyRange{*span}}, true
 }
 
 func pointsOf(p *filter.Predicate) ([]bsonval.Value, bool) {
@@ -72,19 +72,19 @@ func pointsOf(p *filter.Predicate) ([]bsonval.Value, bool) {
 
 // spanOf returns the ascending keys that satisfy a comparison or begin with a
 // prefix, which are all in one class of types.
-func spanOf(p *filter.Predicate) (interval, bool) {
+func spanOf(p *filter.Predicate) (keyRange, bool) {
 	switch p.Op {
 	case filter.Gt, filter.Gte, filter.Lt, filter.Lte:
 	case filter.Regex:
 		lo := bsonval.TextPrefixKey(p.Prefix)
-		return interval{lo: lo, hi: after(lo)}, p.Prefix != ""
+		return keyRange{lo: lo, hi: after(lo)}, p.Prefix != ""
 	default:
-		return interval{}, false
+		return keyRange{}, false
 	}
 	if bsonval.IsNaN(p.Arg) {
-		return interval{}, false
+		return keyRange{}, false
 	}
-	s := interval{lo: bsonval.ClassStart(p.Arg.Type), hi: bsonval.ClassEnd(p.Arg.Type)}
+	s := keyRange{lo: bsonval.ClassStart(p.Arg.Type), hi: bsonval.ClassEnd(p.Arg.Type)}
 	key := bsonval.AppendKey(nil, p.Arg)
 	switch p.Op {
 	case filter.Gt:
@@ -99,7 +99,7 @@ func spanOf(p *filter.Predicate) (interval, bool) {
 	return s, true
 }
 
-func (s *interval) narrow(o interval) {
+func (s *keyRange) narrow(o keyRange) {
 	if bytes.Compare(o.lo, s.lo) > 0 {
 		s.lo = o.lo
 	}
@@ -109,18 +109,18 @@ func (s *interval) narrow(o interval) {
 }
 
 // descending turns keys of an ascending field into those of a descending one.
-func (s interval) descending() interval {
+func (s keyRange) descending() keyRange {
 	// Keys below hi become keys above ^hi, and so on; all keys that begin with
 	// a bound are on the same side of it.
 	lo, hi := bytes.Clone(s.hi), bytes.Clone(s.lo)
 	bsonval.Invert(lo)
 	bsonval.Invert(hi)
-	return interval{lo: after(lo), hi: after(hi)}
+	return keyRange{lo: after(lo), hi: after(hi)}
 }
 
 // extend appends a field's bound to the prefixes before it. It returns the
-// prefixes for the next field, or the final intervals if this one is a range.
-func extend(prefixes [][]byte, b bound, desc bool) (next [][]byte, final []interval) {
+// prefixes for the next field, or the final ranges if this one is a range.
+func extend(prefixes [][]byte, b bound, desc bool) (next [][]byte, final []keyRange) {
 	for _, p := range prefixes {
 		for _, v := range b.points {
 			if desc {
@@ -133,7 +133,7 @@ func extend(prefixes [][]byte, b bound, desc bool) (next [][]byte, final []inter
 			if desc {
 				s = s.descending()
 			}
-			final = append(final, interval{lo: slices.Concat(p, s.lo), hi: slices.Concat(p, s.hi)})
+			final = append(final, keyRange{lo: slices.Concat(p, s.lo), hi: slices.Concat(p, s.hi)})
 		}
 	}
 	return next, final

@@ -13,13 +13,13 @@ import (
 
 // Plan says how to read a collection for a query.
 type Plan struct {
-	index     *storage.Index // nil: documents themselves, by _id
-	intervals []interval
-	reverse   bool
-	sorted    bool // comes in the order asked for
-	dedupe    bool // one document may come more than once
-	bounded   bool // the query narrows what is read
-	score     int
+	index   *storage.Index // nil: documents themselves, by _id
+	ranges  []keyRange
+	reverse bool
+	sorted  bool // comes in the order asked for
+	dedupe  bool // one document may come more than once
+	bounded bool // the query narrows what is read
+	score   int
 }
 
 // Scans reports whether the plan looks at every document.
@@ -67,12 +67,12 @@ func consider(ix *storage.Index, fields []bsonval.IndexField, leaves []*filter.L
 			break
 		}
 		b, ok := boundFor(leaves, f.Name, p.dedupe)
-		if !ok || len(prefixes)*len(b.points) > maxIntervals {
+		if !ok || len(prefixes)*len(b.points) > maxRanges {
 			break
 		}
 		next, final := extend(prefixes, b, f.Desc)
 		if final != nil {
-			p.intervals, p.score = final, p.score+scoreRange
+			p.ranges, p.score = final, p.score+scoreRange
 			break
 		}
 		prefixes, bounded = next, i+1
@@ -82,18 +82,18 @@ func consider(ix *storage.Index, fields []bsonval.IndexField, leaves []*filter.L
 			p.score += scorePoint - scorePoints
 		}
 	}
-	if p.intervals == nil {
-		p.intervals = whole(prefixes)
+	if p.ranges == nil {
+		p.ranges = whole(prefixes)
 	}
-	slices.SortFunc(p.intervals, func(a, b interval) int { return bytes.Compare(a.lo, b.lo) })
+	slices.SortFunc(p.ranges, func(a, b keyRange) int { return bytes.Compare(a.lo, b.lo) })
 	p.finish(fields, single, bounded, sort)
 	return p
 }
 
-func whole(prefixes [][]byte) []interval {
-	list := make([]interval, 0, len(prefixes))
+func whole(prefixes [][]byte) []keyRange {
+	list := make([]keyRange, 0, len(prefixes))
 	for _, p := range prefixes {
-		list = append(list, interval{lo: p, hi: after(p)})
+		list = append(list, keyRange{lo: p, hi: after(p)})
 	}
 	return list
 }

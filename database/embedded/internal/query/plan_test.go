@@ -35,15 +35,15 @@ func collection(t *testing.T, specs ...string) *storage.Collection {
 	return c
 }
 
-// say describes a plan: index, how many intervals, backwards, sorted.
-func say(p Plan) string {
+// describePlan writes a plan: index, how many ranges, backwards, sorted.
+func describePlan(p Plan) string {
 	words := []string{"_id"}
 	if p.index != nil {
 		words[0] = p.index.Name
 	}
 	if !p.bounded {
 		words = append(words, "all")
-	} else if n := len(p.intervals); n > 1 {
+	} else if n := len(p.ranges); n > 1 {
 		words = append(words, fmt.Sprint(n))
 	}
 	if p.reverse {
@@ -94,7 +94,7 @@ func TestChoose(t *testing.T) {
 			require.NoError(t, err)
 			sort, err := bsonval.ParseSort(raw(t, tc.sort))
 			require.NoError(t, err)
-			require.Equal(t, tc.want, say(Choose(c, f, sort)))
+			require.Equal(t, tc.want, describePlan(Choose(c, f, sort)))
 		})
 	}
 }

@@ -21,7 +21,7 @@ type Scan struct {
 	coll   *storage.Collection
 	plan   Plan
 	filter *filter.Filter
-	at     int    // interval
+	at     int    // keyRange
 	last   []byte // key where it stopped
 	seen   map[string]bool
 	done   bool
@@ -94,14 +94,14 @@ func (s *Scan) attach(tx *storage.Tx) bool {
 	return s.cur != nil
 }
 
-// step moves to the next entry inside the intervals.
+// step moves to the next entry inside the ranges.
 func (s *Scan) step() bool {
-	for s.at < len(s.plan.intervals) {
+	for s.at < len(s.plan.ranges) {
 		i := s.at
 		if s.plan.reverse {
-			i = len(s.plan.intervals) - 1 - s.at
+			i = len(s.plan.ranges) - 1 - s.at
 		}
-		if s.advance(s.plan.intervals[i]) {
+		if s.advance(s.plan.ranges[i]) {
 			return true
 		}
 		s.key, s.val = nil, nil
@@ -111,8 +111,8 @@ func (s *Scan) step() bool {
 	return false
 }
 
-// advance moves the cursor one entry on, or into the interval if it is outside.
-func (s *Scan) advance(in interval) bool {
+// advance moves the cursor one entry on, or into the keyRange if it is outside.
+func (s *Scan) advance(in keyRange) bool {
 	switch {
 	case s.key != nil && s.plan.reverse:
 		s.key, s.val = s.cur.Prev()
@@ -132,7 +132,7 @@ func (s *Scan) advance(in interval) bool {
 	return in.hi == nil || bytes.Compare(s.key, in.hi) < 0
 }
 
-func (s *Scan) enter(in interval) {
+func (s *Scan) enter(in keyRange) {
 	if s.last == nil {
 		s.key, s.val = s.cur.Seek(in.lo)
 		return
@@ -142,9 +142,9 @@ func (s *Scan) enter(in interval) {
 	}
 }
 
-// enterBackwards goes to the last entry below the interval's end, or below
+// enterBackwards goes to the last entry below the keyRange's end, or below
 // where the scan stopped.
-func (s *Scan) enterBackwards(in interval) {
+func (s *Scan) enterBackwards(in keyRange) {
 	end := in.hi
 	if s.last != nil {
 		end = s.last

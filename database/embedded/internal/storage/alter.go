@@ -33,13 +33,13 @@ func (tx *Tx) createBucket(name []byte) error {
 	if _, err := tx.bolt.CreateBucket(name); err != nil {
 		return fmt.Errorf("make bucket %s: %w", name, err)
 	}
-	tx.undo = append(tx.undo, change{bucket: name, created: true})
+	tx.undo = append(tx.undo, undoStep{bucket: name, created: true})
 	return nil
 }
 
 // save puts c into the catalog.
 func (tx *Tx) save(c *Collection) error {
-	tx.undo = append(tx.undo, change{cat: tx.cat})
+	tx.undo = append(tx.undo, undoStep{cat: tx.cat})
 	tx.cat = tx.cat.with(func(m map[string]*Collection) { m[c.Name] = c })
 	return tx.put([]byte(rootBucket), []byte(c.Name), c.encode())
 }

@@ -43,7 +43,7 @@ func NewIndex(spec []byte) (*Index, error) {
 }
 
 func (ix *Index) setOption(name string, v bsonval.Value) error {
-	ok := true
+	var ok bool
 	switch name {
 	case "name":
 		ix.Name, ok = v.StringValueOK()

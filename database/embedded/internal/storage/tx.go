@@ -22,12 +22,12 @@ const MaxDocument = 16 << 20
 type Tx struct {
 	bolt   *bolt.Tx
 	cat    *catalog
-	undo   []change
+	undo   []undoStep
 	broken error // a step back failed: nothing of this can be committed
 }
 
-// change remembers how to take one step back.
-type change struct {
+// undoStep remembers how to take one step back.
+type undoStep struct {
 	bucket  []byte
 	key     []byte
 	old     []byte // nil if the key was not there
@@ -225,14 +225,14 @@ func (tx *Tx) put(bucket, key, val []byte) error {
 	if b == nil {
 		return fmt.Errorf("bucket %s is gone", bucket)
 	}
-	tx.undo = append(tx.undo, change{bucket: bucket, key: key, old: b.Get(key)})
+	tx.undo = append(tx.undo, undoStep{bucket: bucket, key: key, old: b.Get(key)})
 	if val == nil {
 		return b.Delete(key)
 	}
 	return b.Put(key, val)
 }
 
-// Mark is a point to which RollbackTo can return.
+// Mark returns a savepoint for RollbackTo.
 func (tx *Tx) Mark() int { return len(tx.undo) }
 
 // RollbackTo undoes everything since mark.
@@ -247,7 +247,7 @@ func (tx *Tx) RollbackTo(mark int) error {
 	return nil
 }
 
-func (tx *Tx) revert(c change) error {
+func (tx *Tx) revert(c undoStep) error {
 	switch {
 	case c.cat != nil:
 		tx.cat = c.cat

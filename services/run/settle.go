@@ -1,0 +1,139 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/kubeorch/core/models"
+)
+
+// auditTrail keeps how runs ended.
+type auditTrail interface {
+	Record(ctx context.Context, e models.AuditEntry)
+}
+
+// settle stores how a run ended, unless another process continues it. It works
+// after the end of ctx, whose cause tells why the run ended.
+func (e *Executor) settle(ctx context.Context, s *session, err error) {
+	end, _ := errors.AsType[ending](context.Cause(ctx))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.opts.Lease*2/3)
+	defer cancel()
+	switch {
+	case end == endLost:
+		return
+	case err == nil:
+		e.finish(ctx, s, models.RunCompleted, "")
+	case end == endHandover:
+		e.handOver(ctx, s)
+	case end == endCancelled:
+		e.finish(ctx, s, models.RunCancelled, end.Error())
+	case end == endAccess, end == endNarrowed, end == endStarter:
+		e.finish(ctx, s, models.RunFailed, end.Error())
+	case end == endDeadline:
+		e.finish(ctx, s, models.RunFailed, fmt.Sprintf("%s, %v", end, e.opts.Deadline))
+	default:
+		if models.KindOf(err) == models.Internal {
+			e.deps.Log.WarnContext(ctx, "run failed", "run", s.run.ID, "workflow", s.run.WorkflowID, "err", s.clean(err.Error()))
+		}
+		e.finish(ctx, s, models.RunFailed, s.clean(models.MessageOf(err)))
+	}
+}
+
+// failure is why a run failed, in a text for people.
+type failure string
+
+// Error returns the text.
+func (e failure) Error() string { return string(e) }
+
+// UserMessage returns the text.
+func (e failure) UserMessage() string { return string(e) }
+
+func (e *Executor) handOver(ctx context.Context, s *session) {
+	s.logf("%s; the run goes on when it is back", endHandover)
+	err := e.deps.Runs.Record(ctx, s.run.ID, e.lease, s.progress())
+	err = errors.Join(err, e.deps.Runs.Release(ctx, s.run.ID, e.lease))
+	e.deps.Log.InfoContext(ctx, "handed a run over", "run", s.run.ID, "err", err)
+}
+
+func (e *Executor) finish(ctx context.Context, s *session, status, message string) {
+	if message == "" {
+		s.logf("run %s", status)
+	} else {
+		s.logf("run %s: %s", status, message)
+	}
+	if err := e.store(ctx, s.run.ID, s.end(status, message)); err != nil {
+		// Another process will find the run without a lease and finish it.
+		e.deps.Log.ErrorContext(ctx, "a finished run could not be stored", "run", s.run.ID, "err", err)
+		return
+	}
+	if s.run.Action == models.RunDeploy {
+		if err := e.count(ctx, s, status); err != nil {
+			e.deps.Log.ErrorContext(ctx, "a run could not be counted", "run", s.run.ID, "err", err)
+		}
+	}
+	e.recordEnd(ctx, s, status)
+	e.deps.Watch(s.run.WorkflowID)
+	e.deps.Log.InfoContext(ctx, "run ended", "run", s.run.ID, "workflow", s.run.WorkflowID, "status", status)
+}
+
+// count adds the result of a run to its workflow and to its version.
+func (e *Executor) count(ctx context.Context, s *session, status string) error {
+	var group errgroup.Group
+	group.Go(func() error {
+		return e.deps.Workflows.CountResult(ctx, s.run.WorkflowID, status == models.RunCompleted)
+	})
+	if version := s.snapshot().Version; version > 0 {
+		group.Go(func() error {
+			return e.deps.Versions.SetRunStatus(ctx, s.run.WorkflowID, version, versionStatus(status))
+		})
+	}
+	return group.Wait()
+}
+
+// versionStatus maps to the fewer states that a version can have.
+func versionStatus(run string) string {
+	if run == models.RunCompleted {
+		return run
+	}
+	return models.RunFailed
+}
+
+// store stores a result and tries again while the database does not answer.
+func (e *Executor) store(ctx context.Context, runID string, res models.RunResult) error {
+	const pause = 200 * time.Millisecond
+	for {
+		err := e.deps.Runs.Finish(ctx, runID, e.lease, res)
+		if err == nil || models.KindOf(err) != models.Unavailable {
+			return err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// recordEnd records how a run ended, in the name of the user who started it.
+func (e *Executor) recordEnd(ctx context.Context, s *session, status string) {
+	if e.deps.Audit == nil {
+		return
+	}
+	outcome := models.AuditFailed
+	if status == models.RunCompleted {
+		outcome = models.AuditSuccess
+	}
+	details := map[string]string{"cluster": s.run.Cluster, "kind": s.run.Action, "result": status}
+	if version := s.snapshot().Version; version > 0 {
+		details["version"] = strconv.Itoa(version)
+	}
+	e.deps.Audit.Record(ctx, models.AuditEntry{
+		ActorID: s.run.TriggerData.UserID, Action: "run.end", Outcome: outcome,
+		Target: map[string]string{"id": s.run.WorkflowID, "runId": s.run.ID}, Details: details,
+	})
+}
