@@ -2,12 +2,10 @@ package applier
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/types"
 	clientretry "k8s.io/client-go/util/retry"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 )
@@ -46,28 +44,33 @@ func (a *Applier) createWithInitial(ctx context.Context, t *target, fields []Ini
 	if err != nil || a.opts.DryRun {
 		return c, err
 	}
-	if err := a.giveUp(ctx, t, fields); err != nil {
+	old, err := t.get(ctx)
+	if err != nil || old == nil {
 		return c, err
 	}
-	now, err := a.write(ctx, t, true)
+	if err := a.giveUp(ctx, t, old, fields); err != nil {
+		return c, err
+	}
+	now, err := a.update(ctx, t, old, false)
 	if err == nil {
 		c.ResourceVersion = now.ResourceVersion
 	}
 	return c, err
 }
 
-// giveUpOwned gives up those of fields that old says this applier owns.
+// giveUpOwned gives up those of fields that this applier owns in old, an object
+// of ours.
 func (a *Applier) giveUpOwned(ctx context.Context, t *target, old *metav1.PartialObjectMetadata, fields []Initial) error {
-	owned := slices.DeleteFunc(slices.Clone(fields), func(f Initial) bool { return !owns(old, a.opts.Manager, f.Path) })
+	owned := slices.DeleteFunc(slices.Clone(fields), func(f Initial) bool { return !applies(old, a.managerOf(old), f.Path) })
 	if len(owned) == 0 || a.opts.DryRun {
 		return nil
 	}
-	return a.giveUp(ctx, t, owned)
+	return a.giveUp(ctx, t, old, owned)
 }
 
 // giveUp makes initialManager an owner of the fields at the values that they
 // have.
-func (a *Applier) giveUp(ctx context.Context, t *target, fields []Initial) error {
+func (a *Applier) giveUp(ctx context.Context, t *target, old *metav1.PartialObjectMetadata, fields []Initial) error {
 	// The version in part keeps a value from being set back that something else
 	// has changed since it was read.
 	return clientretry.RetryOnConflict(clientretry.DefaultBackoff, func() error {
@@ -75,13 +78,9 @@ func (a *Applier) giveUp(ctx context.Context, t *target, fields []Initial) error
 		if err != nil {
 			return err
 		}
-		body, err := json.Marshal(partWith(live, fields))
-		if err != nil {
-			return err
-		}
-		force := true
-		_, err = t.client.Patch(ctx, t.ref.Name, types.ApplyPatchType, body,
-			metav1.PatchOptions{FieldManager: a.initialManager(), Force: &force, FieldValidation: metav1.FieldValidationStrict})
+		part := *t
+		part.object = partWith(live, fields)
+		_, err = a.updateAs(ctx, &part, old, a.initialManager())
 		return err
 	})
 }
@@ -102,8 +101,8 @@ func partWith(live *unstructured.Unstructured, fields []Initial) *unstructured.U
 	return part
 }
 
-// owns reports whether manager applies the field of o at path.
-func owns(o *metav1.PartialObjectMetadata, manager string, path []string) bool {
+// applies reports whether manager applies the field of o at path.
+func applies(o *metav1.PartialObjectMetadata, manager string, path []string) bool {
 	elements := make(fieldpath.Path, len(path))
 	for i := range path {
 		elements[i] = fieldpath.PathElement{FieldName: &path[i]}

@@ -199,11 +199,12 @@ func (a *Applier) managerOf(o *metav1.PartialObjectMetadata) string {
 }
 
 // appliedBy returns the field managers of appliers with the same
-// Options.Manager that have applied the object.
+// Options.Manager that have applied the object, but for the one of the fields
+// that were given up.
 func (a *Applier) appliedBy(o *metav1.PartialObjectMetadata) []string {
 	var all []string
 	for _, e := range o.ManagedFields {
-		if a.isOurs(e) && e.Operation == metav1.ManagedFieldsOperationApply && e.Subresource == "" {
+		if a.isOurs(e) && e.Manager != a.initialManager() && e.Operation == metav1.ManagedFieldsOperationApply && e.Subresource == "" {
 			all = append(all, e.Manager)
 		}
 	}
