@@ -1,7 +1,6 @@
 package models
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -26,7 +25,7 @@ func TestPiecesOfAGraphAreBounded(t *testing.T) {
 			got := tc.graph.CheckStorable()
 			require.Len(t, got, len(tc.want))
 			for i, want := range tc.want {
-				require.True(t, strings.Contains(got[i].Message, want), got[i].Message)
+				require.Contains(t, got[i].Message, want)
 			}
 		})
 	}
