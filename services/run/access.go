@@ -42,14 +42,23 @@ func (e *Executor) grantFor(ctx context.Context, w models.Workflow) (models.Clus
 	return g, err
 }
 
-// checkPlacement returns an error that names every node with an object outside
-// the namespaces of g. Objects of the whole cluster are outside, and so are
+// checkPlacement returns an error that names every node with a pod that g does not
+// permit, or else every node with an object outside the namespaces of g. Objects of the whole cluster are outside, and so are
 // namespaces that do not exist yet.
 func checkPlacement(ctx context.Context, g models.ClusterGrant, t clusterTarget, p *plan.Plan) error {
+	found, err := podProblems(g, p)
+	if err != nil {
+		return err
+	}
+	if len(found) > 0 {
+		return &models.Error{
+			Op: "run.checkPlacement", Kind: models.Forbidden, Problems: found,
+			Msg: "cluster " + g.Cluster.Name + " is shared with you for pods with bounds: " + found.String(),
+		}
+	}
 	if !g.Restricted() {
 		return nil
 	}
-	var found models.Problems
 	refuse := func(step plan.Step, format string, args ...any) {
 		found = append(found, models.Problem{Node: step.NodeID, Label: step.Label, Field: "namespace", Message: fmt.Sprintf(format, args...)})
 	}
@@ -159,7 +168,7 @@ func (s *session) workflowInCluster() models.Workflow {
 }
 
 // recheckAccess ends a run when its owner has lost the cluster, or when the
-// grant has other namespaces than at the start of the run. An error of the
+// grant has other bounds than at the start of the run. An error of the
 // database does not end the run; without a database it soon loses its lease.
 func (e *Executor) recheckAccess(ctx context.Context, s *session) {
 	s.mu.Lock()
@@ -173,7 +182,7 @@ func (e *Executor) recheckAccess(ctx context.Context, s *session) {
 	case err != nil && models.LostAccess(err):
 		e.deps.Log.InfoContext(ctx, "a run lost its cluster", "run", s.run.ID, "workflow", s.run.WorkflowID, "reason", err)
 		s.cancel(endAccess)
-	case err == nil && !slices.Equal(g.Namespaces, began.Namespaces):
+	case err == nil && !g.SameBounds(*began):
 		s.cancel(endNarrowed)
 	}
 }

@@ -20,7 +20,7 @@ type ending string
 // The endings. After the last two, another process continues the run.
 const (
 	endAccess    ending = "the cluster is not open to the owner of the workflow any more"
-	endNarrowed  ending = "the cluster is open to the owner of the workflow in other namespaces now; run again"
+	endNarrowed  ending = "the cluster is open to the owner of the workflow within other bounds now; run again"
 	endCancelled ending = "the run was cancelled"
 	endDeadline  ending = "the run took longer than it may"
 	endHandover  ending = "the server is stopping"
