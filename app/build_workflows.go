@@ -3,10 +3,12 @@ package app
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/kubeorch/core/handlers"
 	"github.com/kubeorch/core/repositories"
 	"github.com/kubeorch/core/routes"
+	"github.com/kubeorch/core/services/account"
 	"github.com/kubeorch/core/services/audit"
 	"github.com/kubeorch/core/services/run"
 	"github.com/kubeorch/core/services/stream"
@@ -37,6 +39,7 @@ func (s *Server) buildWorkflows(
 		executor = run.NewExecutor(run.Deps{
 			Workflows: documents, Runs: runs, Versions: versions, Kinds: s.kinds, Audit: trail,
 			Access: clusters.access, Clusters: clusters.service, Events: events, Watch: watchers.Watch,
+			Accounts:   account.NewStanding(repositories.NewUsers(s.db.Database()), repositories.NewAPITokens(s.db.Database()), time.Now),
 			ClusterLog: clusters.log, Log: s.log,
 		}, run.DefaultOptions())
 	)

@@ -149,6 +149,14 @@ func (t *memoryTarget) Delete(ctx context.Context, refs []applier.Ref, _ applier
 	return changes
 }
 
+func (t *memoryTarget) Release(_ context.Context, refs []applier.Ref) []applier.Change {
+	changes := make([]applier.Change, len(refs))
+	for i, ref := range refs {
+		changes[i] = applier.Change{Ref: ref, Action: applier.Unchanged}
+	}
+	return changes
+}
+
 func (t *memoryTarget) ListOwned(
 	_ context.Context, _ []schema.GroupVersionKind, _ applier.ListOptions,
 ) ([]metav1.PartialObjectMetadata, error) {
