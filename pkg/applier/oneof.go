@@ -41,7 +41,7 @@ func (a *Applier) switchStrategy(
 		return nil, nil //nolint:nilnil // absence is an answer here
 	}
 	if a.opts.DryRun {
-		return changed(live), nil
+		return generationAfter(live), nil
 	}
 	between := a.opts.Manager + strategySuffix
 	for _, strategy := range []map[string]any{{"rollingUpdate": settings}, {"type": typ}} {
@@ -68,20 +68,31 @@ func (t *target) only(spec map[string]any) *target {
 	return &part
 }
 
-// changed returns the metadata that live would have after a change.
-func changed(live *unstructured.Unstructured) *metav1.PartialObjectMetadata {
+// generationAfter returns the metadata that live would have after a change.
+func generationAfter(live metav1.Object) *metav1.PartialObjectMetadata {
 	return &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
 		Name: live.GetName(), Namespace: live.GetNamespace(), UID: live.GetUID(), Generation: live.GetGeneration() + 1,
 	}}
 }
 
 // change updates the live object old. What the API server refuses for the
-// object's past, it tries another way; the strategy only of an object that is ours
-// already.
+// object's past, it tries another way; the strategy and fields of others only of
+// an object that is ours already.
 func (a *Applier) change(
 	ctx context.Context, t *target, old *metav1.PartialObjectMetadata, adopt bool,
 ) (*metav1.PartialObjectMetadata, error) {
 	now, err := a.update(ctx, t, old, adopt)
+	if exclusive(err) && a.owns(old.Labels) {
+		taken, failure := a.takeAlternatives(ctx, t)
+		switch {
+		case failure != nil:
+			return nil, failure
+		case taken && a.opts.DryRun:
+			return generationAfter(old), nil
+		case taken:
+			now, err = a.update(ctx, t, old, adopt)
+		}
+	}
 	if t.ref.Group != "apps" || kubernetes.ReasonOf(err) != kubernetes.Invalid {
 		return now, err
 	}

@@ -1,6 +1,7 @@
 package applier
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -8,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // podSpec is a workload's manifest with the given lines in its container and
@@ -151,6 +153,55 @@ func TestWhatOthersOwnIsNotTouchedByASwitch(t *testing.T) {
 	require.EqualValues(t, 4, o.GetGeneration(), "one change by them, the strategy, and what follows it")
 	for _, e := range o.GetManagedFields() {
 		require.NotContains(t, e.Manager, "-strategy", "who took the defaults over owns nothing in the end")
+	}
+}
+
+// TestSwitchesOfWhatOthersHaveChanged: a change of its value by somebody else
+// keeps no field from being replaced by its alternative. Their other fields stay.
+func TestSwitchesOfWhatOthersHaveChanged(t *testing.T) {
+	t.Parallel()
+	deployment := func(container, pod string) string { return podSpec("Deployment", container, pod, "") }
+	pods := func(name string) string { return `{"spec": {"template": {"spec": {` + name + `}}}}` }
+	container := func(field string) string {
+		return pods(`"containers": [{"name": "web", "workingDir": "/theirs", ` + field + `}]`)
+	}
+	for name, c := range map[string]struct{ before, theirs, after string }{
+		"variable": {
+			deployment("env: [{name: A, value: x}]", ""), container(`"env": [{"name": "A", "value": "y"}, {"name": "B", "value": "z"}]`),
+			deployment("env: [{name: A, valueFrom: {secretKeyRef: {name: a, key: b}}}]", ""),
+		},
+		"volume": {
+			deployment("", "volumes: [{name: v, configMap: {name: a}}]"), pods(`"volumes": [{"name": "v", "configMap": {"name": "b"}}]`),
+			deployment("", "volumes: [{name: v, emptyDir: {}}]"),
+		},
+		"probe": {
+			deployment("readinessProbe: {httpGet: {path: /a, port: 80}}", ""), container(`"readinessProbe": {"httpGet": {"path": "/b", "port": 80}}`),
+			deployment("readinessProbe: {exec: {command: [a]}}", ""),
+		},
+		"hook": {
+			deployment("lifecycle: {preStop: {httpGet: {path: /a, port: 80}}}", ""), container(`"lifecycle": {"preStop": {"httpGet": {"path": "/b", "port": 80}}}`),
+			deployment("lifecycle: {preStop: {exec: {command: [a]}}}", ""),
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newFixture(t)
+			b.one(Created, c.before)
+			deployments := b.conn.Dynamic().Resource(schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}).Namespace(b.ns)
+			_, err := deployments.Patch(t.Context(), "web", types.StrategicMergePatchType, []byte(c.theirs), metav1.PatchOptions{FieldManager: "kubectl-set"})
+			require.NoError(t, err)
+			b.one(Configured, c.after)
+			b.one(Unchanged, c.after)
+			o, err := deployments.Get(t.Context(), "web", metav1.GetOptions{})
+			require.NoError(t, err)
+			require.EqualValues(t, 3, o.GetGeneration(), "one change by them and one by us")
+			text := fmt.Sprint(o.Object["spec"])
+			for theirs, of := range map[string]string{"/theirs": "containers", "name:B": `"env"`} {
+				if strings.Contains(c.theirs, of) {
+					require.Contains(t, text, theirs)
+				}
+			}
+		})
 	}
 }
 

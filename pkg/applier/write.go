@@ -180,9 +180,26 @@ func (a *Applier) release(ctx context.Context, t *target, old *metav1.PartialObj
 	if len(remaining) == 0 {
 		remaining = []metav1.ManagedFieldsEntry{{}} // the API's form of "no managers"; an empty list changes nothing
 	}
-	body, err := json.Marshal(map[string]any{"metadata": map[string]any{
+	return a.patchMetadata(ctx, t, map[string]any{
 		"resourceVersion": old.ResourceVersion, "labels": labels, "annotations": annotations, "managedFields": remaining,
-	}})
+	})
+}
+
+// setManagers says who owns which fields of the live object old, and changes
+// nothing else of it.
+func (a *Applier) setManagers(
+	ctx context.Context, t *target, old *metav1.PartialObjectMetadata, entries []metav1.ManagedFieldsEntry,
+) error {
+	if err := a.checkOwner(t.ref, old, false); err != nil {
+		return err
+	}
+	return a.patchMetadata(ctx, t, map[string]any{"resourceVersion": old.ResourceVersion, "managedFields": entries})
+}
+
+// patchMetadata merges values into the metadata of t's object. Its callers have
+// checked the owner of the version in them.
+func (a *Applier) patchMetadata(ctx context.Context, t *target, values map[string]any) error {
+	body, err := json.Marshal(map[string]any{"metadata": values})
 	if err != nil {
 		return err
 	}

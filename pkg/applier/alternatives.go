@@ -1,0 +1,108 @@
+package applier
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
+	"github.com/kubeorch/core/pkg/kubernetes"
+)
+
+// exclusive recognises refusals of a field beside another one that excludes it
+// by their text, since the API has no reason for them.
+func exclusive(err error) bool {
+	return kubernetes.ReasonOf(err) == kubernetes.Invalid && slices.ContainsFunc(
+		[]string{"may not be specified when", "may not have more than one field", "may not specify more than 1"},
+		func(sign string) bool { return strings.Contains(err.Error(), sign) })
+}
+
+// alternativeFields are the fields of a pod, or lists of such, of whose parts
+// one excludes another.
+func alternativeFields() []string {
+	return []string{"env", "volumes", "livenessProbe", "readinessProbe", "startupProbe", "preStop", "postStart"}
+}
+
+// takeAlternatives transfers to our field manager what others own of the
+// variables, volumes, probes and hooks that we apply. Somebody who has changed
+// the value of such a field owns it, so an apply of its alternative would leave
+// it beside that. Only managed fields are written, which restarts no pod. It
+// reports whether there was anything to transfer.
+func (a *Applier) takeAlternatives(ctx context.Context, t *target) (bool, error) {
+	live, err := t.get(ctx)
+	if err != nil || live == nil {
+		return false, err
+	}
+	entries, manager := slices.Clone(live.ManagedFields), a.managerOf(live)
+	ours := slices.IndexFunc(entries, func(e metav1.ManagedFieldsEntry) bool {
+		return e.Manager == manager && e.Operation == metav1.ManagedFieldsOperationApply && e.Subresource == ""
+	})
+	if ours < 0 {
+		return false, nil
+	}
+	own, taken := fieldsIn(entries[ours]), fieldpath.NewSet()
+	for i, e := range entries {
+		if a.isOurs(e) || e.Subresource != "" {
+			continue
+		}
+		theirs := fieldsIn(e)
+		part := alternatives(theirs, own)
+		taken = taken.Union(part)
+		if err := setFields(&entries[i], theirs.Difference(part)); err != nil {
+			return false, err
+		}
+	}
+	if taken.Empty() || a.opts.DryRun {
+		return !taken.Empty(), nil
+	}
+	if err := setFields(&entries[ours], own.Union(taken)); err != nil {
+		return false, err
+	}
+	return true, a.setManagers(ctx, t, live, entries)
+}
+
+// alternatives returns those of theirs that are part of an alternative field of
+// which own has a part.
+func alternatives(theirs, own *fieldpath.Set) *fieldpath.Set {
+	found := fieldpath.NewSet()
+	for path := range theirs.All() {
+		i := slices.IndexFunc(path, func(e fieldpath.PathElement) bool {
+			return e.FieldName != nil && slices.Contains(alternativeFields(), *e.FieldName)
+		})
+		if i < 0 {
+			continue
+		}
+		end := i + 1
+		if end < len(path) && path[end].Key != nil {
+			end++
+		}
+		rest := own
+		for _, e := range path[:end] {
+			rest = rest.WithPrefix(e)
+		}
+		if !rest.Empty() {
+			found.Insert(path.Copy())
+		}
+	}
+	return found
+}
+
+// fieldsIn returns the fields of an entry, which the API server wrote.
+func fieldsIn(e metav1.ManagedFieldsEntry) *fieldpath.Set {
+	set := fieldpath.NewSet()
+	if e.FieldsV1 == nil || set.FromJSON(e.FieldsV1.GetRawReader()) != nil {
+		return fieldpath.NewSet()
+	}
+	return set
+}
+
+func setFields(e *metav1.ManagedFieldsEntry, set *fieldpath.Set) error {
+	raw, err := set.ToJSON()
+	if err != nil {
+		return err
+	}
+	e.FieldsV1 = &metav1.FieldsV1{}
+	return e.FieldsV1.UnmarshalJSON(raw)
+}
