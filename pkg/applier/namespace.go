@@ -74,7 +74,7 @@ func (a *Applier) makeNamespace(ctx context.Context, ref Ref, labels map[string]
 	case kubernetes.Forbidden:
 		return Change{}, &kubernetes.Error{
 			Reason:  kubernetes.Forbidden,
-			Message: ref.String() + " does not exist and the cluster's credentials do not permit to create it",
+			Message: ref.String() + " does not exist and cannot be created: " + kubernetes.Translate(err).Message,
 			Err:     err,
 		}
 	default:

@@ -51,14 +51,15 @@ func (r rule) explain(ref Ref, err error) error {
 	}
 }
 
-// immutable recognises refusals to change an immutable field by their text,
+// immutable recognises refusals to change what cannot be changed by their text,
 // since the API has no reason for them.
 func immutable(err error) bool {
 	e := kubernetes.Translate(err)
 	if e.Reason != kubernetes.Invalid && e.Reason != kubernetes.Forbidden {
 		return false
 	}
-	for _, sign := range []string{"immutable", "updates to statefulset spec", "may not change once set", "may not be changed"} {
+	for _, sign := range []string{"immutable", "updates to statefulset spec", "may not change once set", "may not be changed",
+		"only dynamically provisioned pvc can be resized"} {
 		if strings.Contains(e.Message, sign) {
 			return true
 		}

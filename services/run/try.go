@@ -36,15 +36,16 @@ func (e *Executor) tryFirst(ctx context.Context, s *session, t clusterTarget) er
 
 // onlyServerCanJudge reports whether the validity of o depends on the cluster:
 // custom resources have schemas there, admission webhooks compare Ingresses with
-// each other, and parts of StatefulSets and claims cannot be changed. Objects of
-// the other kinds were checked in full; asking about them too would double the
-// requests of a run.
+// each other, and parts of StatefulSets, claims and immutable objects cannot be
+// changed. Objects of the other kinds were checked in full; asking about them too
+// would double the requests of a run.
 func onlyServerCanJudge(o *unstructured.Unstructured) bool {
 	group, _, grouped := strings.Cut(o.GetAPIVersion(), "/")
 	if grouped && strings.Contains(group, ".") && !strings.HasSuffix(group, ".k8s.io") {
 		return true
 	}
-	return slices.Contains([]string{"Ingress", "StatefulSet", "PersistentVolumeClaim"}, o.GetKind())
+	immutable, _, _ := unstructured.NestedBool(o.Object, "immutable")
+	return immutable || slices.Contains([]string{"Ingress", "StatefulSet", "PersistentVolumeClaim"}, o.GetKind())
 }
 
 // nodePortsFirst moves the Services with drawn node ports into a first wave of
