@@ -126,7 +126,11 @@ func (w workload) evaluate(o *Object, pods []*Pod) (state, reason, message strin
 	case w.refused != "":
 		return failing(w.ready), "FailedCreate", fmt.Sprintf("%s; the cluster refuses to make more: %s", w.count(), w.refused)
 	case w.phase.status == kstatus.FailedStatus:
-		return "error", "ProgressDeadlineExceeded", fmt.Sprintf("%s, and no progress within the deadline", w.count())
+		message = w.count() + ", and no progress within the deadline"
+		if hasProblem {
+			message += "; " + w.message(c)
+		}
+		return "error", "ProgressDeadlineExceeded", message
 	case hasProblem:
 		return "partial", c.Reason, w.count() + "; " + w.message(c)
 	case w.ready >= w.desired && w.updated < w.desired:
