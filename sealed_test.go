@@ -19,7 +19,7 @@ func TestSealedFieldsAreDeclared(t *testing.T) {
 	sealed := 0
 	for _, src := range sources(t) {
 		// What lies below seals for others; the rotation goes over the list.
-		if src.layer() == "e2e" || src.layer() == "pkg" || src.layer() == "database" || src.path == "services/key_rotation.go" {
+		if src.layer() == "e2e" || src.layer() == "pkg" || src.layer() == "database" || src.path == "services/keys/key_rotation.go" {
 			continue
 		}
 		ast.Inspect(src.ast, func(n ast.Node) bool {

@@ -246,4 +246,3 @@ func BenchmarkRotation(b *testing.B) {
 	}
 	b.ReportMetric(float64(n*count)/b.Elapsed().Seconds(), "records/s")
 }
-
