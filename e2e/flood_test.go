@@ -16,9 +16,9 @@ import (
 
 // flooder is one of many who try a wrong password at the same moment, for an
 // account and from an address of his own.
-func (r *server) flooder(ctx context.Context, client *http.Client, i int) (status int, retryAfter string, err error) {
+func (s *server) flooder(ctx context.Context, client *http.Client, i int) (status int, retryAfter string, err error) {
 	body := login(fmt.Sprintf("victim%d@example.org", i), "wrong-1")
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.url+api+"/auth/login", strings.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+api+"/auth/login", strings.NewReader(body))
 	if err != nil {
 		return 0, "", err
 	}

@@ -36,7 +36,7 @@ func TestRunningServerHasToKnowTheKey(t *testing.T) {
 	require.Len(t, keysIn(t, dir).Keys(), 2, "nothing was dropped")
 	server.stop(t)
 
-	server = startIn(t, dir)
+	startIn(t, dir)
 	out := commanded(t, dir, "rotate-keys")
 	require.Contains(t, out, "1 values rewritten")
 	require.Contains(t, out, "No record needs key "+old+" any more: kubeorch rotate-keys --drop-old removes it")

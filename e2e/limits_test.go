@@ -15,9 +15,9 @@ import (
 func behindProxy(env ...string) []string { return append(env, "TRUSTED_PROXIES", "127.0.0.1") }
 
 // client sends a request as somebody at address, who uses the web frontend.
-func (r *server) client(t *testing.T, address, method, path, token, body string) answer {
+func (s *server) client(t *testing.T, address, method, path, token, body string) answer {
 	t.Helper()
-	return r.call(t, method, path, token, body, "X-Forwarded-For", address, "Origin", "http://localhost:3001")
+	return s.call(t, method, path, token, body, "X-Forwarded-For", address, "Origin", "http://localhost:3001")
 }
 
 // requireTooMany checks a refusal, and returns how long to wait.
@@ -238,10 +238,10 @@ func TestAbsurdInputOfStrangers(t *testing.T) {
 	}
 }
 
-func (r *server) refuses(t *testing.T, path, name, body string, header ...string) {
+func (s *server) refuses(t *testing.T, path, name, body string, header ...string) {
 	t.Helper()
 	begin := time.Now()
-	res := r.call(t, "POST", api+path, "", body, header...)
+	res := s.call(t, "POST", api+path, "", body, header...)
 	t.Logf("%-15s %-21s %d in %s", path, name, res.StatusCode, time.Since(begin).Round(100*time.Microsecond))
 	require.GreaterOrEqual(t, res.StatusCode, 400, name)
 	require.Less(t, res.StatusCode, 500, name)

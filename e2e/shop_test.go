@@ -147,7 +147,8 @@ func requireShop(t *testing.T, made map[string]unstructured.Unstructured) {
 		require.NoError(t, err)
 		return value
 	}
-	require.Equal(t, object{"app": "shop-web"}, at("Service shop-web", "spec", "selector"))
+	workflow := at("Service shop-web", "metadata", "labels").(object)["kubeorch.io/workflow"]
+	require.Equal(t, object{"app": "shop-web", "kubeorch.io/workflow": workflow}, at("Service shop-web", "spec", "selector"))
 	require.EqualValues(t, 2, at("Deployment shop-api", "spec", "replicas"), "set by the autoscaler, not by the drawing")
 	api := at("Deployment shop-api", "spec", "template", "spec", "containers").([]any)[0].(object)
 	require.Contains(t, fmt.Sprint(api["envFrom"]), "shop-config")

@@ -129,28 +129,6 @@ func (a *Applier) applyOnce(ctx context.Context, t *target, req Request) (Change
 	return Change{}, r.explain(t.ref, err)
 }
 
-// change writes an object that is there, if need be after making room for it.
-func (a *Applier) change(ctx context.Context, t *target) (*metav1.PartialObjectMetadata, error) {
-	for range maxMends {
-		now, err := a.write(ctx, t, true)
-		if err == nil {
-			return now, nil
-		}
-		mended, failure := a.mend(ctx, t, err)
-		if failure != nil {
-			return nil, failure
-		}
-		if !mended {
-			return nil, err
-		}
-	}
-	return a.write(ctx, t, true)
-}
-
-// maxMends is how much can be in the way of one change: a selector, and
-// defaults.
-const maxMends = 2
-
 // live returns the metadata of the object in the cluster, or nil when there is
 // none. It waits for an object that is being deleted: what is applied to that
 // would be lost with it.

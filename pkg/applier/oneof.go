@@ -2,8 +2,6 @@ package applier
 
 import (
 	"context"
-	"maps"
-	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -11,144 +9,95 @@ import (
 	"github.com/kubeorch/core/pkg/kubernetes"
 )
 
-// An API server fills in what a manifest leaves out, and such a default
-// belongs to no manager, so that no apply removes it. Where fields exclude
-// each other that blocks a change for ever: after RollingUpdate a Deployment
-// keeps the defaulted rollingUpdate, which Recreate forbids. claimDefaults
-// makes those in the way of t's object ours, at the values that they have, and
-// the next apply then removes them. It reports whether there were any. Fields
-// that another manager owns, too, stay.
-func (a *Applier) claimDefaults(ctx context.Context, t *target) (bool, error) {
+// strategyField is where a workload says how its pods are replaced.
+func strategyField(kind string) string {
+	if kind == "Deployment" {
+		return "strategy"
+	}
+	return "updateStrategy"
+}
+
+// switchStrategy applies a workload whose new strategy forbids the settings of
+// the rolling update that it had. Where a manifest leaves those out, the API
+// server fills them in, and they belong to no manager: no apply removes them,
+// and an explicit null does not either. So a manager of its own takes them
+// over and gives them up in the write that changes the strategy's type. Other
+// fields whose forms exclude each other have no such defaults, or the server
+// removes them together with the form that we gave up.
+//
+// It returns nil when nothing of that kind is in the way. A dry run cannot try
+// it and takes it for granted.
+func (a *Applier) switchStrategy(ctx context.Context, t *target) (*metav1.PartialObjectMetadata, error) {
+	field := strategyField(t.ref.Kind)
+	typ, _, _ := unstructured.NestedString(t.object.Object, "spec", field, "type")
 	live, err := t.full.Get(ctx, t.ref.Name, metav1.GetOptions{})
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	ours := ownedPart(live, a.opts.Manager)
-	if ours == nil || !graft(t.object.GetKind(), ours, live.Object, t.object.Object) {
-		return false, nil
+	settings, found, _ := unstructured.NestedMap(live.Object, "spec", field, "rollingUpdate")
+	if !found || typ == "" || typ == "RollingUpdate" {
+		return nil, nil //nolint:nilnil // absence is an answer here
 	}
 	if a.opts.DryRun {
-		return true, nil
+		return changed(live), nil
 	}
-	claim := *t
-	claim.object = &unstructured.Unstructured{Object: ours}
-	_, err = a.write(ctx, &claim, true)
-	return true, err
-}
-
-// exclusive names the fields of the object at key of which want's choice
-// forbids all others.
-func exclusive(key string, want map[string]any) []string {
-	switch key {
-	case "livenessProbe", "readinessProbe", "startupProbe", "postStart", "preStop":
-		return []string{"exec", "httpGet", "tcpSocket", "grpc", "sleep"}
-	case "valueFrom":
-		return []string{"configMapKeyRef", "secretKeyRef", "fieldRef", "resourceFieldRef"}
-	case "env[]":
-		return []string{"value", "valueFrom"}
-	case "volumes[]":
-		return []string{"configMap", "secret", "persistentVolumeClaim"}
-	case "strategy", "updateStrategy":
-		if want["type"] != nil && want["type"] != "RollingUpdate" {
-			return []string{"rollingUpdate"}
-		}
-	case "Service":
-		var none []string
-		if want["sessionAffinity"] != "ClientIP" {
-			none = append(none, "sessionAffinityConfig")
-		}
-		if want["type"] == "ClusterIP" {
-			none = append(none, "externalTrafficPolicy")
-		}
-		return none
-	}
-	return nil
-}
-
-// incomplete reports whether the object at key is refused once what we apply
-// of it has left and its defaults have not.
-func incomplete(key string) bool {
-	return slices.Contains([]string{"livenessProbe", "readinessProbe", "startupProbe", "postStart", "preStop"}, key)
-}
-
-// graft copies into ours, the part of have that we apply, what of have stands
-// in the way of want. It reports whether there was anything. key is that of
-// the three objects in what holds them.
-func graft(key string, ours, have, want map[string]any) (found bool) {
-	if want == nil && incomplete(key) {
-		maps.Copy(ours, have)
-		return true
-	}
-	for _, field := range exclusive(key, want) {
-		if want[field] == nil && have[field] != nil {
-			ours[field], found = have[field], true
+	between := a.as(a.opts.Manager + "-strategy")
+	for _, strategy := range []map[string]any{{"rollingUpdate": settings}, {"type": typ}} {
+		if _, err := between.write(ctx, t.only(map[string]any{field: strategy}), true); err != nil {
+			return nil, err
 		}
 	}
-	for field, h := range have {
-		switch h := h.(type) {
-		case map[string]any:
-			part, isOurs := ours[field].(map[string]any)
-			wanted, _ := want[field].(map[string]any)
-			if isOurs && graft(nameOf(key, field), part, h, wanted) {
-				found = true
-			}
-		case []any:
-			part, _ := ours[field].([]any)
-			wanted, _ := want[field].([]any)
-			for _, e := range h {
-				if graftElement(field+"[]", part, e, wanted) {
-					found = true
-				}
-			}
+	if _, err := a.write(ctx, t, true); err != nil {
+		return nil, err
+	}
+	return between.write(ctx, t.only(nil), true)
+}
+
+// as returns an applier under another manager's name.
+func (a *Applier) as(manager string) *Applier {
+	other := *a
+	other.opts.Manager = manager
+	return &other
+}
+
+// only returns t with nothing to apply but the given part of its spec.
+func (t *target) only(spec map[string]any) *target {
+	part := *t
+	part.object = &unstructured.Unstructured{}
+	part.object.SetGroupVersionKind(t.ref.GroupVersionKind)
+	part.object.SetName(t.ref.Name)
+	part.object.SetNamespace(t.ref.Namespace)
+	if spec != nil {
+		part.object.Object["spec"] = spec
+	}
+	return &part
+}
+
+// changed returns the metadata that live would have after a change.
+func changed(live *unstructured.Unstructured) *metav1.PartialObjectMetadata {
+	return &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
+		Name: live.GetName(), Namespace: live.GetNamespace(), UID: live.GetUID(), Generation: live.GetGeneration() + 1,
+	}}
+}
+
+// change writes an object that is there. What the API server refuses for the
+// object's past, it tries another way.
+func (a *Applier) change(ctx context.Context, t *target) (*metav1.PartialObjectMetadata, error) {
+	now, err := a.write(ctx, t, true)
+	if t.ref.Group != "apps" || kubernetes.ReasonOf(err) != kubernetes.Invalid {
+		return now, err
+	}
+	kept, failure := keepSelector(ctx, t)
+	if failure != nil {
+		return nil, failure
+	}
+	if kept {
+		if now, err = a.write(ctx, t, true); kubernetes.ReasonOf(err) != kubernetes.Invalid {
+			return now, err
 		}
 	}
-	return found
-}
-
-// nameOf returns the key under which exclusive knows the object at field. A
-// Service has its fields in its spec.
-func nameOf(key, field string) string {
-	if key == "Service" && field == "spec" {
-		return "Service"
+	if now, failure := a.switchStrategy(ctx, t); now != nil || failure != nil {
+		return now, failure
 	}
-	return field
-}
-
-// graftElement does for the named elements of lists what graft does.
-func graftElement(key string, ours []any, have any, want []any) bool {
-	h, isMap := have.(map[string]any)
-	if !isMap || h["name"] == nil {
-		return false
-	}
-	part, wanted := named(ours, h["name"]), named(want, h["name"])
-	return part != nil && wanted != nil && graft(key, part, h, wanted)
-}
-
-func named(list []any, name any) map[string]any {
-	i := slices.IndexFunc(list, func(e any) bool {
-		m, _ := e.(map[string]any)
-		return m != nil && m["name"] == name
-	})
-	if i < 0 {
-		return nil
-	}
-	return list[i].(map[string]any)
-}
-
-// mend tries to make room for a change that the API server refused with err.
-// It reports whether to try once more.
-func (a *Applier) mend(ctx context.Context, t *target, err error) (bool, error) {
-	if reason := kubernetes.ReasonOf(err); reason != kubernetes.Invalid && reason != kubernetes.Forbidden {
-		return false, nil
-	}
-	switch t.ref.Group + "/" + t.ref.Kind {
-	case "apps/Deployment", "apps/StatefulSet", "apps/DaemonSet":
-		if kept, err := keepSelector(ctx, t); kept || err != nil {
-			return kept, err
-		}
-	case "batch/CronJob", "/Service":
-	default:
-		return false, nil
-	}
-	return a.claimDefaults(ctx, t)
+	return nil, err
 }

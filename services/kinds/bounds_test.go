@@ -90,7 +90,7 @@ func bounds() []bound {
 			"{limits: {gpu: '1'}}", "{limits: {example.com/gpu: 500m}}", "{limits: {cpu: 1.0001}}", "{limits: {'a b': '1'}}",
 			"{limits: {example.com/gpu: '2'}, requests: {example.com/gpu: '1'}}", "{requests: {example.com/gpu: '1'}}",
 		}},
-		{TypeDeployment, aPod, "nodeSelector", "spec.template.spec.nodeSelector", []string{"{a: b}", "{'a b': c}", "{a: 'b c'}", "{kubeorch.io/x: y}"}},
+		{TypeDeployment, aPod, "nodeSelector", "spec.template.spec.nodeSelector", []string{"{a: b}", "{'a b': c}", "{a: 'b c'}", "{kubeorch.io/x: z}"}},
 		{TypeDeployment, aPod, "serviceAccountName", "spec.template.spec.serviceAccountName", name},
 		{TypeDeployment, aPod, "affinity", "spec.template.spec.affinity", []string{
 			weighted("0"), weighted("1"), weighted("100"), weighted("101"),
@@ -103,6 +103,7 @@ func bounds() []bound {
 
 		{TypeStatefulSet, aPod, "replicas", "spec.replicas", number},
 		{TypeStatefulSet, aPod, "minReadySeconds", "spec.minReadySeconds", number},
+		{TypeStatefulSet, aPod, "revisionHistoryLimit", "spec.revisionHistoryLimit", number},
 		{TypeStatefulSet, aPod, "updateStrategy", "spec.updateStrategy", []string{
 			"{type: OnDelete}", "{type: OnDelete, rollingUpdate: {partition: 0}}", "{type: Recreate}", "{rollingUpdate: {partition: -1}}", "{rollingUpdate: {partition: 0}}",
 			"{rollingUpdate: {maxUnavailable: 0}}", "{rollingUpdate: {maxUnavailable: 0%}}", "{rollingUpdate: {maxUnavailable: 1}}", "{rollingUpdate: {maxUnavailable: 100%}}",
@@ -142,6 +143,7 @@ func bounds() []bound {
 
 		{TypeService, "{targetApp: a, targetPort: 80}", "port", "spec.ports.0.port", port},
 		{TypeService, "{targetApp: a, port: 80}", "targetPort", "spec.ports.0.targetPort", append(port, "http", "fifteen-letters", "sixteen-letterss", "UPPER")},
+		{TypeService, "{targetApp: a, port: 80}", "loadBalancerIP", "spec.loadBalancerIP", []string{"10.0.0.1", "host", "010.0.0.1"}},
 		{TypeService, "{targetApp: a, port: 80}", "appProtocol", "spec.ports.0.appProtocol", []string{"http", "example.com/a", "a b"}},
 		{TypeService, "{targetApp: a, port: 80, sessionAffinity: ClientIP}", "sessionAffinityTimeout", "spec.sessionAffinityConfig.clientIP.timeoutSeconds", []string{"0", "1", "86400", "86401"}},
 		{TypeService, "{targetApp: a, port: 80, serviceType: LoadBalancer}", "loadBalancerSourceRanges", "spec.loadBalancerSourceRanges", []string{"[10.0.0.0/8]", "[10.0.0.1/8]", "[10.0.0.0]", "[010.0.0.0/8]", "['::/0']"}},
@@ -191,9 +193,16 @@ func weighted(n string) string {
 	return "{nodeAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: " + n + ", preference: {matchExpressions: [{key: a, operator: Exists}]}}]}}"
 }
 
-// stricter names what Check refuses and an API server takes, with the reason.
+// stricter names what Check refuses although an API server takes it, with the
+// reason.
 func stricter() map[string]string {
-	return map[string]string{}
+	const noPods = "the controller makes no pods with it"
+	return map[string]string{
+		"statefulset revisionHistoryLimit: -1":         noPods,
+		"statefulset revisionHistoryLimit: 2147483648": "the API server keeps another number, a negative one",
+		"service loadBalancerIP: host":                 "no load balancer takes it",
+		"service loadBalancerIP: 010.0.0.1":            "it is another address to each reader",
+	}
 }
 
 // TestBoundsAreThoseOfTheCluster: what Check takes, a real API server takes,
@@ -256,9 +265,11 @@ func (b bound) objects(t *testing.T, kind Kind, value string) []*unstructured.Un
 	require.Empty(t, kind.Check(n), "the drawing without a value")
 	objs, err := kind.Render(n)
 	require.NoError(t, err)
-	last := objs[len(objs)-1]
-	setAt(t, last.Object, strings.Split(b.at, "."), parse(t, value))
-	return objs[len(objs)-1:]
+	i := slices.IndexFunc(objs, func(o *unstructured.Unstructured) bool {
+		return b.typ != TypeStatefulSet || o.GetKind() == "StatefulSet"
+	})
+	setAt(t, objs[i].Object, strings.Split(b.at, "."), parse(t, value))
+	return objs[i : i+1]
 }
 
 func parse(t *testing.T, value string) any {

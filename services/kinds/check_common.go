@@ -92,13 +92,13 @@ func (f fields) stringMap(key string) map[string]string {
 	return m
 }
 
-// quantities returns the amounts at key, such as resource limits; empty ones
-// are left out.
+// quantities returns the amounts at key, such as resource limits; empty and
+// wrong ones are left out.
 func (f fields) quantities(key string) map[string]string {
 	m := map[string]string{}
 	sub, _ := f.object(key)
 	for _, k := range sub.data.Keys() {
-		if q, ok := sub.quantity(k, validator.Quantity).(string); ok {
+		if q, ok := sub.quantity(k, validator.Quantity).(string); ok && validator.Quantity(q) == "" {
 			sub.check(k, k, validator.QualifiedName)
 			m[k] = q
 		}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/validator"
@@ -105,24 +104,4 @@ func onePort(f fields, at string, v any) map[string]any {
 	}
 	set(p, "hostIP", e.text("hostIP", validator.IP))
 	return p
-}
-
-func resources(f fields) map[string]any {
-	r, _ := f.object("resources")
-	limits, requests := r.quantities("limits"), r.quantities("requests")
-	for name, request := range requests {
-		limit, limited := limits[name]
-		if !limited {
-			continue
-		}
-		asked, err := resource.ParseQuantity(request)
-		most, err2 := resource.ParseQuantity(limit)
-		if err == nil && err2 == nil && asked.Cmp(most) > 0 {
-			r.addf("requests."+name, "%s is more than the limit of %s", request, limit)
-		}
-	}
-	out := map[string]any{}
-	set(out, "limits", limits)
-	set(out, "requests", requests)
-	return out
 }

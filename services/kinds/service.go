@@ -120,7 +120,7 @@ func servicePort(f fields, typ any, name string) map[string]any {
 		"name":        name,
 		"protocol":    "TCP",
 		"port":        f.port("port"),
-		"targetPort":  f.portRef("targetPort"),
+		"targetPort":  f.targetPort(),
 		"nodePort":    f.number("nodePort", 0, 65535),
 		"appProtocol": f.text("appProtocol", validator.QualifiedName),
 	}
@@ -142,6 +142,15 @@ func servicePort(f fields, typ any, name string) map[string]any {
 		f.addf("nodePort", "needs a service of type NodePort or LoadBalancer")
 	}
 	return port
+}
+
+// targetPort returns the pods' port, or nil for that of the Service; 0 is as
+// good as absent.
+func (f fields) targetPort() any {
+	if n, ok := f.data.Int("targetPort"); ok && n == 0 {
+		return nil
+	}
+	return f.portRef("targetPort")
 }
 
 // portRef returns the port at key, by number or by name.

@@ -51,7 +51,7 @@ func checkPlacement(ctx context.Context, g models.ClusterGrant, t clusterTarget,
 	}
 	var found models.Problems
 	refuse := func(step plan.Step, format string, args ...any) {
-		found = append(found, models.Problem{Node: step.NodeID, Field: "namespace", Message: fmt.Sprintf(format, args...)})
+		found = append(found, models.Problem{Node: step.NodeID, Label: step.Label, Field: "namespace", Message: fmt.Sprintf(format, args...)})
 	}
 	missing := missingNamespaces(ctx, g, t, p)
 	for _, step := range p.Steps {

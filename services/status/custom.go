@@ -2,6 +2,7 @@ package status
 
 import (
 	"cmp"
+
 	kstatus "github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
