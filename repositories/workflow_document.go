@@ -46,6 +46,12 @@ func nodeDocuments(nodes []models.Node) ([]nodeDocument, error) {
 	return docs, nil
 }
 
+// graphBytes returns how much a graph takes in the database.
+func graphBytes(nodes []nodeDocument, edges []models.Edge) (int64, error) {
+	raw, err := bson.Marshal(bson.D{{Key: "nodes", Value: nodes}, {Key: "edges", Value: edges}})
+	return int64(len(raw)), err
+}
+
 // workflow returns d as a model.
 func (d workflowDocument) workflow() (models.Workflow, error) {
 	w := d.Workflow

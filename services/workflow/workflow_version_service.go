@@ -20,7 +20,7 @@ type versionedWorkflows interface {
 type versionStore interface {
 	Add(ctx context.Context, v models.Version) (models.Version, error)
 	Get(ctx context.Context, workflowID string, number int) (models.Version, error)
-	List(ctx context.Context, workflowID string, page, limit int) ([]models.Version, int64, error)
+	List(ctx context.Context, workflowID string, page, limit int) ([]models.VersionSummary, int64, error)
 	SetNotes(ctx context.Context, workflowID string, number int, n models.VersionNotes) (models.Version, error)
 }
 
