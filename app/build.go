@@ -69,6 +69,7 @@ func (s *Server) guard() *egress.Guard {
 func (s *Server) checks() []handlers.Check {
 	return []handlers.Check{
 		{Name: "database", Ready: s.db.Ping},
+		{Name: "database writes", Ready: newWriteProbe(repositories.NewSettings(s.db.Database()).ProbeWrite, time.Now).ready},
 		{Name: "cluster health monitor", Ready: s.background.monitor.alive},
 		{Name: "run recovery", Ready: s.background.recovery.alive},
 	}
