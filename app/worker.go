@@ -16,8 +16,8 @@ type worker struct {
 	err    error         // what it returned; read after done
 }
 
-// start runs the worker until stop. A panic shows as a worker that is not alive; the end of ctx is not waited for,
-// since the order of stopping matters.
+// start runs the worker until stop; the end of ctx does not stop it, since the
+// order of stopping matters. After a panic the worker is not alive.
 func (w *worker) start(ctx context.Context) {
 	ctx, w.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	w.done = make(chan struct{})

@@ -19,6 +19,8 @@ type Version struct {
 	IsAutomatic  bool      `json:"is_automatic" bson:"is_automatic"`
 	RunID        string    `json:"run_id,omitempty" bson:"run_id,omitempty"`
 	RunStatus    string    `json:"run_status,omitempty" bson:"run_status,omitempty"`
+
+	Bytes int64 `json:"-" bson:"bytes"` // size of the graph, set by the store
 }
 
 // VersionSummary is a Version as lists need it: with one empty object a node, as
@@ -54,7 +56,7 @@ type VersionNotes struct {
 // Versions is one page of a workflow's versions, the newest first.
 type Versions struct {
 	Versions []VersionSummary `json:"versions"` // never nil
-	Total    int64     `json:"total"`
-	Page     int       `json:"page"`
-	Limit    int       `json:"limit"`
+	Total    int64            `json:"total"`
+	Page     int              `json:"page"`
+	Limit    int              `json:"limit"`
 }

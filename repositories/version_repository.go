@@ -19,12 +19,11 @@ type Versions struct{ coll *mongo.Collection }
 func NewVersions(db *mongo.Database) *Versions { return &Versions{db.Collection(database.Versions)} }
 
 // versionDocument is a version as it is stored. NodeCount spares lists from
-// reading Nodes. Bytes is the size of the graph.
+// reading Nodes.
 type versionDocument struct {
 	models.Version `bson:",inline"`
 	Nodes          []nodeDocument `bson:"nodes"`
 	NodeCount      int            `bson:"node_count"`
-	Bytes          int64          `bson:"bytes"`
 }
 
 func (d versionDocument) version() (models.Version, error) {
@@ -45,8 +44,7 @@ func (r *Versions) Add(ctx context.Context, v models.Version) (models.Version, e
 	if err != nil {
 		return v, &models.Error{Op: op, Err: err}
 	}
-	size, err := graphBytes(nodes, v.Edges)
-	if err != nil {
+	if v.Bytes, err = graphBytes(nodes, v.Edges); err != nil {
 		return v, &models.Error{Op: op, Err: err}
 	}
 	for range maxAttempts {
@@ -55,7 +53,7 @@ func (r *Versions) Add(ctx context.Context, v models.Version) (models.Version, e
 			return v, translate(op, "version", err)
 		}
 		v.Number = last + 1
-		_, err = r.coll.InsertOne(ctx, versionDocument{Version: v, Nodes: nodes, NodeCount: len(nodes), Bytes: size})
+		_, err = r.coll.InsertOne(ctx, versionDocument{Version: v, Nodes: nodes, NodeCount: len(nodes)})
 		if !mongo.IsDuplicateKeyError(err) {
 			return v, translate(op, "version", err)
 		}

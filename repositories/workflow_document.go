@@ -15,6 +15,7 @@ type workflowDocument struct {
 	models.Workflow `bson:",inline"`
 	Nodes           []nodeDocument `bson:"nodes"`
 	NodeCount       int            `bson:"node_count"`
+	Bytes           int64          `bson:"bytes"` // of the graph
 }
 
 // nodeDocument leaves a node's data encoded, so that nodesOf decodes it to the
@@ -28,7 +29,11 @@ type nodeDocument struct {
 
 func newWorkflowDocument(w models.Workflow) (workflowDocument, error) {
 	nodes, err := nodeDocuments(w.Nodes)
-	return workflowDocument{Workflow: w, Nodes: nodes, NodeCount: len(nodes)}, err
+	if err != nil {
+		return workflowDocument{}, err
+	}
+	size, err := graphBytes(nodes, w.Edges)
+	return workflowDocument{Workflow: w, Nodes: nodes, NodeCount: len(nodes), Bytes: size}, err
 }
 
 func nodeDocuments(nodes []models.Node) ([]nodeDocument, error) {
