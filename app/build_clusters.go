@@ -40,8 +40,9 @@ func (s *Server) buildClusters(broadcaster *stream.Broadcaster, workflows *repos
 		log       = cluster.NewLog(logs, s.log)
 	)
 	clusters := cluster.NewService(cluster.Deps{
-		Store: stored, Access: access, Shares: shares, Defaults: defaults, People: people,
+		Store: stored, Access: access, Shares: shares, Defaults: defaults, Workflows: workflows, People: people,
 		Box: s.box, Connect: connector, Listeners: cluster.Listeners{events, log}, Entries: log, Log: s.log,
+		MaxClusters: s.cfg.MaxClusters,
 	})
 	return clusterServices{
 		access: access, connector: connector, service: clusters,

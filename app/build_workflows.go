@@ -9,6 +9,7 @@ import (
 	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/repositories"
 	"github.com/kubeorch/core/routes"
+	"github.com/kubeorch/core/services/account"
 	"github.com/kubeorch/core/services/audit"
 	"github.com/kubeorch/core/services/run"
 	"github.com/kubeorch/core/services/stream"
@@ -41,6 +42,7 @@ func (s *Server) buildWorkflows(
 		executor = run.NewExecutor(run.Deps{
 			Workflows: documents, Runs: runs, Versions: runVersions{versions, history}, Kinds: s.kinds, Audit: trail,
 			Access: clusters.access, Clusters: clusters.service, Events: events, Watch: watchers.Watch,
+			Accounts:   account.NewStanding(repositories.NewUsers(s.db.Database()), repositories.NewAPITokens(s.db.Database()), time.Now),
 			ClusterLog: clusters.log, Log: s.log,
 		}, run.DefaultOptions())
 	)

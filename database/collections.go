@@ -79,6 +79,7 @@ func indexes(keep retention) []index {
 
 		{collection: Workflows, key: newest("updated_at", "owner_id")},
 		{collection: Workflows, key: asc("deleted_at"), partial: exists("deleted_at")},
+		{collection: Workflows, key: asc("cluster_ref")},
 
 		{collection: Versions, key: newest("version", "workflow_id"), unique: true},
 

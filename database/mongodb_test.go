@@ -1,8 +1,10 @@
 package database_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 
 	"github.com/kubeorch/core/database"
 	"github.com/kubeorch/core/database/dbtest"
+	"github.com/kubeorch/core/database/embedded"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -123,6 +126,37 @@ func TestOpenFails(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	_, err = database.Open(t.Context(), database.Config{DataDir: file})
 	require.ErrorContains(t, err, "make the directory")
+}
+
+// A file that has lost its content must not look like a new database.
+func TestLostFileIsNotOpened(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	db, err := database.Open(t.Context(), database.Config{DataDir: dir})
+	require.NoError(t, err)
+	_, err = db.Database().Collection(database.Users).InsertOne(t.Context(), bson.M{"email": "a@b", "pad": strings.Repeat("x", 5000)})
+	require.NoError(t, err)
+	require.NoError(t, db.Close(t.Context()))
+	path := filepath.Join(dir, "db", "store.bolt")
+	whole, err := os.ReadFile(path)
+	require.NoError(t, err)
+
+	require.NoError(t, os.WriteFile(path, nil, 0o600))
+	_, err = database.Open(t.Context(), database.Config{DataDir: dir})
+	require.ErrorIs(t, err, embedded.ErrEmpty)
+	require.ErrorContains(t, err, path)
+
+	// A change in the middle of a document is no fault of the structure.
+	at := bytes.Index(whole, []byte("email\x00"))
+	require.Positive(t, at)
+	whole[at-1] = 0x7E
+	require.NoError(t, os.WriteFile(path, whole, 0o600))
+	db, err = database.Open(t.Context(), database.Config{DataDir: dir})
+	require.NoError(t, err)
+	require.NoError(t, db.Close(t.Context()))
+	_, err = database.Open(t.Context(), database.Config{DataDir: dir, Verify: true})
+	require.ErrorIs(t, err, embedded.ErrDamaged)
+	require.ErrorContains(t, err, "backup")
 }
 
 // Nil lists and maps are read back as empty ones, and documents of unknown shape as

@@ -95,7 +95,7 @@ func (s *server) awaitAddress() error {
 func environment(dir string, env ...string) (list []string) {
 	all := map[string]string{
 		"DATA_DIR": dir, "HOST": "127.0.0.1", "PORT": "0", "LOG_LEVEL": "debug",
-		"RATE_LIMIT_RPS": "0", "RATE_LIMIT_AUTH_PER_MINUTE": "0", // a test is one client
+		"RATE_LIMIT_RPS": "0", "RATE_LIMIT_AUTH_PER_MINUTE": "0", "MAX_STREAMS_PER_USER": "0", // a test is one client
 		"PASSWORD_COST": "10",
 		"GORACE":        "atexit_sleep_ms=0", // else each exit takes a second
 		"GOCOVERDIR":    os.Getenv(coverVariable),

@@ -19,7 +19,7 @@ type clusterReader interface {
 type clusterWriter interface {
 	Add(ctx context.Context, owner string, in models.ClusterInput) (models.Cluster, error)
 	Update(ctx context.Context, owner, name string, p models.ClusterPatch) (models.Cluster, error)
-	Delete(ctx context.Context, owner, name string) error
+	Delete(ctx context.Context, owner, name string) (models.ClusterDeletion, error)
 	SetDefault(ctx context.Context, owner, name string) error
 }
 
@@ -134,11 +134,11 @@ func (h *Cluster) UpdateCredentials(c *gin.Context) error {
 
 // Delete answers DELETE /clusters/:name.
 func (h *Cluster) Delete(c *gin.Context) error {
-	name := c.Param("name")
-	if err := h.svc.Delete(c.Request.Context(), caller(c).UserID, name); err != nil {
+	deletion, err := h.svc.Delete(c.Request.Context(), caller(c).UserID, c.Param("name"))
+	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, gin.H{"message": "cluster deleted", "cluster": name})
+	c.JSON(http.StatusOK, deletion)
 	return nil
 }
 

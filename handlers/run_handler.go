@@ -41,7 +41,11 @@ func (h *Run) Start(c *gin.Context) error {
 	}
 	result := gin.H{"run_id": run.ID, "status": run.Status, "logs": run.Logs}
 	if run.Status == models.RunFailed {
-		return &models.Error{Op: "handlers.Run.Start", Kind: models.Failed, Msg: run.Error, Extra: result}
+		kind := models.Failed
+		if run.Conflict { // the caller can rename a node
+			kind = models.Conflict
+		}
+		return &models.Error{Op: "handlers.Run.Start", Kind: kind, Msg: run.Error, Extra: result}
 	}
 	result["message"] = runMessage(run.Status)
 	c.JSON(http.StatusOK, result)

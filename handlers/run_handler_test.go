@@ -83,6 +83,9 @@ func TestRunAnswers(t *testing.T) {
 		"failed": {body, models.Run{ID: "r", Status: models.RunFailed, Error: "no quota", Logs: logs}, 500,
 			map[string]any{"error": "no quota", "message": "no quota",
 				"details": map[string]any{"run_id": "r", "status": "failed", "logs": []any{logs[0]}}}},
+		"failed because of others' objects": {body, models.Run{ID: "r", Status: models.RunFailed, Error: "rename the node", Logs: logs, Conflict: true}, 409,
+			map[string]any{"error": "rename the node", "message": "rename the node",
+				"details": map[string]any{"run_id": "r", "status": "failed", "logs": []any{logs[0]}}}},
 		"without a body": {"", models.Run{ID: "r", Status: models.RunCompleted, Logs: logs}, 200,
 			map[string]any{"message": "workflow applied", "run_id": "r", "status": "completed", "logs": []any{logs[0]}}},
 	} {

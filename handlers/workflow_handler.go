@@ -120,12 +120,13 @@ func (h *Workflow) Save(c *gin.Context) error {
 // SetStatus answers PUT /workflows/:id/status.
 func (h *Workflow) SetStatus(c *gin.Context) error {
 	var in struct {
-		Status string `json:"status"`
+		Status        string `json:"status"`
+		DeleteAdopted bool   `json:"deleteAdopted"`
 	}
 	if err := decode(c, &in); err != nil {
 		return err
 	}
-	w, warning, err := h.update(c, models.WorkflowPatch{Status: &in.Status})
+	w, warning, err := h.update(c, models.WorkflowPatch{Status: &in.Status, DeleteAdopted: in.DeleteAdopted})
 	if err != nil {
 		return err
 	}
@@ -184,6 +185,9 @@ func (h *Workflow) Clone(c *gin.Context) error {
 		return err
 	}
 	setETag(c, w.Revision)
-	c.JSON(http.StatusCreated, gin.H{"id": w.ID, "message": "workflow cloned", "workflow": w})
+	c.JSON(http.StatusCreated, gin.H{
+		"id": w.ID, "workflow": w,
+		"message": "workflow cloned; its nodes have new names, check texts that mention the former ones",
+	})
 	return nil
 }

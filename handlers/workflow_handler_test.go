@@ -24,8 +24,8 @@ import (
 // noRuns reports that nothing runs.
 type noRuns struct{}
 
-func (noRuns) Running(context.Context, string) (bool, error)              { return false, nil }
-func (noRuns) TearDown(context.Context, models.Workflow) (warning string) { return "" }
+func (noRuns) Running(context.Context, string) (bool, error)                    { return false, nil }
+func (noRuns) TearDown(context.Context, models.Workflow, bool) (warning string) { return "" }
 
 // api serves workflows and versions from its own database. The bearer token is
 // the user's id.
@@ -225,6 +225,7 @@ func TestCloneAndDelete(t *testing.T) {
 	require.Equal(t, "dev", copied.body["cluster_id"])
 	require.Equal(t, "(cloned from shop)", copied.body["description"])
 	require.Len(t, copied.body["nodes"], 1)
+	require.NotContains(t, copied.text, a.call("GET", path, "").body["nodes"].([]any)[0].(map[string]any)["data"].(map[string]any)["name"].(string)+`"`)
 
 	require.Equal(t, http.StatusOK, a.call("DELETE", path, "").status)
 	require.Equal(t, http.StatusNotFound, a.call("GET", path, "").status)

@@ -1,6 +1,9 @@
 package models
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // The connection states of a cluster; no other value may be stored or sent.
 const (
@@ -110,6 +113,25 @@ type ClusterStatus struct {
 type ClusterList struct {
 	Clusters []Cluster `json:"clusters"`
 	Default  string    `json:"default"`
+}
+
+// ClusterDeletion answers DELETE /clusters/:name.
+type ClusterDeletion struct {
+	Cluster string `json:"cluster"` // as it was called
+	// Workflows is how many workflows were drawn for the cluster or have run in it.
+	Workflows int64 `json:"workflows"`
+	// Default is the id of the caller's default cluster afterwards, or "".
+	Default string `json:"default"`
+	Message string `json:"message"`
+}
+
+// Text returns what a person should know of the deletion.
+func (d ClusterDeletion) Text() string {
+	if d.Workflows == 0 {
+		return "cluster deleted"
+	}
+	return fmt.Sprintf("cluster deleted; %d of the workflows belong to it: what they made stays in the cluster, "+
+		"and they cannot run until they are given another cluster", d.Workflows)
 }
 
 // ClusterPatch is the body of PUT /clusters/:name; nil leaves a field alone.

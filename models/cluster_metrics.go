@@ -36,18 +36,19 @@ func UsageOf(used, capacity int64) ResourceUsage {
 type ClusterResources struct {
 	CPU     ResourceUsage `json:"cpu"`
 	Memory  ResourceUsage `json:"memory"`
-	Storage ResourceUsage `json:"storage"` // persistent volumes; bound ones count as used
+	Storage ResourceUsage `json:"storage"` // of persistent volumes; Used is measured by nobody and zero
 }
 
 // ClusterMetrics answers GET /clusters/:name/metrics.
 type ClusterMetrics struct {
-	ClusterName string            `json:"clusterName"`
-	Health      []ComponentHealth `json:"health"`
-	Resources   ClusterResources  `json:"resources"`
-	NodeCount   int               `json:"nodeCount"`
-	PodCount    int               `json:"podCount"`
-	Source      string            `json:"source"` // of the CPU and memory usage
-	LastUpdated time.Time         `json:"lastUpdated"`
+	ClusterName   string            `json:"clusterName"`
+	Health        []ComponentHealth `json:"health"`
+	Resources     ClusterResources  `json:"resources"`
+	NodeCount     int               `json:"nodeCount"`
+	PodCount      int               `json:"podCount"`
+	Source        string            `json:"source"`        // of the CPU and memory usage
+	StorageSource string            `json:"storageSource"` // of the storage usage: UsageNone
+	LastUpdated   time.Time         `json:"lastUpdated"`
 }
 
 // MetricsOverview answers GET /metrics/overview.

@@ -30,6 +30,7 @@ const (
 	ClusterRead    ClusterAction = iota + 1 // see it, its state, and the objects of workflows there
 	ClusterProbe                            // test it, read its metadata again
 	ClusterDeploy                           // change objects in it: runs, tear-downs, terminals
+	ClusterAdopt                            // take over objects in it that others have made
 	ClusterMembers                          // see its shares
 	ClusterDelete                           // delete its registration
 	ClusterManage                           // change it, its credentials and its shares
@@ -44,6 +45,8 @@ func (a ClusterAction) String() string {
 		return "test it"
 	case ClusterDeploy:
 		return "deploy to it"
+	case ClusterAdopt:
+		return "adopt objects in it"
 	case ClusterMembers:
 		return "see with whom it is shared"
 	case ClusterDelete:
@@ -70,6 +73,8 @@ func (g ClusterGrant) May(a ClusterAction) bool {
 		return g.rank() >= 1
 	case ClusterDeploy:
 		return g.rank() >= 2
+	case ClusterAdopt: // where the grant is good
+		return g.rank() >= 3
 	case ClusterMembers, ClusterDelete: // of the cluster as a whole
 		return g.rank() >= 3 && !g.Restricted()
 	case ClusterManage:

@@ -46,7 +46,7 @@ type ObjectChange struct {
 	Kind       string `json:"kind" bson:"kind"`
 	Namespace  string `json:"namespace,omitempty" bson:"namespace,omitempty"`
 	Name       string `json:"name" bson:"name"`
-	Action     string `json:"action" bson:"action"` // created, configured, unchanged, deleted, skipped, failed
+	Action     string `json:"action" bson:"action"` // created, configured, unchanged, deleted, released, skipped, failed
 	Message    string `json:"message,omitempty" bson:"message,omitempty"`
 }
 
@@ -67,6 +67,7 @@ type Run struct {
 	TriggerData Trigger              `json:"trigger_data" bson:"trigger_data"`
 
 	Action          string    `json:"-" bson:"action"`
+	DeleteAdopted   bool      `json:"-" bson:"delete_adopted,omitempty"` // for a tear-down: adopted objects go, too
 	OwnerID         string    `json:"-" bson:"owner_id"`
 	Cluster         string    `json:"-" bson:"cluster"`          // the cluster's name
 	ClusterRef      string    `json:"-" bson:"cluster_ref"`      // the cluster's id
@@ -74,12 +75,17 @@ type Run struct {
 	LeaseUntil      time.Time `json:"-" bson:"lease_until"`      // when another process may take it over
 	Deadline        time.Time `json:"-" bson:"deadline"`         // when it fails
 	CancelRequested bool      `json:"-" bson:"cancel_requested"` // somebody has cancelled it
+
+	// Conflict tells of a failed run that objects of other owners are the only
+	// reason. It is not stored.
+	Conflict bool `json:"-" bson:"-"`
 }
 
 // Trigger holds who started a run, and the names of the values that they typed.
 type Trigger struct {
-	UserID string      `json:"user_id" bson:"user_id"`
-	Typed  []TypedKeys `json:"typed,omitempty" bson:"typed,omitempty"`
+	UserID  string      `json:"user_id" bson:"user_id"`
+	TokenID string      `json:"-" bson:"token_id,omitempty"` // of the API token; empty with a session
+	Typed   []TypedKeys `json:"typed,omitempty" bson:"typed,omitempty"`
 }
 
 // TypedKeys are the names of the values that were typed for one node.

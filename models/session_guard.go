@@ -38,6 +38,13 @@ func (g *SessionGuard) Release() {
 	}
 }
 
+// OnRelease has f called as well when the last user has released the guard. It is
+// called before the guard is handed on.
+func (g *SessionGuard) OnRelease(f func()) {
+	release := g.release
+	g.release = func() { f(); release() }
+}
+
 type sessionGuardKey struct{}
 
 // WithSessionGuard returns a context that carries g.

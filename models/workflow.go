@@ -136,6 +136,10 @@ type WorkflowPatch struct {
 	Nodes       *[]Node `json:"nodes"`
 	Edges       *[]Edge `json:"edges"`
 
+	// DeleteAdopted asks archiving to delete the objects that the workflow had
+	// adopted. Without it they are released and stay in the cluster.
+	DeleteAdopted bool `json:"deleteAdopted"`
+
 	IfRevision *int64 `json:"-"` // Conflict unless it is the stored revision
 }
 

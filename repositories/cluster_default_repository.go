@@ -64,10 +64,17 @@ func (r *ClusterDefaults) Clear(ctx context.Context, userID, clusterID string) e
 	return translate("repositories.ClusterDefaults.Clear", "default cluster", err)
 }
 
-// DeleteByCluster removes the defaults of all users who have that cluster.
-func (r *ClusterDefaults) DeleteByCluster(ctx context.Context, clusterID string) error {
-	_, err := r.coll.DeleteMany(ctx, bson.D{{Key: "cluster_id", Value: clusterID}})
-	return translate("repositories.ClusterDefaults.DeleteByCluster", "default cluster", err)
+// Users returns the ids of the users who have that cluster as their default.
+func (r *ClusterDefaults) Users(ctx context.Context, clusterID string) ([]string, error) {
+	const op = "repositories.ClusterDefaults.Users"
+	docs, err := findAll[struct {
+		UserID string `bson:"_id"`
+	}](ctx, r.coll, op, "default cluster", bson.D{{Key: "cluster_id", Value: clusterID}}, options.Find())
+	ids := make([]string, len(docs))
+	for i, d := range docs {
+		ids[i] = d.UserID
+	}
+	return ids, err
 }
 
 // DeleteByUser removes the user's default.

@@ -59,7 +59,12 @@ func TestDefaultGoesWithItsClusterOrUser(t *testing.T) {
 	for user, id := range map[string]string{"ann": "c1", "bob": "c1", "cid": "c2", "dot": "c2"} {
 		require.NoError(t, store.Set(t.Context(), user, id))
 	}
-	require.NoError(t, store.DeleteByCluster(t.Context(), "c1"))
+	users, err := store.Users(t.Context(), "c1")
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{"ann", "bob"}, users)
+	for _, u := range users {
+		require.NoError(t, store.Clear(t.Context(), u, "c1"))
+	}
 	require.NoError(t, store.DeleteByUser(t.Context(), "cid"))
 	require.Equal(t, []string{"", "", "", "c2"}, []string{of("ann"), of("bob"), of("cid"), of("dot")})
 }

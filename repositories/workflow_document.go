@@ -1,6 +1,7 @@
 package repositories
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -118,8 +119,10 @@ func plainValue(v bson.RawValue) (any, error) {
 		return v.Int64(), nil
 	case bson.TypeDouble:
 		return v.Double(), nil
-	case bson.TypeDecimal128:
-		return literal(v.Decimal128()), nil
+	case bson.TypeBinary:
+		if subtype, digits := v.Binary(); subtype == numberSubtype {
+			return json.Number(digits), nil
+		}
 	case bson.TypeNull:
 		return nil, nil
 	case bson.TypeDateTime:

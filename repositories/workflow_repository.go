@@ -93,6 +93,21 @@ func (r *Workflows) Owned(ctx context.Context, owner string, limit int) (models.
 	return ownedItems(ctx, r.coll, "repositories.Workflows.Owned", bson.D{{Key: "owner_id", Value: owner}, notDeleted()}, limit)
 }
 
+// CountByCluster returns how many workflows of the owner of c name it, and how many
+// of other users have run in it. Deleted ones do not count.
+func (r *Workflows) CountByCluster(ctx context.Context, c models.Cluster) (owners, others int64, err error) {
+	const op = "repositories.Workflows.CountByCluster"
+	owner := bson.D{{Key: "owner_id", Value: c.OwnerID}, {Key: "cluster_id", Value: c.Name}, notDeleted()}
+	if owners, err = r.coll.CountDocuments(ctx, owner); err != nil {
+		return 0, 0, translate(op, "workflow", err)
+	}
+	other := bson.D{
+		{Key: "cluster_ref", Value: c.ID}, {Key: "owner_id", Value: bson.D{{Key: "$ne", Value: c.OwnerID}}}, notDeleted(),
+	}
+	others, err = r.coll.CountDocuments(ctx, other)
+	return owners, others, translate(op, "workflow", err)
+}
+
 // IDsByOwner returns the ids of all workflows of a user, including deleted ones.
 func (r *Workflows) IDsByOwner(ctx context.Context, owner string) ([]string, error) {
 	const op = "repositories.Workflows.IDsByOwner"

@@ -25,11 +25,17 @@ const (
 // Buckets holds a token bucket for each key.
 type Buckets = middleware.Buckets
 
-// Limits holds the buckets of all limits. A nil one does not limit.
+// Slots limits how much of something each key has at the same time.
+type Slots = middleware.Slots
+
+// Limits holds all limits. A nil one does not limit.
 type Limits struct {
 	Client  Buckets           // by network
 	Account Buckets           // by user id
 	Rows    map[Limit]Buckets // has every limit that a row names, unless it is nil
+
+	Streams       Slots // open streams by user id
+	ClientStreams Slots // open streams by network; set together with Streams
 }
 
 // middlewareFor returns the middleware for r's limits, except the one per

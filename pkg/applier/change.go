@@ -23,6 +23,7 @@ const (
 	Unchanged  Action = "unchanged"
 	Deleted    Action = "deleted"
 	Skipped    Action = "skipped"
+	Released   Action = "released" // given up, and left in the cluster
 	Failed     Action = "failed"
 )
 

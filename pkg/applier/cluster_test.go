@@ -43,7 +43,7 @@ func (b *fixture) by(owner string) *Applier {
 		}
 		return ""
 	}
-	o.Timeout = 20 * time.Second
+	o.Timeout, o.MayAdopt = 20*time.Second, true
 	return New(b.conn, o)
 }
 

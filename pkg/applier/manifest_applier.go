@@ -9,14 +9,15 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubeorch/core/pkg/kubernetes"
 )
 
 // Options tune an Applier.
 type Options struct {
-	Manager string            // field manager
+	// Manager begins the names of the field managers, of which each owner has its
+	// own: "kubeorch-1f0c6a".
+	Manager string
 	Owner   map[string]string // labels of every applied object; an existing object with all of them is ours
 	Workers int               // objects worked on at once
 	Timeout time.Duration     // for one object, including the wait for an earlier one to be deleted
@@ -24,6 +25,8 @@ type Options struct {
 	// Namespaces, unless empty, restricts the applier to the objects in these
 	// namespaces. Cluster-scoped objects are then refused, Namespaces included.
 	Namespaces []string
+	// MayAdopt permits requests to adopt objects of other owners.
+	MayAdopt bool
 	// KeepOwners refuses to adopt an object whose owner OwnerName names.
 	KeepOwners bool
 	// OwnerName names the owner of an object with these labels, or returns ""
@@ -55,8 +58,11 @@ func New(conn *kubernetes.Connection, opts Options) *Applier {
 // Request asks for one object.
 type Request struct {
 	Object *unstructured.Unstructured // not modified; version "*" means the one the cluster prefers
-	Adopt  bool                       // take the object over from another owner
+	Adopt  bool                       // take the object over from another owner, if Options.MayAdopt
 	Rerun  bool                       // for Jobs: replace a finished Job even if nothing changed
+	// Initial are the fields, left out of Object, that something else decides
+	// once the object exists.
+	Initial []Initial
 }
 
 // Apply applies objects that do not depend on each other, several at once, and
@@ -103,10 +109,13 @@ func (a *Applier) applyOnce(ctx context.Context, t *target, req Request) (Change
 		return Change{}, err
 	}
 	if old == nil {
-		return a.create(ctx, t)
+		return a.createWithInitial(ctx, t, req.Initial)
 	}
 	if err := a.checkOwner(t.ref, old, req.Adopt); err != nil {
 		return Change{}, err
+	}
+	if !a.owns(old.Labels) || isAdopted(old) {
+		req.Rerun = false // an adopted Job is not deleted to run again
 	}
 	r := ruleFor(t.ref)
 	replace, err := r.before(ctx, t, req)
@@ -114,9 +123,12 @@ func (a *Applier) applyOnce(ctx context.Context, t *target, req Request) (Change
 		return Change{}, err
 	}
 	if replace {
-		return a.replace(ctx, t, old)
+		return a.replace(ctx, t, old, req.Initial)
 	}
-	now, err := a.change(ctx, t)
+	if err := a.giveUpOwned(ctx, t, old, req.Initial, req.Adopt); err != nil {
+		return Change{}, err
+	}
+	now, err := a.change(ctx, t, old, req.Adopt)
 	if err == nil {
 		return changeFrom(t.ref, old, now), nil
 	}
@@ -124,7 +136,7 @@ func (a *Applier) applyOnce(ctx context.Context, t *target, req Request) (Change
 		return Change{}, err
 	}
 	if r.replaceable {
-		return a.replace(ctx, t, old)
+		return a.replace(ctx, t, old, req.Initial)
 	}
 	return Change{}, r.explain(t.ref, err)
 }
@@ -142,53 +154,27 @@ func (a *Applier) live(ctx context.Context, t *target) (*metav1.PartialObjectMet
 		return old, err
 	}
 	if a.opts.DryRun {
-		return nil, conflictf(t.ref, "is being deleted")
+		return nil, conflictf(t.ref, beingDeleted)
 	}
-	return nil, t.waitDeleted(ctx, old.UID)
+	return nil, t.waitDeleted(ctx, old)
 }
 
-func (a *Applier) create(ctx context.Context, t *target) (Change, error) {
-	// Server-side apply has no create-only mode. Without force, an object that
-	// another client has created in the meantime is a conflict, and the next
-	// attempt checks its owner. An object with the same content is no conflict;
-	// its field managers tell who created it.
-	now, err := a.write(ctx, t, false)
-	if err != nil {
-		return Change{}, err
-	}
-	if other := otherManager(now, a.opts.Manager); other != "" {
-		return Change{}, conflictf(t.ref, "was created by %s at the same moment; the next run will say whose it is", other)
-	}
-	return changeFrom(t.ref, nil, now), nil
-}
+// beingDeleted is what a dry run, which does not wait, says of such an object.
+const beingDeleted = "is being deleted"
 
-func (a *Applier) replace(ctx context.Context, t *target, old *metav1.PartialObjectMetadata) (Change, error) {
+func (a *Applier) replace(ctx context.Context, t *target, old *metav1.PartialObjectMetadata, fields []Initial) (Change, error) {
 	if a.opts.DryRun {
 		return Change{Ref: t.ref, Action: Configured, Message: "would be replaced"}, nil
 	}
-	if err := t.delete(ctx, old, metav1.DeletePropagationForeground); err != nil {
+	if err := a.delete(ctx, t, old, metav1.DeletePropagationForeground, false); err != nil {
 		return Change{}, err
 	}
-	if err := t.waitDeleted(ctx, old.UID); err != nil {
+	if err := t.waitDeleted(ctx, old); err != nil {
 		return Change{}, err
 	}
-	c, err := a.create(ctx, t)
+	c, err := a.createWithInitial(ctx, t, fields)
 	if err == nil {
 		c.Action, c.Message = Configured, "replaced"
 	}
 	return c, err
-}
-
-// write applies the object. force takes fields over from other managers; it is
-// for objects whose owner has been checked.
-func (a *Applier) write(ctx context.Context, t *target, force bool) (*metav1.PartialObjectMetadata, error) {
-	body, err := Body(t.object)
-	if err != nil {
-		return nil, err
-	}
-	opts := metav1.PatchOptions{FieldManager: a.opts.Manager, Force: &force, FieldValidation: metav1.FieldValidationStrict}
-	if a.opts.DryRun {
-		opts.DryRun = []string{metav1.DryRunAll}
-	}
-	return t.client.Patch(ctx, t.ref.Name, types.ApplyPatchType, body, opts)
 }

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -52,7 +50,7 @@ func (a *Applier) ensureNamespace(ctx context.Context, ref Ref, labels map[strin
 		case old == nil && a.restricted():
 			return invalidf(ref, "does not exist and may not be created, since only certain namespaces may be touched")
 		case old == nil:
-			c, err = a.createNamespace(ctx, ref, labels)
+			c, err = a.makeNamespace(ctx, ref, labels)
 			return a.conn.Err(err)
 		case old.DeletionTimestamp != nil:
 			return conflictf(ref, "is being deleted; run again when it is gone")
@@ -66,13 +64,8 @@ func (a *Applier) ensureNamespace(ctx context.Context, ref Ref, labels map[strin
 	return c
 }
 
-func (a *Applier) createNamespace(ctx context.Context, ref Ref, labels map[string]string) (Change, error) {
-	o := metav1.CreateOptions{FieldManager: a.opts.Manager}
-	if a.opts.DryRun {
-		o.DryRun = []string{metav1.DryRunAll}
-	}
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ref.Name, Labels: labels}}
-	made, err := a.conn.Typed().CoreV1().Namespaces().Create(ctx, ns, o)
+func (a *Applier) makeNamespace(ctx context.Context, ref Ref, labels map[string]string) (Change, error) {
+	made, err := a.createNamespace(ctx, ref, labels)
 	switch kubernetes.ReasonOf(err) {
 	case "":
 		return Change{Ref: ref, Action: Created, UID: made.UID, ResourceVersion: made.ResourceVersion}, nil

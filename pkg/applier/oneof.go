@@ -27,7 +27,9 @@ func strategyField(kind string) string {
 //
 // It returns nil when nothing of that kind is in the way. A dry run cannot try
 // it and takes it for granted.
-func (a *Applier) switchStrategy(ctx context.Context, t *target) (*metav1.PartialObjectMetadata, error) {
+func (a *Applier) switchStrategy(
+	ctx context.Context, t *target, old *metav1.PartialObjectMetadata,
+) (*metav1.PartialObjectMetadata, error) {
 	field := strategyField(t.ref.Kind)
 	typ, _, _ := unstructured.NestedString(t.object.Object, "spec", field, "type")
 	live, err := t.full.Get(ctx, t.ref.Name, metav1.GetOptions{})
@@ -41,23 +43,16 @@ func (a *Applier) switchStrategy(ctx context.Context, t *target) (*metav1.Partia
 	if a.opts.DryRun {
 		return changed(live), nil
 	}
-	between := a.as(a.opts.Manager + "-strategy")
+	between := a.opts.Manager + strategySuffix
 	for _, strategy := range []map[string]any{{"rollingUpdate": settings}, {"type": typ}} {
-		if _, err := between.write(ctx, t.only(map[string]any{field: strategy}), true); err != nil {
+		if _, err := a.updateAs(ctx, t.only(map[string]any{field: strategy}), old, between); err != nil {
 			return nil, err
 		}
 	}
-	if _, err := a.write(ctx, t, true); err != nil {
+	if _, err := a.update(ctx, t, old, false); err != nil {
 		return nil, err
 	}
-	return between.write(ctx, t.only(nil), true)
-}
-
-// as returns an applier under another manager's name.
-func (a *Applier) as(manager string) *Applier {
-	other := *a
-	other.opts.Manager = manager
-	return &other
+	return a.updateAs(ctx, t.only(nil), old, between)
 }
 
 // only returns t with nothing to apply but the given part of its spec.
@@ -80,10 +75,13 @@ func changed(live *unstructured.Unstructured) *metav1.PartialObjectMetadata {
 	}}
 }
 
-// change writes an object that is there. What the API server refuses for the
-// object's past, it tries another way.
-func (a *Applier) change(ctx context.Context, t *target) (*metav1.PartialObjectMetadata, error) {
-	now, err := a.write(ctx, t, true)
+// change updates the live object old. What the API server refuses for the
+// object's past, it tries another way; the strategy only of an object that is ours
+// already.
+func (a *Applier) change(
+	ctx context.Context, t *target, old *metav1.PartialObjectMetadata, adopt bool,
+) (*metav1.PartialObjectMetadata, error) {
+	now, err := a.update(ctx, t, old, adopt)
 	if t.ref.Group != "apps" || kubernetes.ReasonOf(err) != kubernetes.Invalid {
 		return now, err
 	}
@@ -92,11 +90,14 @@ func (a *Applier) change(ctx context.Context, t *target) (*metav1.PartialObjectM
 		return nil, failure
 	}
 	if kept {
-		if now, err = a.write(ctx, t, true); kubernetes.ReasonOf(err) != kubernetes.Invalid {
+		if now, err = a.update(ctx, t, old, adopt); kubernetes.ReasonOf(err) != kubernetes.Invalid {
 			return now, err
 		}
 	}
-	if now, failure := a.switchStrategy(ctx, t); now != nil || failure != nil {
+	if !a.owns(old.Labels) {
+		return nil, err
+	}
+	if now, failure := a.switchStrategy(ctx, t, old); now != nil || failure != nil {
 		return now, failure
 	}
 	return nil, err

@@ -109,7 +109,7 @@ func TestWaitDeleted(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
 				ta := &target{ref: namespaceRef("n"), client: &answers{list: tc.answers}}
-				err := ta.waitDeleted(ctx, "1")
+				err := ta.waitDeleted(ctx, &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{UID: "1"}})
 				if tc.text == "" {
 					require.NoError(t, err)
 					return

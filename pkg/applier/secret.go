@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"slices"
 	"strings"
 
@@ -25,7 +26,7 @@ type ValuesRequest struct {
 	Object *unstructured.Unstructured // the Secret without data
 	Keys   []string                   // it may hold; other keys that we have written are removed
 	Values map[string]string          // as typed; an absent or empty one keeps the present value
-	Adopt  bool
+	Adopt  bool                       // as in Request
 	// Former are labels which, with those of the owner, select earlier Secrets
 	// of the same purpose. When Object does not exist, it takes over the values
 	// of the newest of them, which stays as it is. Without labels there is none.
@@ -38,7 +39,8 @@ func (ValuesRequest) String() string { return "[values]" }
 // GoString hides the values.
 func (ValuesRequest) GoString() string { return "[values]" }
 
-// ValuesState tells which values the Secret holds, without the values.
+// ValuesState tells which values the Secret holds, without the values. Of another
+// owner's Secret it tells nothing: all keys are then taken to be present.
 type ValuesState struct {
 	Exists   bool
 	Present  []string // keys with a value, in the order of the request
@@ -75,30 +77,38 @@ func (a *Applier) mergeValues(ctx context.Context, t *target, req ValuesRequest)
 	if err != nil {
 		return Change{}, ValuesState{}, err
 	}
-	old := &corev1.Secret{}
-	if meta != nil {
-		if old, err = a.conn.Typed().CoreV1().Secrets(t.ref.Namespace).Get(ctx, t.ref.Name, metav1.GetOptions{}); err != nil {
-			return Change{}, ValuesState{}, err
-		}
-	}
-	if meta == nil {
-		if old, err = a.former(ctx, t, req.Former); err != nil {
-			return Change{}, ValuesState{}, err
-		}
-	}
 	typed := anyTyped(req)
-	if meta != nil && !req.Adopt && !a.owns(meta.Labels) {
-		if typed {
-			return Change{}, ValuesState{}, a.checkOwner(t.ref, meta, false)
-		}
-		state := stateOf(req.Keys, old.Data)
-		state.Exists, state.Revision = true, old.Annotations[RevisionAnnotation]
-		return Change{Ref: t.ref, Action: Unchanged, UID: meta.UID, ResourceVersion: meta.ResourceVersion}, state, nil
+	if meta != nil && !req.Adopt && !typed && !a.owns(meta.Labels) {
+		c := Change{Ref: t.ref, Action: Unchanged, UID: meta.UID, ResourceVersion: meta.ResourceVersion}
+		c.Message = "belongs to " + a.ownerOf(meta) + " and is left alone"
+		return c, ValuesState{Exists: true, Present: req.Keys}, nil
+	}
+	old, err := a.present(ctx, t, meta, req)
+	if err != nil {
+		return Change{}, ValuesState{}, err
 	}
 	if meta == nil && !typed && len(stateOf(req.Keys, old.Data).Present) == 0 {
 		return Change{Ref: t.ref, Action: Skipped, Message: t.ref.String() + " waits for its values"}, stateOf(req.Keys, nil), nil
 	}
 	return a.writeValues(ctx, t, req, meta, old)
+}
+
+// present returns the Secret with the present values: the live one, whose metadata
+// is meta, once its owner has been checked, else a former one.
+func (a *Applier) present(
+	ctx context.Context, t *target, meta *metav1.PartialObjectMetadata, req ValuesRequest,
+) (*corev1.Secret, error) {
+	if meta == nil {
+		return a.former(ctx, t, req.Former)
+	}
+	if err := a.checkOwner(t.ref, meta, req.Adopt); err != nil {
+		return nil, err
+	}
+	live, err := a.conn.Typed().CoreV1().Secrets(t.ref.Namespace).Get(ctx, t.ref.Name, metav1.GetOptions{})
+	if err == nil && live.ResourceVersion != meta.ResourceVersion {
+		return nil, &kubernetes.Error{Reason: kubernetes.Conflict, Message: t.ref.String() + " was changed at the same moment"}
+	}
+	return live, err
 }
 
 func (a *Applier) writeValues(ctx context.Context, t *target, req ValuesRequest, meta *metav1.PartialObjectMetadata, old *corev1.Secret) (Change, ValuesState, error) {
@@ -118,7 +128,7 @@ func (a *Applier) writeValues(ctx context.Context, t *target, req ValuesRequest,
 	}
 	// The values were merged with this version; a later one is a conflict.
 	object.object.SetResourceVersion(old.ResourceVersion)
-	now, err := a.write(ctx, object, true)
+	now, err := a.update(ctx, object, meta, req.Adopt)
 	if err != nil {
 		if immutable(err) {
 			err = ruleFor(t.ref).explain(t.ref, err)
@@ -165,13 +175,7 @@ func withData(o *unstructured.Unstructured, data map[string][]byte, revision str
 		encoded[k] = base64.StdEncoding.EncodeToString(v)
 	}
 	o.Object["data"] = encoded
-	notes := o.GetAnnotations()
-	if notes == nil {
-		notes = make(map[string]string, 1)
-	}
-	notes[RevisionAnnotation] = revision
-	o.SetAnnotations(notes)
-	return o
+	return withAnnotation(o, RevisionAnnotation, revision)
 }
 
 // withoutValues drops the cause of err, and hides values that the server
@@ -179,6 +183,9 @@ func withData(o *unstructured.Unstructured, data map[string][]byte, revision str
 func withoutValues(err error, values map[string]string) error {
 	e := *kubernetes.Translate(err)
 	e.Err = nil
+	if errors.Is(err, ErrForeign) {
+		e.Err = ErrForeign
+	}
 	for _, v := range values {
 		if len(v) < 4 { // hiding shorter ones would garble the text
 			continue

@@ -39,11 +39,10 @@ func (a *Applier) former(ctx context.Context, t *target, with map[string]string)
 	return newest, nil
 }
 
-// writtenAt returns when our field manager last wrote an object, or the zero
-// time: a copy that another client has made carries the owner's labels, too.
+// writtenAt returns when an applier last wrote an object, or the zero time: a copy that another client has made carries the owner's labels, too.
 func (a *Applier) writtenAt(fields []metav1.ManagedFieldsEntry) (last time.Time) {
 	for _, f := range fields {
-		if f.Manager == a.opts.Manager && f.Time != nil && f.Time.After(last) {
+		if a.isOurs(f) && f.Time != nil && f.Time.After(last) {
 			last = f.Time.Time
 		}
 	}

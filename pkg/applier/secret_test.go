@@ -65,21 +65,25 @@ func TestSameValueKeepsTheRevision(t *testing.T) {
 	require.Equal(t, first.Revision, again.Revision)
 }
 
-func TestForeignSecretIsReadButNotWritten(t *testing.T) {
+// What is said of another owner's Secret does not depend on what it holds.
+func TestForeignSecretIsNeitherReadNorWritten(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
-	o := b.object(secret)
-	_, err := b.conn.Dynamic().Resource(secrets).Namespace(b.ns).Create(t.Context(), o, metav1.CreateOptions{FieldManager: "kubectl-create"})
-	require.NoError(t, err)
-
-	c, state := b.values(nil, "a", "b")
-	require.Equal(t, Unchanged, c.Action, c.Message)
-	require.True(t, state.Exists)
-	require.Equal(t, []string{"b"}, state.Missing)
-
-	c, _ = b.values(map[string]string{"b": "2"}, "a", "b")
-	require.Equal(t, Failed, c.Action)
-	require.Contains(t, c.Message, "belongs to kubectl")
+	b.kubectl(secret)
+	answers := func(a *Applier, adopt bool, keys ...string) (texts []string) {
+		for _, values := range []map[string]string{nil, {keys[0]: "typed"}} {
+			c, state := a.ApplyValues(t.Context(), ValuesRequest{Object: b.object(secret), Keys: keys, Values: values, Adopt: adopt})
+			require.Empty(t, state.Missing)
+			require.Empty(t, state.Revision)
+			texts = append(texts, string(c.Action)+" "+c.Message)
+		}
+		return texts
+	}
+	for _, adopt := range []bool{false, true} {
+		has, hasNot := answers(b.byEditor("w1"), adopt, "a"), answers(b.byEditor("w1"), adopt, "b")
+		require.Equal(t, has, hasNot)
+		require.Contains(t, has[1], "belongs to kubectl")
+	}
 	require.Equal(t, map[string]string{"a": "a"}, b.stored())
 }
 

@@ -7,7 +7,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/metadata"
@@ -84,21 +83,9 @@ func (t *target) get(ctx context.Context) (*metav1.PartialObjectMetadata, error)
 	return o, err
 }
 
-// delete deletes the object with the uid of old. It succeeds when the object
-// does not exist.
-func (t *target) delete(ctx context.Context, old *metav1.PartialObjectMetadata, how metav1.DeletionPropagation) error {
-	err := t.client.Delete(ctx, t.ref.Name, metav1.DeleteOptions{
-		PropagationPolicy: &how, Preconditions: &metav1.Preconditions{UID: &old.UID},
-	})
-	if kubernetes.ReasonOf(err) == kubernetes.NotFound {
-		return nil
-	}
-	return err
-}
-
-// waitDeleted waits until the object with this uid has been deleted.
-func (t *target) waitDeleted(ctx context.Context, uid types.UID) error {
-	var finalizers []string
+// waitDeleted waits until the object old has been deleted.
+func (t *target) waitDeleted(ctx context.Context, old *metav1.PartialObjectMetadata) error {
+	finalizers := old.Finalizers
 	polling := wait.Backoff{Duration: 20 * time.Millisecond, Factor: 2, Steps: 10, Cap: time.Second}
 	err := polling.DelayFunc().Until(ctx, true, true, func(ctx context.Context) (bool, error) {
 		o, err := t.get(ctx)
@@ -108,7 +95,7 @@ func (t *target) waitDeleted(ctx context.Context, uid types.UID) error {
 		if kubernetes.ReasonOf(err).Retryable() {
 			return false, nil
 		}
-		return o == nil || o.UID != uid, err
+		return o == nil || o.UID != old.UID, err
 	})
 	switch {
 	case err == nil || ctx.Err() == nil:

@@ -22,8 +22,9 @@ type Measured struct {
 	// HasUsage is false when no metrics server tells what the nodes use; CPU
 	// and Memory then have no used part.
 	HasUsage bool
-	// Storage is of persistent volumes; those bound to a claim are used.
-	Storage Amount
+	// StorageCapacity is that of all persistent volumes. What is stored on them is
+	// known to their nodes only.
+	StorageCapacity int64
 
 	Nodes int
 	Pods  int // of all phases
@@ -118,12 +119,7 @@ func (c *Connection) measureStorage(ctx context.Context, m *Measured) error {
 			return "", err
 		}
 		for i := range list.Items {
-			v := &list.Items[i]
-			size := v.Spec.Capacity.Storage().Value()
-			m.Storage.Capacity += size
-			if v.Status.Phase == corev1.VolumeBound {
-				m.Storage.Used += size
-			}
+			m.StorageCapacity += list.Items[i].Spec.Capacity.Storage().Value()
 		}
 		return list.Continue, nil
 	})

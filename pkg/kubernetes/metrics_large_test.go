@@ -51,7 +51,7 @@ func TestMeasureReadsNoPods(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 150000, m.Pods)
 	require.Equal(t, kubernetes.Amount{Capacity: 64000}, m.CPU)
-	require.Equal(t, kubernetes.Amount{Used: 3, Capacity: 7}, m.Storage)
+	require.EqualValues(t, 7, m.StorageCapacity)
 	require.False(t, m.HasUsage)
 	require.Equal(t, kubernetes.Component{Name: "API Server", Status: kubernetes.Unhealthy, Message: "is not ready: etcd"}, m.Health[0])
 	require.Equal(t, kubernetes.Unhealthy, m.Health[3].Status)

@@ -15,6 +15,7 @@ import (
 	"github.com/go-logr/logr"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/metadata"
@@ -39,6 +40,7 @@ type Connection interface {
 type Query struct {
 	Resource schema.GroupVersionResource
 	Selector string // of labels; empty selects everything
+	Fields   string // selector of fields; empty selects everything
 	Metadata bool   // read the objects' metadata only
 }
 
@@ -46,7 +48,7 @@ type Query struct {
 // that reads from the cluster, so they must not block.
 type Options[T any] struct {
 	// Extract returns what to keep of an object, and the name of the group
-	// that it belongs to. Its argument is an *unstructured.Unstructured, or a
+	// that it belongs to; an object of the group "" is not kept. Its argument is an *unstructured.Unstructured, or a
 	// *metav1.PartialObjectMetadata if only metadata is read. It must not
 	// retain the argument or parts of it.
 	Extract func(metav1.Object) (group string, value T)
@@ -89,6 +91,12 @@ func New[T any](conn Connection, q Query, o Options[T]) *Informer[T] {
 
 // Group returns the extracts of a group in no particular order.
 func (i *Informer[T]) Group(name string) []T { return i.store.group(name) }
+
+// Names returns the names of the objects of a group in no particular order.
+func (i *Informer[T]) Names(group string) []types.NamespacedName { return i.store.names(group) }
+
+// GroupOf returns the group of an object, or "" when it is not known.
+func (i *Informer[T]) GroupOf(namespace, name string) string { return i.store.groupOf(namespace, name) }
 
 // Len returns the number of objects.
 func (i *Informer[T]) Len() int { return i.store.len() }

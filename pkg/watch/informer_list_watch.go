@@ -28,7 +28,7 @@ func (i *Informer[T]) listWatch(conn Connection) *cache.ListWatch {
 	}
 	return &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			o.LabelSelector = i.query.Selector
+			o.LabelSelector, o.FieldSelector = i.query.Selector, i.query.Fields
 			objects, err := list(ctx, o)
 			if err == nil {
 				err = i.paged.addPage(o.Continue, objects)
@@ -40,7 +40,7 @@ func (i *Informer[T]) listWatch(conn Connection) *cache.ListWatch {
 			return objects, nil
 		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			o.LabelSelector = i.query.Selector
+			o.LabelSelector, o.FieldSelector = i.query.Selector, i.query.Fields
 			changes, err := start(ctx, o)
 			i.observe(ctx, err)
 			// After a watch that was to send the list, the reflector reads a

@@ -25,7 +25,7 @@ func TestStoreIsBounded(t *testing.T) {
 	object := func(i int) metav1.Object {
 		return &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprint(i)}}
 	}
-	s := newStore(Options[int]{Extract: func(metav1.Object) (string, int) { return "", 0 }, Changed: func(string) {}})
+	s := newStore(Options[int]{Extract: func(metav1.Object) (string, int) { return "all", 0 }, Changed: func(string) {}})
 	transform := s.Transformer()
 	list := make([]any, maxObjects)
 	for i := range list {

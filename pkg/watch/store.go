@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 )
 
@@ -75,6 +76,10 @@ func (s *store[T]) Update(obj any) error {
 	if err != nil {
 		return err
 	}
+	if e.group == "" {
+		s.remove(e.key)
+		return nil
+	}
 	s.mu.Lock()
 	old := s.byKey[e.key]
 	if old == nil && len(s.byKey) >= maxObjects {
@@ -102,7 +107,11 @@ func (s *store[T]) Delete(obj any) error {
 	if !ok {
 		return fmt.Errorf("cannot delete a %T", obj)
 	}
-	k := key{o.GetNamespace(), o.GetName()}
+	s.remove(key{o.GetNamespace(), o.GetName()})
+	return nil
+}
+
+func (s *store[T]) remove(k key) {
 	s.mu.Lock()
 	e := s.byKey[k]
 	if e != nil {
@@ -113,7 +122,6 @@ func (s *store[T]) Delete(obj any) error {
 	if e != nil {
 		s.opts.Changed(e.group)
 	}
-	return nil
 }
 
 // ungroup needs s.mu.
@@ -143,6 +151,9 @@ func (s *store[T]) Replace(list []any, _ string) error {
 		e, err := s.reduce(obj)
 		if err != nil {
 			return err
+		}
+		if e.group == "" {
+			continue
 		}
 		byKey[e.key] = e
 		groups[e.group] = append(groups[e.group], e)
@@ -177,6 +188,25 @@ func (s *store[T]) group(name string) []T {
 		list = append(list, e.value)
 	}
 	return list
+}
+
+func (s *store[T]) names(group string) []types.NamespacedName {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	list := make([]types.NamespacedName, 0, len(s.groups[group]))
+	for _, e := range s.groups[group] {
+		list = append(list, types.NamespacedName{Namespace: e.namespace, Name: e.name})
+	}
+	return list
+}
+
+func (s *store[T]) groupOf(namespace, name string) string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if e := s.byKey[key{namespace, name}]; e != nil {
+		return e.group
+	}
+	return ""
 }
 
 func (s *store[T]) len() int {

@@ -24,9 +24,8 @@ type removalShares interface {
 
 // removalDefaults changes who has which default cluster.
 type removalDefaults interface {
-	DeleteByCluster(ctx context.Context, clusterID string) error
+	defaults
 	DeleteByUser(ctx context.Context, userID string) error
-	SetIfNone(ctx context.Context, userID, clusterID string) (string, error)
 }
 
 // removalEvents tells people's streams which clusters they gain and lose.
@@ -65,7 +64,7 @@ func (r AccountRemoval) Delete(ctx context.Context, userID string) error {
 	errs := []error{err, r.Shares.DeleteByUser(ctx, userID), r.Defaults.DeleteByUser(ctx, userID)}
 	for _, id := range ids {
 		r.Forget(id)
-		errs = append(errs, r.Defaults.DeleteByCluster(ctx, id), r.Shares.DeleteByCluster(ctx, id))
+		errs = append(errs, r.Shares.DeleteByCluster(ctx, id), replaceDefaults(ctx, r.Access, r.Defaults, id))
 		if r.Logs != nil {
 			errs = append(errs, r.Logs.DeleteByCluster(ctx, id))
 		}

@@ -169,7 +169,8 @@ func TestOnlyChangesAreWrittenAndTold(t *testing.T) {
 	require.Zero(t, r.byID(t, c.ID).Failures)
 	require.EqualValues(t, 3, news.changed.Load())
 
-	require.NoError(t, r.Delete(t.Context(), ann, "a"))
+	_, err = r.Delete(t.Context(), ann, "a")
+	require.NoError(t, err)
 	require.EqualValues(t, 1, news.removed.Load())
 	require.True(t, check().Skipped, "a cluster that is gone is no failure")
 }

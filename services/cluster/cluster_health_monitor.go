@@ -76,7 +76,8 @@ type HealthMonitor struct {
 	metrics monitorMetrics
 	seed    maphash.Seed
 	now     func() time.Time
-	failing map[string]bool // clusters that calls do not reach; used by Run alone
+	failing map[string]bool   // clusters that calls do not reach; used by Run alone
+	owners  map[string]string // by cluster, as of this round; used by Run alone
 
 	mu      sync.Mutex
 	checked []models.ClusterChecked // to be written
@@ -87,26 +88,35 @@ func NewHealthMonitor(deps MonitorDeps, opts MonitorOptions) *HealthMonitor {
 	return &HealthMonitor{deps: deps, opts: opts, metrics: newMonitorMetrics(), seed: maphash.MakeSeed(), now: time.Now}
 }
 
-// monitorLanes are the clusters to be tested, by id.
-type monitorLanes struct{ fast, slow *watch.Queue[string] }
+// monitored is a cluster to be tested.
+type monitored struct{ owner, id string }
+
+// monitorLanes queue the clusters to be tested. Each takes the owners in turn, so
+// that one account's dead clusters do not hold up the clusters of others.
+type monitorLanes struct{ fast, slow *watch.Queue[monitored] }
+
+func newMonitorLanes() monitorLanes {
+	byOwner := func(c monitored) string { return c.owner }
+	return monitorLanes{watch.NewFairQueue(byOwner), watch.NewFairQueue(byOwner)}
+}
 
 // Run tests all clusters in rounds until ctx ends, and returns nil when the last
 // test has ended. The tests of a round are spread over half of it. A failed test,
 // or a panic in one, does not stop the others.
 func (m *HealthMonitor) Run(ctx context.Context) error {
-	lanes := monitorLanes{watch.NewQueue[string](), watch.NewQueue[string]()}
+	lanes := newMonitorLanes()
 	var all sync.WaitGroup
 	for range max(1, m.opts.Fast) {
 		all.Go(func() {
-			lanes.fast.Work(func(id string) {
-				if m.check(ctx, id, m.opts.Quick) {
-					lanes.slow.Add(id, 0)
+			lanes.fast.Work(func(c monitored) {
+				if m.check(ctx, c.id, m.opts.Quick) {
+					lanes.slow.Add(c, 0)
 				}
 			})
 		})
 	}
 	for range max(1, m.opts.Slow) {
-		all.Go(func() { lanes.slow.Work(func(id string) { m.check(ctx, id, 0) }) })
+		all.Go(func() { lanes.slow.Work(func(c monitored) { m.check(ctx, c.id, 0) }) })
 	}
 	m.rounds(ctx, lanes)
 	lanes.fast.Stop()
@@ -147,7 +157,9 @@ func (m *HealthMonitor) round(ctx context.Context, lanes monitorLanes, first boo
 	}
 	m.deps.Observer.Observe(ctx, all)
 	m.metrics.count(all)
+	m.owners = make(map[string]string, len(all))
 	for _, c := range all {
+		m.owners[c.ID] = c.OwnerID
 		if first {
 			c.Failures = 0
 		}
@@ -158,7 +170,7 @@ func (m *HealthMonitor) round(ctx context.Context, lanes monitorLanes, first boo
 		if c.Status == models.ClusterConnected || c.Status == models.ClusterUnknown {
 			lane = lanes.fast
 		}
-		lane.Add(c.ID, m.offset(c.ID))
+		lane.Add(monitored{c.OwnerID, c.ID}, m.offset(c.ID))
 	}
 }
 
@@ -190,7 +202,7 @@ func (m *HealthMonitor) queueReachable(lanes monitorLanes) {
 		case r.Failures > 0:
 			m.failing[id] = true
 		case before[id]:
-			lanes.slow.Add(id, m.opts.Every/2)
+			lanes.slow.Add(monitored{m.owners[id], id}, m.opts.Every/2)
 		}
 	}
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/kubeorch/core/pkg/kubernetes"
 )
 
-// monitored are clusters in memory that are checked as their kind says.
-type monitored struct {
+// fakeClusters are clusters in memory that are checked as their kind says.
+type fakeClusters struct {
 	mu       sync.Mutex
 	clusters map[string]*models.Cluster
 	checks   map[string]int // outcomes by id
@@ -31,8 +31,8 @@ type monitored struct {
 	reach    func() map[string]kubernetes.Reach
 }
 
-func newMonitored(n int) *monitored {
-	m := &monitored{
+func newFakeClusters(n int) *fakeClusters {
+	m := &fakeClusters{
 		clusters: map[string]*models.Cluster{}, checks: map[string]int{}, hangs: map[string]bool{}, refuses: map[string]bool{},
 	}
 	for i := range n {
@@ -42,7 +42,7 @@ func newMonitored(n int) *monitored {
 	return m
 }
 
-func (m *monitored) Page(_ context.Context, after string, limit int) (page []models.Cluster, _ error) {
+func (m *fakeClusters) Page(_ context.Context, after string, limit int) (page []models.Cluster, _ error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, id := range slices.Sorted(maps.Keys(m.clusters)) {
@@ -53,7 +53,7 @@ func (m *monitored) Page(_ context.Context, after string, limit int) (page []mod
 	return page, nil
 }
 
-func (m *monitored) SetChecked(_ context.Context, list []models.ClusterChecked) error {
+func (m *fakeClusters) SetChecked(_ context.Context, list []models.ClusterChecked) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.writes++
@@ -63,9 +63,9 @@ func (m *monitored) SetChecked(_ context.Context, list []models.ClusterChecked) 
 	return nil
 }
 
-func (m *monitored) Observe(context.Context, []models.Cluster) {}
+func (m *fakeClusters) Observe(context.Context, []models.Cluster) {}
 
-func (m *monitored) CheckHealth(ctx context.Context, id string, p models.ProbeOptions) (models.ClusterCheck, error) {
+func (m *fakeClusters) CheckHealth(ctx context.Context, id string, p models.ProbeOptions) (models.ClusterCheck, error) {
 	m.mu.Lock()
 	c := *m.clusters[id]
 	if c.LastCheck != nil && time.Since(*c.LastCheck) < p.SkipWithin {
@@ -98,7 +98,7 @@ func (m *monitored) CheckHealth(ctx context.Context, id string, p models.ProbeOp
 	return m.outcome(id), nil
 }
 
-func (m *monitored) outcome(id string) models.ClusterCheck {
+func (m *fakeClusters) outcome(id string) models.ClusterCheck {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.checks[id]++
@@ -113,7 +113,7 @@ func (m *monitored) outcome(id string) models.ClusterCheck {
 	return models.ClusterCheck{Cluster: c}
 }
 
-func (m *monitored) counts(prefix string) (all []int) {
+func (m *fakeClusters) counts(prefix string) (all []int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, id := range slices.Sorted(maps.Keys(m.clusters)) {
@@ -125,7 +125,7 @@ func (m *monitored) counts(prefix string) (all []int) {
 }
 
 // watched runs a monitor over m for a time of the fake clock.
-func (m *monitored) watched(t *testing.T, d time.Duration) {
+func (m *fakeClusters) watched(t *testing.T, d time.Duration) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -154,7 +154,7 @@ func TestMonitorHearsOfReturns(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				m, begin := newMonitored(1), time.Now()
+				m, begin := newFakeClusters(1), time.Now()
 				m.refuses["000"] = true
 				if tc.after != nil {
 					m.reach = func() map[string]kubernetes.Reach {
@@ -174,7 +174,7 @@ func TestMonitorHearsOfReturns(t *testing.T) {
 func TestMonitorChecksEveryClusterEachRound(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		m := newMonitored(700) // more than a page
+		m := newFakeClusters(700) // more than a page
 		m.watched(t, 3*time.Minute-time.Second)
 		for i, n := range m.counts("003") {
 			require.Equal(t, 3, n, "cluster %d", i+3)
@@ -190,7 +190,7 @@ func TestMonitorChecksEveryClusterEachRound(t *testing.T) {
 func TestMonitorIsNotHeldUpByTheDead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		m := newMonitored(203)
+		m := newFakeClusters(203)
 		for id := range m.clusters {
 			if id >= "003" && id < "070" {
 				m.hangs[id] = true
@@ -210,6 +210,32 @@ func TestMonitorIsNotHeldUpByTheDead(t *testing.T) {
 	})
 }
 
+// One account registers 120 clusters that never answer; the cluster of another
+// account is checked in every round, from the first one on.
+func TestMonitorSharesItsLanesBetweenOwners(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newFakeClusters(121)
+		for id, c := range m.clusters {
+			c.OwnerID, c.Status, m.hangs[id] = ann, models.ClusterUnknown, true
+		}
+		healthy := m.clusters["120"]
+		healthy.OwnerID, m.hangs["120"] = bob, false
+		for round := range 5 {
+			m.watched(t, time.Minute-time.Second)
+			require.Equal(t, round+1, m.checks["120"], "round %d", round)
+			for id, c := range m.clusters { // as if all were added anew
+				if c.OwnerID == ann {
+					c.Status, c.LastCheck, m.hangs[id] = models.ClusterUnknown, nil, true
+				}
+			}
+			time.Sleep(time.Second)
+		}
+		m.watched(t, 10*time.Minute)
+		require.GreaterOrEqual(t, m.checks["120"], 14)
+	})
+}
+
 func TestMonitorPausesForTheDead(t *testing.T) {
 	t.Parallel()
 	m := NewHealthMonitor(MonitorDeps{}, DefaultMonitorOptions())
@@ -224,7 +250,7 @@ func TestMonitorPausesForTheDead(t *testing.T) {
 func TestTwoMonitorsShareTheWork(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		m := newMonitored(203)
+		m := newFakeClusters(203)
 		var both sync.WaitGroup
 		for range 2 {
 			both.Go(func() { m.watched(t, 10*time.Minute-time.Second) })
@@ -243,7 +269,7 @@ func TestTwoMonitorsShareTheWork(t *testing.T) {
 func TestMonitorStopsAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		m := newMonitored(20)
+		m := newFakeClusters(20)
 		for id := range m.clusters {
 			m.hangs[id] = true
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"time"
@@ -31,9 +32,15 @@ type writer interface {
 	SetHealth(ctx context.Context, id string, h models.ClusterHealth) (changed bool, err error)
 }
 
+// counter counts the clusters of a user.
+type counter interface {
+	Owned(ctx context.Context, owner string, limit int) (models.OwnedItems, error)
+}
+
 type store interface {
 	reader
 	writer
+	counter
 }
 
 // sealer encrypts what is stored; aad names the record and field.
@@ -67,18 +74,28 @@ type entryLog interface {
 	Add(ctx context.Context, e models.ClusterLogEntry)
 }
 
+// workflowCounter counts the workflows of a cluster.
+type workflowCounter interface {
+	// CountByCluster returns how many workflows of its owner name a cluster, and
+	// how many of others have run in it.
+	CountByCluster(ctx context.Context, c models.Cluster) (owners, others int64, err error)
+}
+
 // Deps is what a Service works with.
 type Deps struct {
 	Store     store
 	Access    *Access
 	Shares    clusterData
 	Defaults  defaults
+	Workflows workflowCounter
 	People    people
 	Box       sealer // for credentials
 	Connect   connector
 	Listeners Listeners
 	Entries   entryLog
 	Log       *slog.Logger
+	// MaxClusters is how many clusters a user may register; 0: any number.
+	MaxClusters int
 }
 
 // Service registers clusters, checks them, and connects to them for the other
@@ -99,7 +116,8 @@ func NewService(deps Deps) *Service {
 
 // Add registers a cluster and tests it for up to 10 s. It is stored whether or
 // not the test passes; its Status and LastError tell. Input that is wrong in
-// form is Invalid and stores nothing; a name in use is a Conflict. The test
+// form is Invalid and stores nothing; a name in use and one cluster too many are a
+// Conflict. The test
 // goes on when ctx ends, so that the status is settled. The cluster becomes the
 // owner's default if they have none. With SingleNode, the taints of the control
 // plane are removed, and Notice says what came of it.
@@ -109,7 +127,7 @@ func (s *Service) Add(ctx context.Context, owner string, in models.ClusterInput)
 		return models.Cluster{}, err
 	}
 	models.NoteForAudit(ctx, "cluster", c.Name)
-	if c, err = s.deps.Store.Insert(ctx, c); err != nil {
+	if c, err = s.insert(ctx, c); err != nil {
 		return models.Cluster{}, err
 	}
 	if _, err := s.deps.Defaults.SetIfNone(ctx, owner, c.ID); err != nil {
@@ -131,6 +149,34 @@ func (s *Service) Add(ctx context.Context, owner string, in models.ClusterInput)
 		view.Notice = "the control plane is left as it is, since the cluster is not connected; save again once it is"
 	}
 	return view, err
+}
+
+// insert stores c unless its owner has as many clusters as they may. It counts
+// once more afterwards, so that simultaneous calls do not pass the limit together.
+func (s *Service) insert(ctx context.Context, c models.Cluster) (models.Cluster, error) {
+	if err := s.checkLimit(ctx, c.OwnerID, s.deps.MaxClusters-1); err != nil {
+		return c, err
+	}
+	c, err := s.deps.Store.Insert(ctx, c)
+	if err != nil {
+		return c, err
+	}
+	if err := s.checkLimit(ctx, c.OwnerID, s.deps.MaxClusters); err != nil {
+		return c, errors.Join(err, s.deps.Store.Delete(context.WithoutCancel(ctx), c.ID))
+	}
+	return c, nil
+}
+
+func (s *Service) checkLimit(ctx context.Context, owner string, most int) error {
+	if s.deps.MaxClusters == 0 {
+		return nil
+	}
+	own, err := s.deps.Store.Owned(ctx, owner, 1)
+	if err != nil || own.Count <= int64(most) {
+		return err
+	}
+	msg := fmt.Sprintf("you have %d clusters already, which is the limit; delete one first", s.deps.MaxClusters)
+	return &models.Error{Op: "cluster.Service.Add", Kind: models.Conflict, Msg: msg}
 }
 
 // newCluster returns a cluster with sealed credentials, or what is wrong with in.
@@ -184,15 +230,20 @@ func (s *Service) credentials(c models.Cluster) (cred models.ClusterCredentials,
 }
 
 // Delete removes a cluster for everybody who has access to it, and closes its
-// connection. Nothing in the cluster itself is touched.
-func (s *Service) Delete(ctx context.Context, userID, name string) error {
+// connection. Nothing in the cluster itself is touched. Users whose default it was
+// get another one: their oldest own cluster, or else a shared one.
+func (s *Service) Delete(ctx context.Context, userID, name string) (models.ClusterDeletion, error) {
 	g, err := s.deps.Access.Require(ctx, userID, name, models.ClusterDelete)
 	if err != nil {
-		return err
+		return models.ClusterDeletion{}, err
 	}
 	c := g.Cluster
+	owners, others, err := s.deps.Workflows.CountByCluster(ctx, c)
+	if err != nil {
+		return models.ClusterDeletion{}, err
+	}
 	if err := s.deps.Store.Delete(ctx, c.ID); err != nil {
-		return err
+		return models.ClusterDeletion{}, err
 	}
 	s.deps.Connect.Forget(c.ID)
 	for _, l := range s.deps.Listeners {
@@ -201,7 +252,14 @@ func (s *Service) Delete(ctx context.Context, userID, name string) error {
 	s.deps.Access.Changed(ctx, c.ID)
 	// A share or default that a failure leaves behind leads to no cluster, and
 	// readers pass it over.
-	return errors.Join(s.deps.Shares.DeleteByCluster(ctx, c.ID), s.deps.Defaults.DeleteByCluster(ctx, c.ID))
+	err = errors.Join(s.deps.Shares.DeleteByCluster(ctx, c.ID), replaceDefaults(ctx, s.deps.Access, s.deps.Defaults, c.ID))
+	if err != nil {
+		return models.ClusterDeletion{}, err
+	}
+	out := models.ClusterDeletion{Cluster: name, Workflows: owners + others}
+	out.Message = out.Text()
+	out.Default, err = s.deps.Defaults.ByUser(ctx, userID)
+	return out, err
 }
 
 // Status returns what the last check found. It checks nothing itself.
@@ -214,61 +272,4 @@ func (s *Service) Status(ctx context.Context, userID, name string) (models.Clust
 	return models.ClusterStatus{
 		Cluster: st.Cluster, Status: st.Status, LastCheck: st.LastCheck, IsStale: st.IsStale, IsOnline: st.IsOnline,
 	}, nil
-}
-
-// Connection returns the shared connection to a cluster that the user has
-// access to, in any role. It sends nothing to the cluster. Kinds:
-// NotFound, or Unavailable when the stored credentials cannot be used, which
-// the cluster's status then tells.
-func (s *Service) Connection(ctx context.Context, userID, name string) (*kubernetes.Connection, error) {
-	g, err := s.deps.Access.Require(ctx, userID, name, models.ClusterRead)
-	if err != nil {
-		return nil, err
-	}
-	return s.ConnectionTo(ctx, g)
-}
-
-// ConnectionFor is Connection to the cluster of w, for readers of what w has
-// there. It fails when the owner of w has lost the access.
-func (s *Service) ConnectionFor(ctx context.Context, w models.Workflow) (*kubernetes.Connection, error) {
-	g, err := s.deps.Access.RequireFor(ctx, w, models.ClusterRead)
-	if err != nil {
-		return nil, err
-	}
-	return s.ConnectionTo(ctx, g)
-}
-
-// ConnectionTo is Connection for callers that hold a grant already.
-func (s *Service) ConnectionTo(ctx context.Context, g models.ClusterGrant) (*kubernetes.Connection, error) {
-	return s.connectionOrStatus(ctx, g.Cluster)
-}
-
-// ConnectionByID is Connection for background work, whoever owns the cluster.
-func (s *Service) ConnectionByID(ctx context.Context, id string) (*kubernetes.Connection, error) {
-	c, err := s.deps.Store.ByID(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	return s.connectionOrStatus(ctx, c)
-}
-
-func (s *Service) connectionOrStatus(ctx context.Context, c models.Cluster) (*kubernetes.Connection, error) {
-	conn, err := s.connection(c)
-	if err == nil || c.LastError == models.MessageOf(err) {
-		return conn, err
-	}
-	h := models.ClusterHealth{CredentialVersion: c.CredentialVersion, At: s.now().UTC(), Failures: c.Failures}
-	h.Status, h.Error = healthOf(err)
-	c.Status, c.LastError, c.LastCheck = h.Status, h.Error, &h.At
-	return nil, errors.Join(err, s.record(ctx, c, h))
-}
-
-func (s *Service) connection(c models.Cluster) (*kubernetes.Connection, error) {
-	conn, err := s.deps.Connect.Get(c.ID, c.CredentialVersion, func() (kubernetes.Config, error) {
-		cred, err := s.credentials(c)
-		cfg := configOf(c, cred)
-		cfg.RefreshTokens = refreshedTokens{s, c.ID, cred}
-		return cfg, err
-	})
-	return conn, failure("cluster.Service.connection", err)
 }

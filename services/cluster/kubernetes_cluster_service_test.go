@@ -63,6 +63,7 @@ func newClusterRig(t *testing.T) *clusterRig {
 	r.with = Deps{
 		Store: store, Access: NewAccess(store, shares), Shares: shares, Log: log, Entries: NewLog(r.logs, log),
 		Defaults: repositories.NewClusterDefaults(db), People: repositories.NewUsers(db),
+		Workflows: repositories.NewWorkflows(db),
 	}
 	r.Service = r.withKey("key")
 	return r
@@ -189,7 +190,7 @@ func TestClusterOfAnotherOwnerIsNotFound(t *testing.T) {
 		"test":       func() error { _, err := r.Test(t.Context(), bob, "a"); return err },
 		"status":     func() error { _, err := r.Status(t.Context(), bob, "a"); return err },
 		"update":     func() error { _, err := r.Update(t.Context(), bob, "a", models.ClusterPatch{}); return err },
-		"delete":     func() error { return r.Delete(t.Context(), bob, "a") },
+		"delete":     func() error { _, err := r.Delete(t.Context(), bob, "a"); return err },
 		"default":    func() error { return r.SetDefault(t.Context(), bob, "a") },
 		"connection": func() error { _, err := r.Connection(t.Context(), bob, "a"); return err },
 	} {
@@ -264,7 +265,8 @@ func TestConnectionIsSharedUntilTheCredentialsChange(t *testing.T) {
 
 	second, err := r.Connection(t.Context(), ann, "a")
 	require.NoError(t, err)
-	require.NoError(t, r.Delete(t.Context(), ann, "a"))
+	_, err = r.Delete(t.Context(), ann, "a")
+	require.NoError(t, err)
 	<-second.Done()
 	_, err = r.Connection(t.Context(), ann, "a")
 	require.Equal(t, models.NotFound, models.KindOf(err))

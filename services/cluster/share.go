@@ -235,7 +235,7 @@ func (s *Shares) Revoke(ctx context.Context, userID, address, target string) err
 	s.deps.Entries.Add(ctx, models.ClusterLogEntry{
 		ClusterID: g.Cluster.ID, Action: models.ClusterLogUnshared, Success: true, Message: "the share of a user was ended",
 	})
-	return s.deps.Defaults.Clear(ctx, sh.UserID, g.Cluster.ID)
+	return replaceDefault(ctx, s.deps.Access, s.deps.Defaults, sh.UserID, g.Cluster.ID)
 }
 
 // List returns the shares of a cluster to users who may see its members.

@@ -72,7 +72,8 @@ func TestWhatAPersonEntersWins(t *testing.T) {
 	_, cred := r.stored(t)
 	require.Equal(t, "rt-of-another-issuer", cred.OIDCRefreshToken)
 
-	require.NoError(t, r.Delete(t.Context(), ann, "a"))
+	_, err = r.Delete(t.Context(), ann, "a")
+	require.NoError(t, err)
 	_, err = tokens.Current(t.Context())
 	require.Equal(t, models.NotFound, models.KindOf(err))
 }

@@ -13,7 +13,7 @@ type defaults interface {
 	Set(ctx context.Context, userID, clusterID string) error
 	SetIfNone(ctx context.Context, userID, clusterID string) (string, error)
 	Clear(ctx context.Context, userID, clusterID string) error
-	DeleteByCluster(ctx context.Context, clusterID string) error
+	Users(ctx context.Context, clusterID string) ([]string, error) // who has it as their default
 }
 
 // people finds the names of accounts.

@@ -33,6 +33,21 @@ type Valued interface {
 	Values(n *Node) *Values
 }
 
+// Releaser is implemented by kinds of whose objects another node may decide
+// fields.
+type Releaser interface {
+	// Initial returns the fields, left out of n's last object, that something
+	// else in the cluster decides once the object exists.
+	Initial(n *Node) []Initial
+}
+
+// Initial is such a field, with the value that a new object starts with; nil
+// means the API server's default.
+type Initial struct {
+	Path  []string
+	Value any
+}
+
 // Values describes one Secret whose content is typed at run time. A run merges
 // typed values into what the cluster already holds, key by key.
 type Values struct {

@@ -16,7 +16,7 @@ import (
 )
 
 // AnyVersion stands for the version in the apiVersion of an object of which
-// onlyOne group and kind are known: "cert-manager.io/*". Whoever applies it asks
+// only group and kind are known: "cert-manager.io/*". Whoever applies it asks
 // the cluster which version it serves.
 const AnyVersion = "*"
 
@@ -36,7 +36,7 @@ type definition struct {
 }
 
 // newPlugin returns the kind of all node types in catalogue. Of two node types
-// merge one name the later counts.
+// of one name the later counts.
 func newPlugin(catalogue []models.Plugin) Kind {
 	k := plugin{byName: map[string]definition{}}
 	for _, p := range catalogue {

@@ -1,6 +1,10 @@
 package kinds
 
-import "maps"
+import (
+	"maps"
+
+	"github.com/kubeorch/core/models"
+)
 
 // workload is a kind that runs pods.
 type workload struct{ templateKind }
@@ -21,8 +25,19 @@ func merge(parts ...map[string]any) map[string]any {
 // a run must not undo what that did.
 func replicas(n *Node, f fields) any {
 	count := f.count("replicas", 0)
-	if len(n.In(TypeHPA)) > 0 {
+	if autoscaled(n) {
 		return nil
 	}
 	return count
+}
+
+func autoscaled(n *Node) bool { return len(n.In(TypeHPA)) > 0 }
+
+// Initial returns the drawn number of pods where an autoscaler changes it later.
+func (w workload) Initial(n *Node) []Initial {
+	if !autoscaled(n) || w.typ == TypeDaemonSet || w.typ == TypeJob || w.typ == TypeCronJob {
+		return nil
+	}
+	var p models.Problems
+	return []Initial{{Path: []string{"spec", "replicas"}, Value: read(n, &p).count("replicas", 0)}}
 }

@@ -182,9 +182,9 @@ func metricsOf(got kubernetes.Measured, source string) models.ClusterMetrics {
 		Resources: models.ClusterResources{
 			CPU:     models.UsageOf(got.CPU.Used, got.CPU.Capacity),
 			Memory:  models.UsageOf(got.Memory.Used, got.Memory.Capacity),
-			Storage: models.UsageOf(got.Storage.Used, got.Storage.Capacity),
+			Storage: models.UsageOf(0, got.StorageCapacity),
 		},
-		NodeCount: got.Nodes, PodCount: got.Pods, Source: source,
+		NodeCount: got.Nodes, PodCount: got.Pods, Source: source, StorageSource: models.UsageNone,
 	}
 	for _, c := range got.Health {
 		out.Health = append(out.Health, models.ComponentHealth{Name: c.Name, Status: c.Status, Message: c.Message})

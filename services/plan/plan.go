@@ -41,6 +41,8 @@ type Step struct {
 	// "/"+kinds.AnyVersion is to be resolved against the cluster's discovery,
 	// which also tells whether the namespace is to be dropped.
 	Objects []*unstructured.Unstructured
+	// Initial are the fields that the last of Objects leaves to something else.
+	Initial []kinds.Initial
 	// Values describes the Secret of values typed at run time, or is nil. That
 	// Secret is not among Objects.
 	Values *kinds.Values

@@ -76,6 +76,9 @@ func (d *drawing) step(id string, reg *kinds.Registry, opt Options) (Step, error
 		NodeID: id, Label: d.places.Label(id), Type: n.Type, Name: n.Name, Namespace: n.Namespace,
 		Objects: objects, DependsOn: d.gates[id], Adopt: n.Data.Bool(adoptKey),
 	}
+	if r, ok := kind.(kinds.Releaser); ok {
+		s.Initial = r.Initial(n)
+	}
 	if valued, ok := kind.(kinds.Valued); ok {
 		if s.Values = valued.Values(n); s.Values != nil {
 			s.Objects = without(s.Objects, s.Values.Object)

@@ -17,6 +17,11 @@ type access interface {
 	RequireFor(ctx context.Context, w models.Workflow, action models.ClusterAction) (models.ClusterGrant, error)
 }
 
+// accounts answers whether people may go on with what they have started.
+type accounts interface {
+	Require(ctx context.Context, userID, tokenID string) error
+}
+
 // authorize returns what the owner of w may do in its cluster. Its error names
 // every node of p that may not be deployed there; nothing is written.
 func (e *Executor) authorize(ctx context.Context, w models.Workflow, p *plan.Plan) (models.ClusterGrant, error) {
@@ -102,10 +107,13 @@ type guardedTarget struct {
 	recheck func(ctx context.Context)
 }
 
-// Apply rechecks, then applies.
+// Apply rechecks before it applies and after each object.
 func (g guardedTarget) Apply(ctx context.Context, reqs []applier.Request, done func(int, applier.Change)) []applier.Change {
 	g.recheck(ctx)
-	return g.clusterTarget.Apply(ctx, reqs, done)
+	return g.clusterTarget.Apply(ctx, reqs, func(i int, c applier.Change) {
+		done(i, c)
+		g.recheck(ctx)
+	})
 }
 
 // ApplyValues rechecks, then applies.
@@ -114,15 +122,29 @@ func (g guardedTarget) ApplyValues(ctx context.Context, req applier.ValuesReques
 	return g.clusterTarget.ApplyValues(ctx, req)
 }
 
-// Delete rechecks, then deletes.
-func (g guardedTarget) Delete(ctx context.Context, refs []applier.Ref, o applier.DeleteOptions) []applier.Change {
+// Release rechecks, then releases.
+func (g guardedTarget) Release(ctx context.Context, refs []applier.Ref) []applier.Change {
 	g.recheck(ctx)
-	return g.clusterTarget.Delete(ctx, refs, o)
+	return g.clusterTarget.Release(ctx, refs)
+}
+
+// Delete rechecks before it deletes each part of refs.
+func (g guardedTarget) Delete(ctx context.Context, refs []applier.Ref, o applier.DeleteOptions) []applier.Change {
+	const part = 32
+	var changes []applier.Change
+	for some := range slices.Chunk(refs, part) {
+		g.recheck(ctx)
+		changes = append(changes, g.clusterTarget.Delete(ctx, some, o)...)
+	}
+	return changes
 }
 
 // openTarget returns the cluster of a run, bounded by what the owner of the
 // workflow may do there.
 func (e *Executor) openTarget(ctx context.Context, s *session) (clusterTarget, error) {
+	if err := e.requireStarter(ctx, s); err != nil {
+		return nil, err
+	}
 	g, err := e.grantFor(ctx, s.workflowInCluster())
 	if err != nil {
 		return nil, err
@@ -158,14 +180,30 @@ func (s *session) workflowInCluster() models.Workflow {
 	return models.Workflow{ID: s.run.WorkflowID, OwnerID: s.run.OwnerID, ClusterID: s.run.Cluster, ClusterRef: s.run.ClusterRef}
 }
 
-// recheckAccess ends a run when its owner has lost the cluster, or when the
-// grant has other namespaces than at the start of the run. An error of the
-// database does not end the run; without a database it soon loses its lease.
+// requireStarter returns an error when the account or the API token that a run was
+// started with may not act any more.
+func (e *Executor) requireStarter(ctx context.Context, s *session) error {
+	if e.deps.Accounts == nil {
+		return nil
+	}
+	by := s.run.TriggerData
+	return e.deps.Accounts.Require(ctx, by.UserID, by.TokenID)
+}
+
+// recheckAccess ends a run when the account or API token that started it may not
+// act any more, when its owner has lost the cluster, and when the grant has other
+// namespaces than at the start of the run. An error of the database does not end
+// the run; without a database it soon loses its lease.
 func (e *Executor) recheckAccess(ctx context.Context, s *session) {
 	s.mu.Lock()
 	began := s.grant
 	s.mu.Unlock()
 	if began == nil { // openTarget has not been called yet
+		return
+	}
+	if err := e.requireStarter(ctx, s); err != nil && models.LostAccess(err) {
+		e.deps.Log.InfoContext(ctx, "the starter of a run lost access", "run", s.run.ID, "workflow", s.run.WorkflowID, "reason", err)
+		s.cancel(endStarter)
 		return
 	}
 	g, err := e.grantFor(ctx, s.workflowInCluster())

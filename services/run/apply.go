@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -87,11 +88,22 @@ func nextRequests(s *session, work []*nodeWork) (reqs []applier.Request, from []
 		}
 		o := w.step.Objects[w.applied]
 		w.applied++
+		var initial []applier.Initial
+		if w.finished() {
+			initial = initialOf(w.step)
+		}
 		followValues(o, s.revisions)
-		reqs = append(reqs, applier.Request{Object: o, Adopt: w.step.Adopt, Rerun: s.rerun(w.step.NodeID)})
+		reqs = append(reqs, applier.Request{Object: o, Adopt: w.step.Adopt, Rerun: s.rerun(w.step.NodeID), Initial: initial})
 		from = append(from, w)
 	}
 	return reqs, from
+}
+
+func initialOf(step plan.Step) (fields []applier.Initial) {
+	for _, f := range step.Initial {
+		fields = append(fields, applier.Initial(f))
+	}
+	return fields
 }
 
 // rerun reports whether a finished Job of the node starts again. Every run
@@ -110,6 +122,9 @@ func (w *nodeWork) note(s *session, c applier.Change) {
 	switch c.Action {
 	case applier.Failed:
 		w.failure = s.clean(c.Message)
+		if errors.Is(c.Err, applier.ErrForeign) {
+			s.foundForeign(w.step.NodeID)
+		}
 		return
 	case applier.Skipped:
 	default:

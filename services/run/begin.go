@@ -37,7 +37,8 @@ func (e *Executor) Run(ctx context.Context, owner, id string, typed models.Trigg
 	w.ClusterRef = g.Cluster.ID
 	run := e.newRun(w, models.RunDeploy)
 	run.TriggeredBy = models.TriggeredManually
-	run.TriggerData = models.Trigger{UserID: owner, Typed: typedNames(typed)}
+	run.TriggerData = startedBy(ctx, owner)
+	run.TriggerData.Typed = typedNames(typed)
 	noteRun(ctx, run)
 	s := newSession(run, p, typed, e.now)
 	s.workflow = w
@@ -90,6 +91,12 @@ func (e *Executor) newRun(w models.Workflow, action string) models.Run {
 		Action: action, OwnerID: w.OwnerID, Cluster: w.ClusterID, ClusterRef: w.ClusterRef,
 		Lease: e.lease, LeaseUntil: now.Add(e.opts.Lease), Deadline: now.Add(e.opts.Deadline),
 	}
+}
+
+// startedBy names the account that starts a run and, with one, its API token.
+func startedBy(ctx context.Context, userID string) models.Trigger {
+	id, _ := models.IdentityFrom(ctx)
+	return models.Trigger{UserID: userID, TokenID: id.TokenID}
 }
 
 // typedNames returns the keys of the values that were typed, by node.

@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"strings"
 	"testing"
@@ -84,8 +85,8 @@ func (r *rig) written(w models.Workflow) map[string]string {
 			continue
 		}
 		for _, f := range o.ManagedFields {
-			if f.Manager == "kubeorch" {
-				versions[o.Kind+" "+o.Name] = string(o.UID) + " " + f.Time.String() + " " + f.FieldsV1.String()
+			if applier.IsManager("kubeorch", f.Manager) {
+				versions[o.Kind+" "+o.Name] += fmt.Sprintln(o.UID, f.Manager, f.Time, f.FieldsV1)
 			}
 		}
 	}
@@ -133,7 +134,7 @@ func TestDrawingBecomesObjects(t *testing.T) {
 	require.NotContains(t, now, "Service svc")
 	require.Len(t, now, len(first))
 
-	warning := r.exec.TearDown(t.Context(), w)
+	warning := r.exec.TearDown(t.Context(), w, false)
 	require.Contains(t, warning, "PersistentVolumeClaim "+namespace+"/data")
 	require.Equal(t, []string{"PersistentVolumeClaim data"}, keys(r.written(w)))
 }
@@ -177,7 +178,7 @@ func TestCustomResourceComesAndGoes(t *testing.T) {
 	r.saveIn(namespace, w.ID, "hi=hello:plugin conf:configmap")
 	r.mustRun(w.ID, models.TriggerData{})
 	require.Equal(t, []string{"hello"}, names())
-	require.Empty(t, r.exec.TearDown(t.Context(), w))
+	require.Empty(t, r.exec.TearDown(t.Context(), w, false))
 	require.Empty(t, names())
 }
 
@@ -232,7 +233,7 @@ func TestCopyOfAnObjectIsNotOurs(t *testing.T) {
 	}, metav1.CreateOptions{FieldManager: "kubectl"})
 	require.NoError(t, err)
 	r.mustRun(w.ID, models.TriggerData{})
-	require.Empty(t, r.exec.TearDown(t.Context(), w))
+	require.Empty(t, r.exec.TearDown(t.Context(), w, false))
 	_, err = configs.Get(t.Context(), "copy", metav1.GetOptions{})
 	require.NoError(t, err)
 	_, err = configs.Get(t.Context(), "conf", metav1.GetOptions{})

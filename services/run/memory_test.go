@@ -60,6 +60,11 @@ func (t *memoryTarget) Refusals(_ context.Context, objects []*unstructured.Unstr
 	return make([]error, len(objects))
 }
 
+// Try accepts everything.
+func (t *memoryTarget) Try(_ context.Context, reqs []applier.Request) []applier.Change {
+	return make([]applier.Change, len(reqs))
+}
+
 func (t *memoryTarget) EnsureNamespaces(context.Context, []string, map[string]string) []applier.Change {
 	return nil
 }
@@ -145,6 +150,14 @@ func (t *memoryTarget) Delete(ctx context.Context, refs []applier.Ref, _ applier
 			changes[i].Action = applier.Deleted
 			delete(t.objects, keyOf(ref))
 		}
+	}
+	return changes
+}
+
+func (t *memoryTarget) Release(_ context.Context, refs []applier.Ref) []applier.Change {
+	changes := make([]applier.Change, len(refs))
+	for i, ref := range refs {
+		changes[i] = applier.Change{Ref: ref, Action: applier.Unchanged}
 	}
 	return changes
 }

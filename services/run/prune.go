@@ -65,8 +65,8 @@ func refsOf(list []metav1.PartialObjectMetadata) []applier.Ref {
 
 // applied reports whether a run wrote the object.
 func applied(o *metav1.PartialObjectMetadata) bool {
-	manager := applier.DefaultOptions(nil).Manager
-	return slices.ContainsFunc(o.ManagedFields, func(f metav1.ManagedFieldsEntry) bool { return f.Manager == manager })
+	base := applier.DefaultOptions(nil).Manager
+	return slices.ContainsFunc(o.ManagedFields, func(f metav1.ManagedFieldsEntry) bool { return applier.IsManager(base, f.Manager) })
 }
 
 func distinct(gvks []schema.GroupVersionKind) []schema.GroupVersionKind {
@@ -81,9 +81,9 @@ func distinct(gvks []schema.GroupVersionKind) []schema.GroupVersionKind {
 	return out
 }
 
-// prune deletes the workflow's objects that left the drawing. Claims and Secrets
-// are kept, because their content cannot be restored. It runs only after every
-// node was applied.
+// prune deletes the workflow's objects that left the drawing, and releases those
+// that it had adopted. Claims and Secrets are kept, because their content cannot
+// be restored. It runs only after every node was applied.
 func (e *Executor) prune(ctx context.Context, s *session, t clusterTarget, owned ownedObjects) error {
 	inventory, err := e.deps.Workflows.Inventory(ctx, s.run.WorkflowID)
 	if err != nil {
@@ -99,12 +99,12 @@ func (e *Executor) prune(ctx context.Context, s *session, t clusterTarget, owned
 	}
 	left := leftovers(append(owned.refs, refsIn(here)...), s.touched)
 	kept, gone := partition(left, func(r applier.Ref) bool { return r.Kind == kindClaim || r.Kind == kindSecret })
-	for _, ref := range kept {
+	for _, ref := range release(ctx, s, t, kept) {
 		if slices.ContainsFunc(owned.refs, func(o applier.Ref) bool { return sameObject(o, ref) }) {
 			s.logf("%s left the drawing and is kept", ref)
 		}
 	}
-	remaining, err := remove(ctx, s, t, gone)
+	remaining, err := remove(ctx, s, t, gone, applier.DeleteOptions{})
 	now := append(inventoryOf(s, append(s.touched, remaining...)), keepElsewhere(inventory, s.run.Cluster)...)
 	if !sameObjects(now, inventory) {
 		if serr := e.deps.Workflows.SetInventory(ctx, s.run.WorkflowID, now); serr != nil {
@@ -114,17 +114,37 @@ func (e *Executor) prune(ctx context.Context, s *session, t clusterTarget, owned
 	return err
 }
 
-// remove deletes refs, dependants first, and returns those that remain.
-func remove(ctx context.Context, s *session, t clusterTarget, refs []applier.Ref) (remaining []applier.Ref, err error) {
+// release gives up the adopted ones among refs and returns the others.
+func release(ctx context.Context, s *session, t clusterTarget, refs []applier.Ref) (ours []applier.Ref) {
+	for _, c := range t.Release(ctx, refs) {
+		switch c.Action {
+		case applier.Released:
+			s.logf("%s: released, %s", c.Ref, c.Message)
+		case applier.Failed:
+			s.logf("could not be released: %s", c.Message)
+			fallthrough
+		default:
+			ours = append(ours, c.Ref)
+		}
+	}
+	return ours
+}
+
+// remove deletes refs, dependants first, and returns those that remain ours.
+func remove(
+	ctx context.Context, s *session, t clusterTarget, refs []applier.Ref, o applier.DeleteOptions,
+) (remaining []applier.Ref, err error) {
 	var problems []string
 	for _, group := range deletionGroups(refs) {
-		for _, c := range t.Delete(ctx, group, applier.DeleteOptions{}) {
+		for _, c := range t.Delete(ctx, group, o) {
 			switch c.Action {
 			case applier.Failed:
 				remaining = append(remaining, c.Ref)
 				problems = append(problems, c.Message)
 			case applier.Deleted:
 				s.logf("%s: deleted", c.Ref)
+			case applier.Released:
+				s.logf("%s: released, %s", c.Ref, c.Message)
 			case applier.Skipped:
 				s.logf("%s", c.Message)
 			default:

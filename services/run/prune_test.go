@@ -111,8 +111,8 @@ func TestSlowTearDownGoesOnInTheBackground(t *testing.T) {
 	r.mustRun(w.ID, models.TriggerData{})
 	goOn := make(chan struct{})
 	r.cluster.remove = func(context.Context) { <-goOn }
-	require.Contains(t, r.exec.TearDown(t.Context(), w), "still being removed")
-	require.Contains(t, r.exec.TearDown(t.Context(), w), "being removed already")
+	require.Contains(t, r.exec.TearDown(t.Context(), w, false), "still being removed")
+	require.Contains(t, r.exec.TearDown(t.Context(), w, false), "being removed already")
 	running, err := r.runs.Running(t.Context(), w.ID)
 	require.NoError(t, err)
 	_, err = r.exec.Run(t.Context(), ann, w.ID, models.TriggerData{})
@@ -145,7 +145,7 @@ func TestPanicWhileListingEndsNothing(t *testing.T) {
 	logs := strings.Join(run.Logs, "\n")
 	require.Contains(t, logs, "could not look for objects")
 	require.NotContains(t, logs, "boom")
-	require.Contains(t, r.exec.TearDown(t.Context(), w), "fault in the server")
+	require.Contains(t, r.exec.TearDown(t.Context(), w, false), "fault in the server")
 }
 
 func TestRunOfAnEmptyDrawingCleansUp(t *testing.T) {

@@ -20,6 +20,7 @@ type ending string
 // The endings. After the last two, another process continues the run.
 const (
 	endAccess    ending = "the cluster is not open to the owner of the workflow any more"
+	endStarter   ending = "the account or API token that started the run may not act any more"
 	endNarrowed  ending = "the cluster is open to the owner of the workflow in other namespaces now; run again"
 	endCancelled ending = "the run was cancelled"
 	endDeadline  ending = "the run took longer than it may"
@@ -54,6 +55,7 @@ type session struct {
 	logs     []string
 	recorded time.Time         // when progress was stored last
 	result   *models.RunResult // how it ended
+	foreign  map[string]bool   // nodes that failed because an object belongs to another owner
 	touched  []applier.Ref     // objects that this run applied
 	note     string            // for the person who waits, when the run succeeds
 	conceal  []string          // typed values, the longest first; hidden in texts of the cluster
@@ -63,7 +65,7 @@ func newSession(run models.Run, p *plan.Plan, typed models.TriggerData, now func
 	s := &session{
 		run: run, plan: p, typed: typed, now: now, done: make(chan struct{}),
 		version: run.Version, states: map[string]models.NodeState{}, logs: slices.Clone(run.Logs),
-		conceal: concealed(typed), revisions: map[string]string{},
+		conceal: concealed(typed), revisions: map[string]string{}, foreign: map[string]bool{},
 	}
 	if p != nil {
 		s.setPlan(p)
@@ -159,6 +161,24 @@ func (s *session) failures() []string {
 	return ids
 }
 
+// foundForeign notes that a node failed because of another owner's object.
+func (s *session) foundForeign(nodeID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.foreign[nodeID] = true
+}
+
+// onlyForeign reports whether nodes failed, and all of them because of objects of
+// other owners. The caller holds s.mu.
+func (s *session) onlyForeign() bool {
+	for id, state := range s.states {
+		if state.Status == models.NodeFailed && !s.foreign[id] {
+			return false
+		}
+	}
+	return len(s.foreign) > 0
+}
+
 // progress returns the present states and logs for storing.
 func (s *session) progress() models.RunProgress {
 	s.mu.Lock()
@@ -200,6 +220,7 @@ func (s *session) snapshot() models.Run {
 	run.Duration = s.now().Sub(run.StartedAt).Milliseconds()
 	if r := s.result; r != nil {
 		run.Status, run.Error, run.CompletedAt, run.Duration = r.Status, r.Error, &r.CompletedAt, r.Duration
+		run.Conflict = r.Status == models.RunFailed && s.onlyForeign()
 	}
 	run.Output = map[string]any{}
 	for id, state := range run.NodeStates {

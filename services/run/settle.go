@@ -32,7 +32,7 @@ func (e *Executor) settle(ctx context.Context, s *session, err error) {
 		e.handOver(ctx, s)
 	case end == endCancelled:
 		e.finish(ctx, s, models.RunCancelled, end.Error())
-	case end == endAccess, end == endNarrowed:
+	case end == endAccess, end == endNarrowed, end == endStarter:
 		e.finish(ctx, s, models.RunFailed, end.Error())
 	case end == endDeadline:
 		e.finish(ctx, s, models.RunFailed, fmt.Sprintf("%s, %v", end, e.opts.Deadline))

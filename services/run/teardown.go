@@ -14,10 +14,11 @@ import (
 )
 
 // TearDown removes all objects of an archived workflow from its cluster, except
-// claims. It ends a run in progress first, and continues in the background after
+// claims. Adopted objects are released, or deleted if deleteAdopted is true. It
+// ends a run in progress first, and continues in the background after
 // Options.AnswerAfter. The warning says what is left, what went wrong, or that the
 // work goes on; it is empty otherwise.
-func (e *Executor) TearDown(ctx context.Context, w models.Workflow) (warning string) {
+func (e *Executor) TearDown(ctx context.Context, w models.Workflow, deleteAdopted bool) (warning string) {
 	ctx, cancel := context.WithTimeout(ctx, e.opts.AnswerAfter)
 	defer cancel()
 	if inventory, err := e.deps.Workflows.Inventory(ctx, w.ID); err == nil && len(inventory) == 0 && w.RunCount == 0 {
@@ -25,7 +26,7 @@ func (e *Executor) TearDown(ctx context.Context, w models.Workflow) (warning str
 	}
 	run := e.newRun(w, models.RunTearDown)
 	run.Version, run.TriggeredBy = w.VersionSeq, models.TriggeredByStatus
-	run.TriggerData = models.Trigger{UserID: w.OwnerID}
+	run.TriggerData, run.DeleteAdopted = startedBy(ctx, w.OwnerID), deleteAdopted
 	noteRun(ctx, run)
 	s := newSession(run, nil, models.TriggerData{}, e.now)
 	s.workflow = w
@@ -83,8 +84,8 @@ func (e *Executor) tearDown(ctx context.Context, s *session) error {
 	here, elsewhere := splitByCluster(inventory, s.run.Cluster)
 	claims, gone := partition(leftovers(append(owned.refs, refsIn(here)...), nil),
 		func(r applier.Ref) bool { return r.Kind == kindClaim })
-	remaining, err := remove(ctx, s, t, gone)
-	kept := present(owned.refs, claims)
+	remaining, err := remove(ctx, s, t, gone, applier.DeleteOptions{Adopted: s.run.DeleteAdopted})
+	kept := release(ctx, s, t, present(owned.refs, claims))
 	s.noteKept(kept, elsewhere)
 	now := append(inventoryOf(s, append(kept, remaining...)), keepElsewhere(inventory, s.run.Cluster)...)
 	if serr := e.deps.Workflows.SetInventory(ctx, s.run.WorkflowID, now); serr != nil {

@@ -38,7 +38,7 @@ func TestReadersOfAStreamSeeATearDown(t *testing.T) {
 	for node, state := range map[string]string{"web": "healthy", "svc": "healthy", "data": "Bound"} {
 		require.NoError(t, r.workflows.SetNodeStatus(t.Context(), w.ID, node, map[string]any{"state": state}, nil))
 	}
-	r.exec.TearDown(t.Context(), w)
+	r.exec.TearDown(t.Context(), w, false)
 
 	last := events.list[len(events.list)-1]
 	require.Equal(t, models.WorkflowStream(w.ID), last.key)

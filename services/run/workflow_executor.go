@@ -71,9 +71,10 @@ type clusterConnections interface {
 	ConnectionTo(ctx context.Context, g models.ClusterGrant) (*kubernetes.Connection, error)
 }
 
-// placeChecker tells which objects may not be in their namespaces.
+// placeChecker tells which objects a cluster would refuse, and changes nothing.
 type placeChecker interface {
 	Refusals(ctx context.Context, objects []*unstructured.Unstructured) []error
+	Try(ctx context.Context, reqs []applier.Request) []applier.Change
 }
 
 // clusterTarget reads and writes the objects of one workflow in a cluster; see
@@ -92,6 +93,7 @@ type targetWriter interface {
 	Apply(ctx context.Context, reqs []applier.Request, done func(int, applier.Change)) []applier.Change
 	ApplyValues(ctx context.Context, req applier.ValuesRequest) (applier.Change, applier.ValuesState)
 	Delete(ctx context.Context, refs []applier.Ref, o applier.DeleteOptions) []applier.Change
+	Release(ctx context.Context, refs []applier.Ref) []applier.Change
 }
 
 // workflows is what runs need of workflow documents.
@@ -113,6 +115,7 @@ type Deps struct {
 	Versions  versions
 	Kinds     *kinds.Registry
 	Access    access
+	Accounts  accounts // may be nil
 	Clusters  clusterConnections
 	Events    events
 	// Watch has the statuses of a workflow's objects read again, because a run
@@ -175,7 +178,7 @@ func (e *Executor) connect(ctx context.Context, g models.ClusterGrant, workflowI
 	opts.OwnerName = ownerName
 	opts.Namespaces = g.Namespaces
 	// People who share a cluster do not take each other's objects.
-	opts.KeepOwners = !g.Owned()
+	opts.KeepOwners, opts.MayAdopt = !g.Owned(), g.May(models.ClusterAdopt)
 	opts.OnPanic = func(cause error) {
 		e.deps.Log.ErrorContext(ctx, "panic while a cluster was worked on", "workflow", workflowID, "err", cause)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 // Event is the extract of one event of the cluster: what a controller or a
@@ -19,6 +20,15 @@ type Event struct {
 	Times                 int64 // how often it was reported
 	Last                  time.Time
 }
+
+// EventResource is the resource of events.
+func EventResource() schema.GroupVersionResource {
+	return schema.GroupVersionResource{Version: "v1", Resource: "events"}
+}
+
+// EventFields is a field selector that leaves out the events that every pod
+// causes in its usual life. They are most of the events of a cluster.
+const EventFields = "reason!=Scheduled,reason!=Pulling,reason!=Pulled,reason!=Created,reason!=Started,reason!=Killing"
 
 // ExtractEvent reduces an event of v1 or of events.k8s.io/v1. It returns nil
 // for one that no status speaks of, which are most.
@@ -59,6 +69,9 @@ func spokenOf(kind string) []string {
 	}
 	return nil
 }
+
+// Events reports whether the status of the node speaks of events.
+func (s Source) Events() bool { return s.Pods == NodePods || spokenOf(s.Kind) != nil }
 
 // lastTime returns when an event was reported last. Reporters fill different
 // fields.

@@ -37,13 +37,14 @@ func refOf(group string) nodeRef {
 // others. The caller holds w.mu.
 func (w *resourceWatcher) updateInformers() {
 	needed := make(map[schema.GroupVersionResource]*trackedNode)
-	needPods := false
+	needPods, needEvents := false, false
 	for _, t := range w.tracked {
 		for _, n := range t.nodes {
 			for _, resource := range n.resources {
 				needed[resource] = n
 			}
 			needPods = needPods || n.source.Pods != status.NoPods
+			needEvents = needEvents || n.source.Events()
 		}
 	}
 	for resource, i := range w.kinds {
@@ -56,6 +57,13 @@ func (w *resourceWatcher) updateInformers() {
 		if w.kinds[resource] == nil {
 			w.kinds[resource] = w.watchKind(resource, n)
 		}
+	}
+	switch {
+	case needEvents && w.clusterEvents == nil:
+		w.clusterEvents = w.watchEvents()
+	case !needEvents && w.clusterEvents != nil:
+		w.clusterEvents.cancel()
+		w.clusterEvents = nil
 	}
 	switch {
 	case needPods && w.pods == nil:

@@ -83,10 +83,11 @@ type resourceWatcher struct {
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 
-	mu      sync.RWMutex
-	tracked map[string]*trackedWorkflow // by the workflow's label
-	kinds   map[schema.GroupVersionResource]*objectInformer
-	pods    *podInformer
+	mu            sync.RWMutex
+	tracked       map[string]*trackedWorkflow // by the workflow's label
+	kinds         map[schema.GroupVersionResource]*objectInformer
+	pods          *podInformer
+	clusterEvents *eventInformer
 }
 
 // nodeRef names a node by the labels of its objects.

@@ -42,20 +42,20 @@ func TestManagerSharesWatches(t *testing.T) {
 		defer w.Hold(w.wf.ID)()
 	}
 	w.Watch(w.wf.ID)
-	w.watches("deployments", "configmaps", "pods")
+	w.watches("deployments", "configmaps", "pods", "events")
 }
 
 func TestManagerFollowsTheDrawing(t *testing.T) {
 	t.Parallel()
 	w := watchNodes(t, [3]string{"web", "deployment", ""}, [3]string{"cm", "configmap", ""})
 	defer w.Hold(w.wf.ID)()
-	w.watches("deployments", "configmaps", "pods")
+	w.watches("deployments", "configmaps", "pods", "events")
 
 	w.edit(func(wf *models.Workflow) {
 		wf.Nodes = []models.Node{{ID: "svc", Type: "service", Data: models.Data{"name": "svc", "namespace": "shop"}}, wf.Nodes[1]}
 	})
 	w.Watch(w.wf.ID)
-	w.watches("services", "configmaps")
+	w.watches("services", "configmaps", "events")
 
 	w.edit(func(wf *models.Workflow) { wf.Status = models.WorkflowArchived })
 	w.Watch(w.wf.ID)

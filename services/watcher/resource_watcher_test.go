@@ -346,5 +346,5 @@ func TestWatcherOfCustomResources(t *testing.T) {
 	require.Equal(t, "creating the primary", w.status("db")["message"])
 	w.api.Set("databases", ready("True"))
 	w.becomes("db", "healthy")
-	require.Equal(t, map[string]int{"databases": 1, "pods": 1}, w.api.Watching())
+	require.Equal(t, map[string]int{"databases": 1, "pods": 1, "events": 1}, w.api.Watching())
 }

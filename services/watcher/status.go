@@ -50,6 +50,7 @@ type view struct {
 	complete bool // every informer has been read once
 	objects  []*status.Object
 	pods     []*status.Pod
+	events   []*status.Event
 }
 
 // view collects what the informers hold. The caller holds w.mu.
@@ -65,6 +66,7 @@ func (w *resourceWatcher) view(t *trackedWorkflow, ref nodeRef) (v view) {
 		}
 		v.objects = append(v.objects, kind.Group(ref.group())...)
 	}
+	v.events = w.eventsOf(n, ref)
 	if n.source.Pods == status.NoPods || w.pods == nil {
 		v.complete = true
 		return v
@@ -91,7 +93,7 @@ func (w *resourceWatcher) nextStatus(t *trackedWorkflow, n *trackedNode, ref nod
 	w.mu.Unlock()
 	switch {
 	case object != nil:
-		return status.Of(object, v.pods)
+		return status.Of(object, v.pods, v.events...)
 	case !missed:
 		return nil
 	case since < goneFor:

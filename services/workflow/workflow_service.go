@@ -41,9 +41,10 @@ type store interface {
 type runs interface {
 	// Running reports whether a run of the workflow is in progress.
 	Running(ctx context.Context, workflowID string) (bool, error)
-	// TearDown removes the objects of w from its cluster. The warning is for the
-	// user, and empty when all of them are gone.
-	TearDown(ctx context.Context, w models.Workflow) (warning string)
+	// TearDown removes what w has in its cluster; adopted objects are released
+	// unless deleteAdopted is true. The warning says what a person should know
+	// of it, and is empty when all went well.
+	TearDown(ctx context.Context, w models.Workflow, deleteAdopted bool) (warning string)
 }
 
 // documentCacheSize is in bytes: enough for some 500 large drawings.
@@ -112,7 +113,8 @@ func (s *Service) draft(owner, name string) models.Workflow {
 }
 
 // Clone stores a draft with the graph of another workflow, without the state of
-// its runs.
+// its runs. Its nodes have names of their own, made from the clone's id: those of
+// the original may be taken in the cluster.
 func (s *Service) Clone(ctx context.Context, owner, id, name string) (models.Workflow, error) {
 	var p models.Problems
 	checkTexts(&p, &name, nil)
@@ -123,7 +125,8 @@ func (s *Service) Clone(ctx context.Context, owner, id, name string) (models.Wor
 	if err != nil {
 		return models.Workflow{}, err
 	}
-	w, graph := s.draft(owner, name), from.Graph().Tidy()
+	w := s.draft(owner, name)
+	graph := from.Graph().Tidy().Renamed("-" + w.ID[len(w.ID)-4:])
 	w.Nodes, w.Edges, w.ClusterID, w.Tags = graph.Nodes, graph.Edges, from.ClusterID, from.Tags
 	w.Description = strings.TrimSpace(fmt.Sprintf("%s (cloned from %s)", from.Description, from.Name))
 	models.NoteForAudit(ctx, "workflow", w.ID)
@@ -182,7 +185,7 @@ func (s *Service) Update(
 		return models.Workflow{}, "", s.explain(ctx, owner, id, p, err)
 	}
 	if err == nil && p.Status != nil && w.Status == models.WorkflowArchived {
-		warning = s.runs.TearDown(ctx, w)
+		warning = s.runs.TearDown(ctx, w, p.DeleteAdopted)
 	}
 	return w, warning, err
 }

@@ -50,6 +50,7 @@ func groups() []group {
 		{"sse", false, measureStreams},
 		{"store", false, measureStore},
 		{"flood", false, measureFlood},
+		{"memory", false, measureMemory},
 	}
 }
 
@@ -121,7 +122,8 @@ func progress(s string) { fmt.Fprintln(os.Stderr, time.Now().Format("15:04:05"),
 
 // server starts a fresh server and signs in.
 func (b *bench) server(ctx context.Context, name string) (*proc.Server, *api.Client, error) {
-	s, err := proc.StartServer(ctx, b.serverBin, filepath.Join(b.dir, name), 0, "RATE_LIMIT_RPS=1000000", "RATE_LIMIT_BURST=1000000")
+	s, err := proc.StartServer(ctx, b.serverBin, filepath.Join(b.dir, name), 0, "RATE_LIMIT_RPS=1000000", "RATE_LIMIT_BURST=1000000",
+		"MAX_STREAMS_PER_USER=0")
 	if err != nil {
 		return nil, nil, err
 	}

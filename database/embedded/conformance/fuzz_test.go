@@ -52,7 +52,7 @@ func queriesLikeTheModel(t testing.TB) func(*rapid.T) {
 	return func(rt *rapid.T) {
 		docs := drawDocs(rt, 1)
 		p.fill(rt, docs)
-		for range 10 {
+		for range 6 {
 			q, by, show := query().Draw(rt, "query"), order().Draw(rt, "order"), projection().Draw(rt, "projection")
 			o := options.Find().SetSort(by).SetProjection(show).SetBatchSize(rapid.Int32Range(1, 8).Draw(rt, "batch"))
 			skip, limit := rapid.IntRange(0, 2).Draw(rt, "skip"), rapid.IntRange(0, 4).Draw(rt, "limit")
@@ -87,7 +87,7 @@ func updatesLikeTheModel(t testing.TB) func(*rapid.T) {
 	return func(rt *rapid.T) {
 		docs := drawDocs(rt, 3)
 		p.fill(rt, docs)
-		for range 6 {
+		for range 3 {
 			q := query().Draw(rt, "query")
 			u := updates().Draw(rt, "update")
 			filters := filtersOf(rt, u)

@@ -47,13 +47,14 @@ func (s *Server) aggregate(ctx context.Context, r *request) error {
 	if err != nil {
 		return err
 	}
-	q, g, size := allDocs(), (*grouping)(nil), int64(firstBatch)
+	q, g, size, hasCursor := allDocs(), (*grouping)(nil), int64(0), false
 	err = r.options(func(name string, v bsonval.Value) (bool, error) {
 		var err error
 		switch name {
 		case "pipeline":
 			g, err = parsePipeline(v, &q)
 		case "cursor":
+			hasCursor = true
 			size, err = cursorSize(name, v)
 		default:
 			return false, nil
@@ -65,6 +66,9 @@ func (s *Server) aggregate(ctx context.Context, r *request) error {
 	}
 	if g == nil {
 		return missing("aggregate.pipeline")
+	}
+	if !hasCursor {
+		return mongoerr.New(mongoerr.FailedToParse, "The 'cursor' option is required")
 	}
 	return s.store.View(func(tx *storage.Tx) error {
 		var failed error
@@ -106,9 +110,13 @@ func parsePipeline(v bsonval.Value, q *search) (*grouping, error) {
 		case "$match":
 			err = q.setFilter(name, arg)
 		case "$skip":
-			q.skip, err = count(name, arg)
+			if q.skip, err = count(name, arg); err != nil {
+				err = mongoerr.New(5107200, "invalid argument to $skip stage: %v", err)
+			}
 		case "$limit":
-			if q.limit, err = count(name, arg); err == nil && q.limit == 0 {
+			if q.limit, err = count(name, arg); err != nil {
+				err = mongoerr.New(5107201, "invalid argument to $limit stage: %v", err)
+			} else if q.limit == 0 {
 				err = mongoerr.New(15958, "the limit must be positive")
 			}
 		case "$group":

@@ -158,6 +158,9 @@ func (r *request) statements(name string) ([][]byte, error) {
 			docs = append(docs, d)
 		}
 	}
+	if !inBody && len(r.Sequences) == 0 {
+		return nil, missing(r.name + "." + name)
+	}
 	if len(docs) == 0 || len(docs) > maxWriteBatch {
 		return nil, mongoerr.New(mongoerr.InvalidLength, "Write batch sizes must be between 1 and %d. Got %d operations.", maxWriteBatch, len(docs))
 	}

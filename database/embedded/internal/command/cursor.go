@@ -211,6 +211,9 @@ func (s *Server) getMore(ctx context.Context, r *request) error {
 	if err != nil {
 		return err
 	}
+	if coll == "" {
+		return missing("getMore.collection")
+	}
 	c := s.cursors.take(id)
 	if c == nil || c.ns != r.Database+"."+coll {
 		if c != nil {

@@ -39,6 +39,9 @@ func (s *Server) createIndexes(ctx context.Context, r *request) error {
 }
 
 func (r *request) parseIndexes() ([]*storage.Index, error) {
+	if _, ok := bsonval.Lookup(r.Body, "indexes"); !ok {
+		return nil, missing("createIndexes.indexes")
+	}
 	var wanted []*storage.Index
 	err := r.options(func(name string, v bsonval.Value) (bool, error) {
 		if name != "indexes" {
@@ -117,6 +120,9 @@ func (s *Server) dropIndexes(ctx context.Context, r *request) error {
 		}
 		return true, nil
 	})
+	if err == nil && name == "" {
+		err = missing("dropIndexes.index")
+	}
 	if err != nil {
 		return err
 	}

@@ -218,7 +218,7 @@ func (f *file) copyWithin(room int64) (*bolt.DB, error) {
 	if err := syscall.Statfs(f.path, &disk); err != nil {
 		return nil, err
 	}
-	if there := int64(disk.Bavail) * disk.Bsize; there < room {
+	if there := disk.Bavail * uint64(disk.Bsize); there < uint64(room) {
 		return nil, fmt.Errorf("%d bytes of the disk are free, of %d needed", there, room)
 	}
 	temp, err := openTemp(filepath.Dir(f.path))

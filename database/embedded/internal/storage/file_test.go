@@ -100,7 +100,31 @@ func TestUnfinishedStoreIsRemoved(t *testing.T) {
 
 func TestOneOfManyMakesTheStore(t *testing.T) {
 	t.Parallel()
+	requireOneOpens(t, t.TempDir())
+}
+
+// Who waits for the lock of a file that is compacted meanwhile does not get the
+// file from before.
+func TestOneOfManyCompacts(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
+	before := emptied(t, dir)
+	requireOneOpens(t, dir)
+	info, err := os.Stat(filepath.Join(dir, fileName))
+	require.NoError(t, err)
+	require.Less(t, info.Size(), before/8)
+	s, err := openIn(dir)
+	require.NoError(t, err)
+	n, err := scan(s, "db.keep")
+	require.NoError(t, err)
+	require.Equal(t, 10, n)
+	require.NoError(t, s.Close())
+}
+
+// requireOneOpens opens dir many times at once; an open file is locked as if by
+// another process.
+func requireOneOpens(t *testing.T, dir string) {
+	t.Helper()
 	var won atomic.Pointer[Store]
 	var wg sync.WaitGroup
 	for range 8 {

@@ -1,0 +1,98 @@
+package watcher
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubeorch/core/pkg/watch"
+	"github.com/kubeorch/core/services/status"
+)
+
+const (
+	kindClaim       = "PersistentVolumeClaim"
+	kindStatefulSet = "StatefulSet"
+)
+
+// eventInformer watches the events that statuses speak of.
+type eventInformer struct {
+	*watch.Informer[*status.Event]
+	cancel context.CancelFunc
+}
+
+func (w *resourceWatcher) watchEvents() *eventInformer {
+	i := watch.New(w.cluster, watch.Query{Resource: status.EventResource(), Fields: status.EventFields},
+		watch.Options[*status.Event]{
+			Extract: func(o metav1.Object) (string, *status.Event) {
+				u, _ := o.(*unstructured.Unstructured)
+				e := status.ExtractEvent(u)
+				if e == nil {
+					return "", nil
+				}
+				return eventGroup(e.Kind, e.Namespace, e.Name), e
+			},
+			Changed: w.enqueueEvents,
+			// Where events may not be read, statuses have no reasons from events.
+			Failed: w.cannotWatch(status.EventResource()),
+		})
+	return &eventInformer{i, w.run(i.Run)}
+}
+
+// eventGroup is the group of the events about an object. The claims that are made
+// for StatefulSets are grouped by the last word of the StatefulSet's name, since
+// theirs does not tell where it begins.
+func eventGroup(kind, namespace, name string) string {
+	if owners := status.ClaimOwners(name); kind == kindClaim && len(owners) > 0 {
+		return claimGroup(namespace, owners[len(owners)-1])
+	}
+	return kind + "/" + namespace + "/" + name
+}
+
+func claimGroup(namespace, statefulSet string) string {
+	return "claims of StatefulSets/" + namespace + "/" + statefulSet[strings.LastIndexByte(statefulSet, '-')+1:]
+}
+
+// enqueueEvents enqueues the nodes that the events of a group are about.
+func (w *resourceWatcher) enqueueEvents(group string) {
+	kind, rest, _ := strings.Cut(group, "/")
+	namespace, name, _ := strings.Cut(rest, "/")
+	if kind == "Pod" {
+		w.mu.RLock()
+		pods := w.pods
+		w.mu.RUnlock()
+		if pods != nil {
+			w.enqueue(refOf(pods.GroupOf(namespace, name)))
+		}
+		return
+	}
+	w.enqueueAll(func(n *trackedNode) bool {
+		return n.namespace == namespace && (eventGroup(n.source.Kind, namespace, n.name) == group ||
+			n.source.Kind == kindStatefulSet && claimGroup(namespace, n.name) == group)
+	})
+}
+
+// eventsOf returns the events about a node's object, its pods and, for a
+// StatefulSet, the claims of these. The caller holds w.mu.
+func (w *resourceWatcher) eventsOf(n *trackedNode, ref nodeRef) []*status.Event {
+	if w.clusterEvents == nil {
+		return nil
+	}
+	about := w.clusterEvents.Group(eventGroup(n.source.Kind, n.namespace, n.name))
+	about = slices.DeleteFunc(about, func(e *status.Event) bool { return e.Name != n.name })
+	if n.source.Kind == kindStatefulSet {
+		for _, e := range w.clusterEvents.Group(claimGroup(n.namespace, n.name)) {
+			if slices.Contains(status.ClaimOwners(e.Name), n.name) {
+				about = append(about, e)
+			}
+		}
+	}
+	if n.source.Pods == status.NodePods && w.pods != nil {
+		for _, pod := range w.pods.Names(ref.group()) {
+			about = append(about, w.clusterEvents.Group(eventGroup("Pod", pod.Namespace, pod.Name))...)
+		}
+	}
+	return about
+}
