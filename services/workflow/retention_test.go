@@ -29,8 +29,8 @@ type rig struct {
 
 type noRuns struct{}
 
-func (noRuns) Running(context.Context, string) (bool, error)              { return false, nil }
-func (noRuns) TearDown(context.Context, models.Workflow) (warning string) { return "" }
+func (noRuns) Running(context.Context, string) (bool, error)                    { return false, nil }
+func (noRuns) TearDown(context.Context, models.Workflow, bool) (warning string) { return "" }
 
 func newRig(t *testing.T, limits models.AccountLimits) *rig {
 	t.Helper()
