@@ -12,7 +12,8 @@ import (
 
 // statusWorkflows reads one of owner's workflows; somebody else's is NotFound.
 type statusWorkflows interface {
-	Get(ctx context.Context, owner, id string) (models.Workflow, error)
+	Document(ctx context.Context, owner, id string) (models.WorkflowDocument, error)
+	Statuses(ctx context.Context, owner, id string) (models.StatusSync, error)
 }
 
 // watchers watches the objects of a workflow until release is called. Hold does
@@ -46,31 +47,26 @@ func (h *StatusStream) Stream(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	w, err := h.workflows.Get(c.Request.Context(), owner, id)
+	doc, err := h.workflows.Document(c.Request.Context(), owner, id)
 	if err != nil {
 		sub.Close()
 		return err
 	}
 	s := openStream(c, h.log)
-	_ = s.event(sub.Position(), models.EventMetadata, w) // a reader that has left fails the next send, too
+	_ = s.encoded(sub.Position(), models.EventMetadata, doc.Body) // a reader that has left fails the next send, too
 	s.serve(c.Request.Context(), func(ctx context.Context) {
 		defer sub.Close()
 		defer h.watchers.Hold(id)()
 		s.follow(ctx, sub, func(ctx context.Context) error {
-			w, err := h.workflows.Get(ctx, owner, id)
+			statuses, err := h.workflows.Statuses(ctx, owner, id)
 			if err != nil {
 				return err
 			}
-			return s.event(sub.Position(), models.EventWorkflowSync, syncOf(w))
+			return s.event(sub.Position(), models.EventWorkflowSync, models.StreamEvent{
+				Type: "workflow", StreamKey: models.WorkflowStream(id), EventType: models.EventWorkflowSync,
+				Timestamp: time.Now().UTC(), Data: statuses,
+			})
 		})
 	})
 	return nil
-}
-
-// syncOf returns a snapshot of all nodes' statuses.
-func syncOf(w models.Workflow) models.StreamEvent {
-	return models.StreamEvent{
-		Type: "workflow", StreamKey: models.WorkflowStream(w.ID), EventType: models.EventWorkflowSync,
-		Timestamp: time.Now().UTC(), Data: models.StatusesOf(w.Nodes),
-	}
 }

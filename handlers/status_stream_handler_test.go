@@ -3,6 +3,7 @@ package handlers
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -64,8 +66,18 @@ func (s *fakeSubscription) publish(frames ...string) {
 
 type fakeWorkflows func(owner, id string) (models.Workflow, error)
 
-func (f fakeWorkflows) Get(_ context.Context, owner, id string) (models.Workflow, error) {
-	return f(owner, id)
+func (f fakeWorkflows) Document(_ context.Context, owner, id string) (models.WorkflowDocument, error) {
+	w, err := f(owner, id)
+	if err != nil {
+		return models.WorkflowDocument{}, err
+	}
+	body, err := json.Marshal(w)
+	return models.WorkflowDocument{Body: body}, err
+}
+
+func (f fakeWorkflows) Statuses(_ context.Context, owner, id string) (models.StatusSync, error) {
+	w, err := f(owner, id)
+	return models.StatusesOf(w.Nodes), err
 }
 
 type fakeWatching struct{ held, released atomic.Int32 }
@@ -296,4 +308,49 @@ func TestStreamEndsWhenItsSubjectIsGone(t *testing.T) {
 		require.Equal(t, "event: error\ndata: \"workflow not found\"\n", block(t, in))
 		<-done
 	})
+}
+
+// Streams that nobody reads hold one snapshot together, and no decoded graph. The
+// test runs alone, since it measures the heap.
+//
+//nolint:paralleltest // see above
+func TestUnreadStreamsShareTheirSnapshot(t *testing.T) {
+	const streams, size, most = 20, 3 << 20, 40 << 20
+	body := []byte(`"` + strings.Repeat("x", size) + `"`)
+	sub := newFakeSubscription()
+	e := gin.New()
+	h := NewStatusStream(oneDocument(body), AsSubscribe(func(_, _ string) (*fakeSubscription, error) { return sub, nil }),
+		&fakeWatching{}, slog.New(slog.DiscardHandler))
+	e.GET("/workflows/:id/status/stream", Handle(slog.New(slog.DiscardHandler), h.Stream))
+	srv := httptest.NewServer(e)
+	defer srv.Close()
+	heap := func() uint64 {
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	for range streams {
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", srv.Listener.Addr().String())
+		require.NoError(t, err)
+		defer func() { _ = conn.Close() }()
+		_, err = io.WriteString(conn, "GET /workflows/"+streamed+"/status/stream HTTP/1.1\r\nHost: x\r\n\r\n")
+		require.NoError(t, err)
+		_, err = io.ReadFull(conn, make([]byte, 16)) // the answer has begun
+		require.NoError(t, err)
+	}
+	require.Less(t, int64(heap())-int64(before), int64(most)) //nolint:gosec // a heap is smaller than that
+}
+
+// oneDocument is a workflow that is encoded already.
+type oneDocument []byte
+
+func (d oneDocument) Document(context.Context, string, string) (models.WorkflowDocument, error) {
+	return models.WorkflowDocument{Body: d}, nil
+}
+
+func (oneDocument) Statuses(context.Context, string, string) (models.StatusSync, error) {
+	return models.StatusSync{}, nil
 }

@@ -36,8 +36,9 @@ type Subscription interface {
 	// Position returns the id of the event before the next one. It is the id of
 	// a snapshot that is made now.
 	Position() string
-	// Take appends the frames published since the last call to buf. When lost is
-	// true some are missing, and the reader needs a snapshot.
+	// Take appends frames published since the last call to buf, as many as a slow
+	// reader may hold; Ready is signalled when there are more. When lost is true
+	// some are missing, and the reader needs a snapshot.
 	Take(buf [][]byte) (frames [][]byte, lost bool)
 	// Close ends the subscription.
 	Close()
@@ -72,7 +73,15 @@ func (s *eventStream) event(id, name string, data any) error {
 	if err != nil {
 		return err
 	}
-	return s.send([][]byte{models.StreamFrame(id, name, payload)})
+	return s.encoded(id, name, payload)
+}
+
+// encoded sends one event whose data is JSON already. Many streams may send the
+// same payload, which is not copied.
+func (s *eventStream) encoded(id, name string, payload []byte) error {
+	frame := models.StreamFrame(id, name, nil)
+	data := len(frame) - len("\n\n")
+	return s.send([][]byte{frame[:data], payload, frame[data:]})
 }
 
 // follow sends the events of sub until the reader has left, ctx or the reader's
@@ -92,12 +101,15 @@ func (s *eventStream) follow(ctx context.Context, sub Subscription, snapshot fun
 			_ = s.event("", models.EventComplete, "the session has ended")
 			return
 		case <-sub.Closed():
-			if f.sendEvents(ctx) == nil {
+			for sent := true; sent && err == nil; {
+				sent, err = f.sendEvents(ctx)
+			}
+			if err == nil {
 				_ = s.event("", models.EventComplete, "the server is stopping")
 			}
 			return
 		case <-sub.Ready():
-			err = f.sendEvents(ctx)
+			_, err = f.sendEvents(ctx)
 		case <-probe.C:
 			if s.gone() {
 				return
@@ -120,19 +132,20 @@ type follower struct {
 // keepFrames is the largest buffer of frames that is kept for the next call.
 const keepFrames = 16
 
-// sendEvents sends the events published since the last call.
-func (f *follower) sendEvents(ctx context.Context) error {
+// sendEvents sends events published since the last call and reports whether there
+// were any.
+func (f *follower) sendEvents(ctx context.Context) (sent bool, err error) {
 	frames, lost := f.sub.Take(f.buf[:0])
 	f.behind = f.behind || lost
 	if err := f.catchUp(ctx); err != nil || len(frames) == 0 {
-		return err
+		return false, err
 	}
-	err := f.send(frames)
+	err = f.send(frames)
 	clear(frames) // so that thousands of idle readers keep no old events in memory
 	if f.buf = frames; cap(frames) > keepFrames {
 		f.buf = nil
 	}
-	return err
+	return true, err
 }
 
 // tick sends a due snapshot, or else a due heartbeat.

@@ -64,6 +64,23 @@ type ClusterGrant struct {
 	Role       string
 	Namespaces []string // the only ones that may be touched; empty means all of the cluster
 	ShareID    string   // empty for the owner
+	Pods       PodBounds
+}
+
+// PodBounds returns what pods may do, with defaults for what the share leaves
+// open. The owner's pods have no bounds.
+func (g ClusterGrant) PodBounds() PodBounds {
+	if g.Owned() {
+		return PodBounds{}.withDefaults(nil)
+	}
+	return g.Pods.withDefaults(g.Namespaces)
+}
+
+// SameBounds reports whether g is good for the same namespaces and pods as other.
+func (g ClusterGrant) SameBounds(other ClusterGrant) bool {
+	a, b := g.PodBounds(), other.PodBounds()
+	return slices.Equal(g.Namespaces, other.Namespaces) && a.PodSecurity == b.PodSecurity &&
+		slices.Equal(a.ServiceAccounts, b.ServiceAccounts)
 }
 
 // May reports whether the role permits a. Covers answers for a namespace.
@@ -112,7 +129,12 @@ type ClusterShare struct {
 	Status      string     `bson:"status"`
 	CreatedAt   time.Time  `bson:"created_at"`
 	AcceptedAt  *time.Time `bson:"accepted_at,omitempty"`
+
+	PodBounds `bson:",inline"`
 }
+
+// Bounds returns what pods may do, with defaults for what the owner left open.
+func (s ClusterShare) Bounds() PodBounds { return s.withDefaults(s.Namespaces) }
 
 // ClusterShareInput is the body of POST /clusters/:name/share. Exactly one of the
 // targets is set.
@@ -121,6 +143,8 @@ type ClusterShareInput struct {
 	TargetEmail  string   `json:"targetEmail"`
 	Role         string   `json:"role"`
 	Namespaces   []string `json:"namespaces"`
+
+	PodBounds
 }
 
 // Person names an account to other people.
@@ -142,6 +166,8 @@ type ClusterShareView struct {
 	Status     string     `json:"status"`
 	CreatedAt  time.Time  `json:"createdAt"`
 	AcceptedAt *time.Time `json:"acceptedAt,omitempty"`
+
+	PodBounds
 }
 
 // ClusterMembership holds the fields that a cluster has only for users it is shared with.
@@ -153,6 +179,8 @@ type ClusterMembership struct {
 	// Address is unique among the user's clusters, also when several have the
 	// same name. It is accepted wherever a name is.
 	Address string `json:"address"`
+
+	PodBounds
 }
 
 // addressMark separates the name and the id in an address; names never hold it.

@@ -22,17 +22,25 @@ func NewClusterShares(db *mongo.Database) *ClusterShares {
 }
 
 // Put stores an offer and returns the stored share. If the user has a share of the
-// cluster already, only its role and namespaces are replaced: an accepted share
+// cluster already, only its role and bounds are replaced: an accepted share
 // remains accepted.
 func (r *ClusterShares) Put(ctx context.Context, sh models.ClusterShare) (models.ClusterShare, error) {
 	const op = "repositories.ClusterShares.Put"
-	change := bson.D{
-		{Key: "$set", Value: bson.D{{Key: "role", Value: sh.Role}, {Key: "namespaces", Value: sh.Namespaces}}},
+	// No list stands for the default, which differs from an empty one.
+	accounts := bson.D{{Key: "$unset", Value: bson.D{{Key: "service_accounts", Value: ""}}}}
+	fields := bson.D{
+		{Key: "role", Value: sh.Role}, {Key: "namespaces", Value: sh.Namespaces}, {Key: "pod_security", Value: sh.PodSecurity},
+	}
+	if sh.ServiceAccounts != nil {
+		accounts, fields = nil, append(fields, bson.E{Key: "service_accounts", Value: sh.ServiceAccounts})
+	}
+	change := append(accounts, bson.D{
+		{Key: "$set", Value: fields},
 		{Key: "$setOnInsert", Value: bson.D{
 			{Key: "_id", Value: sh.ID}, {Key: "cluster_name", Value: sh.ClusterName}, {Key: "owner_id", Value: sh.OwnerID},
 			{Key: "email", Value: sh.Email}, {Key: "status", Value: models.SharePending}, {Key: "created_at", Value: sh.CreatedAt},
 		}},
-	}
+	}...)
 	o := options.FindOneAndUpdate().SetUpsert(true).SetReturnDocument(options.After)
 	for {
 		var now models.ClusterShare

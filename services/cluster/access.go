@@ -212,7 +212,7 @@ func grantOwner(c models.Cluster) models.ClusterGrant {
 }
 
 func grantShared(c models.Cluster, sh models.ClusterShare) models.ClusterGrant {
-	return models.ClusterGrant{Cluster: c, UserID: sh.UserID, Role: sh.Role, Namespaces: sh.Namespaces, ShareID: sh.ID}
+	return models.ClusterGrant{Cluster: c, UserID: sh.UserID, Role: sh.Role, Namespaces: sh.Namespaces, ShareID: sh.ID, Pods: sh.PodBounds}
 }
 
 func permit(g models.ClusterGrant, action models.ClusterAction) error {

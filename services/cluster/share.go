@@ -17,6 +17,7 @@ import (
 const (
 	maxShares          = 200 // of one cluster
 	maxShareNamespaces = 100
+	maxShareAccounts   = 100
 )
 
 // shareWriter changes shares.
@@ -73,7 +74,7 @@ type Shares struct {
 func NewShares(deps ShareDeps) *Shares { return &Shares{deps: deps, now: models.Now} }
 
 // Share offers a cluster to another user. The offer counts once they accept;
-// where they have done so before, a new role and new namespaces count at once.
+// where they have done so before, the new role and the new bounds count at once.
 // An id of nobody is NotFound. An e-mail address of nobody is answered, listed
 // and revoked like others, so that nobody learns who has an account.
 func (s *Shares) Share(ctx context.Context, owner, address string, in models.ClusterShareInput) (models.ClusterShareView, error) {
@@ -96,6 +97,7 @@ func (s *Shares) Share(ctx context.Context, owner, address string, in models.Clu
 	sh, err := s.deps.Store.Put(ctx, models.ClusterShare{
 		ID: models.NewID(), ClusterID: g.Cluster.ID, ClusterName: g.Cluster.Name, OwnerID: owner,
 		UserID: target, Email: in.TargetEmail, Role: in.Role, Namespaces: nonNil(in.Namespaces), CreatedAt: s.now(),
+		PodBounds: in.PodBounds,
 	})
 	if err != nil {
 		return models.ClusterShareView{}, err
@@ -130,6 +132,7 @@ func checkShare(in models.ClusterShareInput) (p models.Problems) {
 	if !slices.Contains([]string{models.ClusterViewer, models.ClusterEditor, models.ClusterAdmin}, in.Role) {
 		p.Addf("role", "must be one of %s, %s, %s", models.ClusterViewer, models.ClusterEditor, models.ClusterAdmin)
 	}
+	p = append(p, checkPodBounds(in.PodBounds)...)
 	if len(in.Namespaces) > maxShareNamespaces {
 		p.Addf("namespaces", "must not be more than %d", maxShareNamespaces)
 		return p
@@ -137,6 +140,25 @@ func checkShare(in models.ClusterShareInput) (p models.Problems) {
 	for _, ns := range in.Namespaces {
 		for _, msg := range validation.IsDNS1123Label(ns) {
 			p.Addf("namespaces", "%q: %s", ns, msg)
+		}
+	}
+	return p
+}
+
+func checkPodBounds(b models.PodBounds) (p models.Problems) {
+	if !slices.Contains([]string{"", models.PodPrivileged, models.PodBaseline, models.PodRestricted}, b.PodSecurity) {
+		p.Addf("podSecurity", "must be one of %s, %s, %s", models.PodPrivileged, models.PodBaseline, models.PodRestricted)
+	}
+	if len(b.ServiceAccounts) > maxShareAccounts {
+		p.Addf("serviceAccounts", "must not be more than %d", maxShareAccounts)
+		return p
+	}
+	for _, name := range b.ServiceAccounts {
+		if name == models.AnyServiceAccount {
+			continue
+		}
+		for _, msg := range validation.IsDNS1123Subdomain(name) {
+			p.Addf("serviceAccounts", "%q: %s", name, msg)
 		}
 	}
 	return p

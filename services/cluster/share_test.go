@@ -7,7 +7,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/kubeorch/core/database"
 	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/repositories"
 )
@@ -40,14 +42,17 @@ func TestShareTellsAllThatIsWrong(t *testing.T) {
 		in     models.ClusterShareInput
 		fields []string
 	}{
-		"nothing":             {models.ClusterShareInput{}, []string{"targetUserId", "role"}},
-		"two targets":         {models.ClusterShareInput{TargetUserID: bob, TargetEmail: "bob@example.org", Role: "viewer"}, []string{"targetEmail"}},
-		"no address":          {models.ClusterShareInput{TargetEmail: "Bob <bob@example.org>", Role: "viewer"}, []string{"targetEmail"}},
-		"an endless address":  {models.ClusterShareInput{TargetEmail: "bob@" + strings.Repeat("e", 1000) + ".org", Role: "viewer"}, []string{"targetEmail"}},
-		"oneself":             {models.ClusterShareInput{TargetUserID: ann, Role: "viewer"}, []string{"targetUserId"}},
-		"oneself by address":  {models.ClusterShareInput{TargetEmail: " Ann@Example.org", Role: "viewer"}, []string{"targetEmail"}},
-		"the role of owners":  {models.ClusterShareInput{TargetUserID: bob, Role: models.ClusterOwner}, []string{"role"}},
-		"two bad namespaces":  {models.ClusterShareInput{TargetUserID: bob, Role: "viewer", Namespaces: []string{"", "A"}}, []string{"namespaces", "namespaces"}},
+		"nothing":            {models.ClusterShareInput{}, []string{"targetUserId", "role"}},
+		"two targets":        {models.ClusterShareInput{TargetUserID: bob, TargetEmail: "bob@example.org", Role: "viewer"}, []string{"targetEmail"}},
+		"no address":         {models.ClusterShareInput{TargetEmail: "Bob <bob@example.org>", Role: "viewer"}, []string{"targetEmail"}},
+		"an endless address": {models.ClusterShareInput{TargetEmail: "bob@" + strings.Repeat("e", 1000) + ".org", Role: "viewer"}, []string{"targetEmail"}},
+		"oneself":            {models.ClusterShareInput{TargetUserID: ann, Role: "viewer"}, []string{"targetUserId"}},
+		"oneself by address": {models.ClusterShareInput{TargetEmail: " Ann@Example.org", Role: "viewer"}, []string{"targetEmail"}},
+		"the role of owners": {models.ClusterShareInput{TargetUserID: bob, Role: models.ClusterOwner}, []string{"role"}},
+		"two bad namespaces": {models.ClusterShareInput{TargetUserID: bob, Role: "viewer", Namespaces: []string{"", "A"}}, []string{"namespaces", "namespaces"}},
+		"no level, no account": {models.ClusterShareInput{TargetUserID: bob, Role: "viewer", PodBounds: models.PodBounds{
+			PodSecurity: "lax", ServiceAccounts: []string{"*", "ci", "A b"},
+		}}, []string{"podSecurity", "serviceAccounts"}},
 		"too many namespaces": {models.ClusterShareInput{TargetUserID: bob, Role: "viewer", Namespaces: many}, []string{"namespaces"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -102,6 +107,59 @@ func TestOfferToAnAddressThatGetsAnAccountLater(t *testing.T) {
 	require.Len(t, all, 1)
 	_, err = s.Accept(t.Context(), dot, all[0].ID)
 	require.NoError(t, err)
+}
+
+// A share for namespaces bounds the pods that its users may deploy, unless the
+// owner says otherwise; one for the whole cluster does only if the owner says so.
+func TestSharesBoundPods(t *testing.T) {
+	t.Parallel()
+	s := newSharing(t)
+	c := s.cluster(ann, "prod")
+	none := models.PodBounds{PodSecurity: models.PodPrivileged, ServiceAccounts: []string{models.AnyServiceAccount}}
+	for name, tc := range map[string]struct {
+		namespaces []string
+		in, want   models.PodBounds
+	}{
+		"the whole cluster": {nil, models.PodBounds{}, none},
+		"namespaces":        {[]string{"shop"}, models.PodBounds{}, models.PodBounds{PodSecurity: "baseline", ServiceAccounts: []string{}}},
+		"as the owner says": {
+			[]string{"shop"}, models.PodBounds{PodSecurity: "restricted", ServiceAccounts: []string{"ci"}},
+			models.PodBounds{PodSecurity: "restricted", ServiceAccounts: []string{"ci"}},
+		},
+		"the whole cluster with bounds": {
+			nil, models.PodBounds{PodSecurity: "baseline", ServiceAccounts: []string{}},
+			models.PodBounds{PodSecurity: "baseline", ServiceAccounts: []string{}},
+		},
+	} {
+		sh, err := s.Share(t.Context(), ann, "prod", models.ClusterShareInput{
+			TargetUserID: bob, Role: models.ClusterEditor, Namespaces: tc.namespaces, PodBounds: tc.in,
+		})
+		require.NoError(t, err)
+		require.Equal(t, tc.want, sh.PodBounds, name)
+		_, err = s.Accept(t.Context(), bob, sh.ID)
+		require.NoError(t, err)
+		g, err := s.rules.RequireByID(t.Context(), bob, c.ID, models.ClusterDeploy)
+		require.NoError(t, err)
+		require.Equal(t, tc.want, g.PodBounds(), name)
+		require.Equal(t, tc.want, viewOf(g, models.Person{}).PodBounds, name)
+	}
+	own, err := s.rules.Require(t.Context(), ann, "prod", models.ClusterDeploy)
+	require.NoError(t, err)
+	require.True(t, own.PodBounds().None())
+}
+
+// Shares from before there were bounds have the defaults.
+func TestStoredSharesWithoutBoundsHaveTheDefaults(t *testing.T) {
+	t.Parallel()
+	s := newSharing(t)
+	c := s.cluster(ann, "prod")
+	s.share(c, bob, models.ClusterEditor, "shop")
+	_, err := s.db.Collection(database.ClusterShares).UpdateMany(t.Context(), bson.D{},
+		bson.D{{Key: "$unset", Value: bson.D{{Key: "pod_security", Value: ""}, {Key: "service_accounts", Value: ""}}}})
+	require.NoError(t, err)
+	g, err := s.rules.RequireByID(t.Context(), bob, c.ID, models.ClusterDeploy)
+	require.NoError(t, err)
+	require.Equal(t, models.PodBounds{PodSecurity: models.PodBaseline, ServiceAccounts: []string{}}, g.PodBounds())
 }
 
 func TestEndOfAShareIsTold(t *testing.T) {

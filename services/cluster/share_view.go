@@ -47,6 +47,7 @@ func (s *Shares) views(ctx context.Context, list []models.ClusterShare) ([]model
 		views[i] = models.ClusterShareView{
 			ID: sh.ID, Cluster: sh.ClusterName, User: people[sh.UserID], Owner: people[sh.OwnerID], Role: sh.Role,
 			Namespaces: nonNil(sh.Namespaces), Status: sh.Status, CreatedAt: sh.CreatedAt, AcceptedAt: sh.AcceptedAt,
+			PodBounds: sh.Bounds(),
 		}
 	}
 	return views, nil

@@ -144,6 +144,7 @@ func viewOf(g models.ClusterGrant, owner models.Person) models.Cluster {
 	}
 	c.ClusterMembership = &models.ClusterMembership{
 		Shared: true, Role: g.Role, Owner: owner, Namespaces: nonNil(g.Namespaces), Address: models.ClusterAddress(c),
+		PodBounds: g.PodBounds(),
 	}
 	return c
 }

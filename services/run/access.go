@@ -47,14 +47,23 @@ func (e *Executor) grantFor(ctx context.Context, w models.Workflow) (models.Clus
 	return g, err
 }
 
-// checkPlacement returns an error that names every node with an object outside
-// the namespaces of g. Objects of the whole cluster are outside, and so are
+// checkPlacement returns an error that names every node with a pod that g does not
+// permit, or else every node with an object outside the namespaces of g. Objects of the whole cluster are outside, and so are
 // namespaces that do not exist yet.
 func checkPlacement(ctx context.Context, g models.ClusterGrant, t clusterTarget, p *plan.Plan) error {
+	found, err := podProblems(g, p)
+	if err != nil {
+		return err
+	}
+	if len(found) > 0 {
+		return &models.Error{
+			Op: "run.checkPlacement", Kind: models.Forbidden, Problems: found,
+			Msg: "cluster " + g.Cluster.Name + " is shared with you for pods with bounds: " + found.String(),
+		}
+	}
 	if !g.Restricted() {
 		return nil
 	}
-	var found models.Problems
 	refuse := func(step plan.Step, format string, args ...any) {
 		found = append(found, models.Problem{Node: step.NodeID, Label: step.Label, Field: "namespace", Message: fmt.Sprintf(format, args...)})
 	}
@@ -192,7 +201,7 @@ func (e *Executor) requireStarter(ctx context.Context, s *session) error {
 
 // recheckAccess ends a run when the account or API token that started it may not
 // act any more, when its owner has lost the cluster, and when the grant has other
-// namespaces than at the start of the run. An error of the database does not end
+// bounds than at the start of the run. An error of the database does not end
 // the run; without a database it soon loses its lease.
 func (e *Executor) recheckAccess(ctx context.Context, s *session) {
 	s.mu.Lock()
@@ -211,7 +220,7 @@ func (e *Executor) recheckAccess(ctx context.Context, s *session) {
 	case err != nil && models.LostAccess(err):
 		e.deps.Log.InfoContext(ctx, "a run lost its cluster", "run", s.run.ID, "workflow", s.run.WorkflowID, "reason", err)
 		s.cancel(endAccess)
-	case err == nil && !slices.Equal(g.Namespaces, began.Namespaces):
+	case err == nil && !g.SameBounds(*began):
 		s.cancel(endNarrowed)
 	}
 }

@@ -41,6 +41,43 @@ func TestRunOutsideItsNamespacesNamesEveryNode(t *testing.T) {
 	require.Equal(t, models.RunCompleted, r.mustRun(w.ID, models.TriggerData{}).Status)
 }
 
+// The pods of a namespace share have bounds; all faults are told before anything is
+// written, with node and field.
+func TestRunOfPodsThatTheShareDoesNotPermit(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	bounds := models.PodBounds{}
+	r.access = func() (models.ClusterGrant, error) {
+		g := member("default")
+		g.Pods = bounds
+		return g, nil
+	}
+	w := r.draw("web:deployment agent:daemonset")
+	for i, n := range w.Nodes {
+		switch n.Type {
+		case "deployment":
+			w.Nodes[i].Data["serviceAccountName"] = "admin"
+		case "daemonset":
+			w.Nodes[i].Data["hostPID"] = true
+		}
+	}
+	_, err := r.workflows.Update(t.Context(), ann, w.ID, models.WorkflowPatch{Nodes: &w.Nodes}, models.Now())
+	require.NoError(t, err)
+	_, err = r.exec.Run(t.Context(), ann, w.ID, models.TriggerData{})
+	refused := &models.Error{}
+	require.ErrorAs(t, err, &refused)
+	require.Equal(t, models.Forbidden, refused.Kind)
+	got := map[string]string{}
+	for _, p := range refused.Problems {
+		got[p.Node] = p.Field
+	}
+	require.Equal(t, map[string]string{"web": "spec.template.spec.serviceAccountName", "agent": "spec.template.spec"}, got)
+	require.Empty(t, r.cluster.names())
+
+	bounds = models.PodBounds{PodSecurity: models.PodPrivileged, ServiceAccounts: []string{"admin"}}
+	require.Equal(t, models.RunCompleted, r.mustRun(w.ID, models.TriggerData{}).Status)
+}
+
 // Another process ended the share, so nobody told this one.
 func TestShareThatEndedElsewhereEndsTheRun(t *testing.T) {
 	t.Parallel()
@@ -59,6 +96,11 @@ func TestShareThatEndedElsewhereEndsTheRun(t *testing.T) {
 			},
 			want: string(endAccess),
 		},
+		"of other pods": {then: func() (models.ClusterGrant, error) {
+			g := member("default")
+			g.Pods.PodSecurity = models.PodRestricted
+			return g, nil
+		}, want: string(endNarrowed)},
 		"of other namespaces": {then: func() (models.ClusterGrant, error) { return member("default", "more"), nil }, want: string(endNarrowed)},
 		"unknown for a moment": {
 			then: func() (models.ClusterGrant, error) {

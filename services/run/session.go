@@ -21,7 +21,7 @@ type ending string
 const (
 	endAccess    ending = "the cluster is not open to the owner of the workflow any more"
 	endStarter   ending = "the account or API token that started the run may not act any more"
-	endNarrowed  ending = "the cluster is open to the owner of the workflow in other namespaces now; run again"
+	endNarrowed  ending = "the cluster is open to the owner of the workflow within other bounds now; run again"
 	endCancelled ending = "the run was cancelled"
 	endDeadline  ending = "the run took longer than it may"
 	endHandover  ending = "the server is stopping"

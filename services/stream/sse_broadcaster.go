@@ -18,6 +18,10 @@ const (
 	replayEvents = 512
 	replayBytes  = 1 << 20
 
+	// takeBytes is when a reader takes no further event, so that one that is slow
+	// to write them holds little.
+	takeBytes = 128 << 10
+
 	// replayKeep is how long the events of a stream without readers stay, so
 	// that a browser that lost its connection can go on where it was.
 	replayKeep = 2 * time.Minute

@@ -111,6 +111,25 @@ func TestSubscriptionOfSlowReader(t *testing.T) {
 	require.EqualValues(t, 2*replayEvents+3, stats.Published)
 }
 
+// A reader that is slow to write what it took holds a part of the ring only.
+func TestTakeIsBoundedInBytes(t *testing.T) {
+	t.Parallel()
+	b := broadcaster(t)
+	s := subscribe(t, b, "")
+	const events, size = 6, takeBytes / 2
+	for range events {
+		require.NoError(t, b.Publish(key, models.EventNodeUpdate, strings.Repeat("x", size)))
+	}
+	for taken := 0; taken < events; {
+		<-s.Ready()
+		frames, lost := s.Take(nil)
+		require.False(t, lost)
+		require.Len(t, frames, 2)
+		taken += len(frames)
+	}
+	require.Empty(t, s.Ready())
+}
+
 func TestSubscriptionIsBoundedInBytes(t *testing.T) {
 	t.Parallel()
 	b := broadcaster(t)

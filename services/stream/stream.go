@@ -122,18 +122,22 @@ func (s *eventStream) number(id string) (n uint64, known bool) {
 	return n, err == nil && epoch == s.epoch && n+1 >= s.first && n < s.next
 }
 
-// take appends the events from place on to frames. ok is false when some of
-// them are no longer remembered.
-func (s *eventStream) take(frames [][]byte, place uint64) (_ [][]byte, next uint64, ok bool) {
+// take appends events from place on to frames, until they have takeBytes, and
+// returns the number of the event after them. more tells that it is there. ok is
+// false when some of the events are no longer remembered.
+func (s *eventStream) take(frames [][]byte, place uint64) (_ [][]byte, next uint64, more, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if place < s.first {
-		return frames, s.next, false
+		return frames, s.next, false, false
 	}
-	for n := place; n < s.next; n++ {
-		frames = append(frames, s.ring[n%uint64(len(s.ring))])
+	next = place
+	for size := 0; next < s.next && size < takeBytes; next++ {
+		frame := s.ring[next%uint64(len(s.ring))]
+		frames = append(frames, frame)
+		size += len(frame)
 	}
-	return frames, s.next, true
+	return frames, next, next < s.next, true
 }
 
 func (s *eventStream) remove(sub *Subscription) (readers int, remembers bool) {

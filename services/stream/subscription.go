@@ -29,8 +29,9 @@ func (s *Subscription) Position() string {
 	return s.stream.id(s.place - 1)
 }
 
-// Take appends the frames published since the last call to buf, oldest first.
-// Frames are shared by all readers and must not be changed. When events were
+// Take appends frames published since the last call to buf, oldest first, and at
+// most some 128 KB of them; Ready is then signalled for the rest. Frames are shared
+// by all readers and must not be changed. When events were
 // lost it appends nothing and says so; the reader then continues with the
 // events behind Position and needs a snapshot taken after this call.
 func (s *Subscription) Take(buf [][]byte) (frames [][]byte, lost bool) {
@@ -40,8 +41,10 @@ func (s *Subscription) Take(buf [][]byte) (frames [][]byte, lost bool) {
 		s.broadcaster.resyncs.Add(1)
 		return buf, true
 	}
-	frames, next, ok := s.stream.take(buf, s.place)
-	s.place = next
+	frames, next, more, ok := s.stream.take(buf, s.place)
+	if s.place = next; more {
+		s.signal()
+	}
 	if !ok {
 		s.broadcaster.lagged.Add(1)
 		s.broadcaster.resyncs.Add(1)

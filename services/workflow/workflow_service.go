@@ -8,7 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"github.com/kubeorch/core/models"
+	"github.com/kubeorch/core/pkg/panics"
 )
 
 type reader interface {
@@ -47,6 +50,9 @@ type runs interface {
 	TearDown(ctx context.Context, w models.Workflow, deleteAdopted bool) (warning string)
 }
 
+// readTimeout bounds the reading of a graph for several callers.
+const readTimeout = 30 * time.Second
+
 // documentCacheSize is in bytes: enough for some 500 large drawings.
 const documentCacheSize = 16 << 20
 
@@ -59,6 +65,7 @@ type Service struct {
 	quota  quota
 	cache  *documentCache
 	now    func() time.Time
+	reads  singleflight.Group // of graphs, by what is read, id and seq
 }
 
 // NewService returns the service over store. Archiving and deleting consult runs;
@@ -144,7 +151,7 @@ func (s *Service) Get(ctx context.Context, owner, id string) (models.Workflow, e
 }
 
 // Document returns a workflow as JSON. It is cached: as long as nothing changes, a
-// call costs one small read.
+// call costs one small read. Simultaneous callers share one Body.
 func (s *Service) Document(ctx context.Context, owner, id string) (models.WorkflowDocument, error) {
 	head, err := s.store.Head(ctx, owner, id)
 	if err != nil {
@@ -153,17 +160,58 @@ func (s *Service) Document(ctx context.Context, owner, id string) (models.Workfl
 	if doc, ok := s.cache.get(id, head.Seq); ok {
 		return doc, nil
 	}
-	w, err := s.store.Get(ctx, owner, id)
+	return shared(ctx, s, "document", owner, id, head.Seq, func(w models.Workflow) (models.WorkflowDocument, error) {
+		body, err := json.Marshal(w)
+		if err != nil {
+			return models.WorkflowDocument{}, &models.Error{Op: "workflow.Service.Document", Err: err}
+		}
+		doc := models.WorkflowDocument{Body: body, Revision: w.Revision}
+		s.cache.put(id, w.Seq, doc)
+		return doc, nil
+	})
+}
+
+// Statuses returns the statuses of the nodes of a workflow. Simultaneous callers
+// share them.
+func (s *Service) Statuses(ctx context.Context, owner, id string) (models.StatusSync, error) {
+	head, err := s.store.Head(ctx, owner, id)
 	if err != nil {
-		return models.WorkflowDocument{}, err
+		return models.StatusSync{}, err
 	}
-	body, err := json.Marshal(w)
-	if err != nil {
-		return models.WorkflowDocument{}, &models.Error{Op: "workflow.Service.Document", Err: err}
+	return shared(ctx, s, "statuses", owner, id, head.Seq, func(w models.Workflow) (models.StatusSync, error) {
+		return models.StatusesOf(w.Nodes), nil
+	})
+}
+
+// shared reads a workflow once for all callers that found it at seq, and returns
+// what of makes of it. Graphs are large in memory: many readers at once would need
+// many times that.
+func shared[T any](
+	ctx context.Context, s *Service, what, owner, id string, seq int64, of func(models.Workflow) (T, error),
+) (T, error) {
+	read := s.reads.DoChan(fmt.Sprintf("%s/%s/%s/%d", what, owner, id, seq), func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
+		defer cancel()
+		var out T
+		err := panics.ToError(func() error {
+			w, err := s.store.Get(ctx, owner, id)
+			if err == nil {
+				out, err = of(w)
+			}
+			return err
+		})
+		return out, err
+	})
+	select {
+	case res := <-read:
+		out, _ := res.Val.(T)
+		return out, res.Err
+	case <-ctx.Done():
+		var none T
+		return none, &models.Error{
+			Op: "workflow.Service.shared", Kind: models.Unavailable, Msg: "the workflow was not read in time", Err: ctx.Err(),
+		}
 	}
-	doc := models.WorkflowDocument{Body: body, Revision: w.Revision}
-	s.cache.put(id, w.Seq, doc)
-	return doc, nil
 }
 
 // Update changes the fields in p. Without p.IfRevision the last write wins, except

@@ -68,8 +68,12 @@ func publish(ctx context.Context, events *stream.Broadcaster) error {
 
 type emptyWorkflows struct{}
 
-func (emptyWorkflows) Get(_ context.Context, owner, id string) (models.Workflow, error) {
-	return models.Workflow{ID: id, OwnerID: owner, Nodes: []models.Node{}, Edges: []models.Edge{}}, nil
+func (emptyWorkflows) Document(_ context.Context, _, id string) (models.WorkflowDocument, error) {
+	return models.WorkflowDocument{Body: []byte(`{"id":"` + id + `","nodes":[],"edges":[]}`)}, nil
+}
+
+func (emptyWorkflows) Statuses(context.Context, string, string) (models.StatusSync, error) {
+	return models.StatusesOf(nil), nil
 }
 
 type nothingWatched struct{}
