@@ -51,10 +51,11 @@ func (s *Server) Build(context.Context) error {
 	workflows.addTo(&h, events, s.log)
 	sessions := s.buildPeople(&h, clusters.removal)
 	s.background.sessions = worker{run: sessions.Run}
+	s.bodies = s.bodyLimits()
 	s.engine, err = routes.SetupRouter(routes.Deps{
 		Log: s.log, Accounts: sessions, Audit: trail, Metrics: s.metrics, Handlers: h,
 		CORSOrigins: s.cfg.CORSOrigins, TrustedProxies: s.cfg.TrustedProxies, MaxBody: s.cfg.MaxBody,
-		Limits: s.limits(),
+		Limits: s.limits(), Bodies: s.bodies,
 	})
 	return err
 }
@@ -69,6 +70,7 @@ func (s *Server) guard() *egress.Guard {
 func (s *Server) checks() []handlers.Check {
 	return []handlers.Check{
 		{Name: "database", Ready: s.db.Ping},
+		{Name: "listener", Ready: s.http.errors.ready},
 		{Name: "cluster health monitor", Ready: s.background.monitor.alive},
 		{Name: "run recovery", Ready: s.background.recovery.alive},
 	}

@@ -49,3 +49,15 @@ func (s *Server) perMinute(times, by int) routes.Buckets {
 func buckets(r limit.Rate, keys int) routes.Buckets {
 	return limit.NewBuckets[string](r, keys, time.Now)
 }
+
+// bodyLimits divides the configured memory: what bodies become may take all of
+// it, and an account a quarter; what has arrived takes at most a third more. One body
+// of the largest size always fits.
+func (s *Server) bodyLimits() *routes.Bodies {
+	memory, largest := s.cfg.BodyMemory, s.cfg.MaxBody
+	return routes.NewBodies(routes.BodyLimits{
+		Strangers: limit.NewPool[string](memory/16, memory/64),
+		Accounts:  limit.NewPool[string](max(memory/4, largest), max(memory/16, largest)),
+		Work:      limit.NewQueue[string](memory, memory/4),
+	})
+}

@@ -14,6 +14,7 @@ import (
 	"github.com/kubeorch/core/pkg/encryption"
 	"github.com/kubeorch/core/pkg/kubernetes"
 	"github.com/kubeorch/core/pkg/oauth"
+	"github.com/kubeorch/core/routes"
 	"github.com/kubeorch/core/services/catalogue"
 	"github.com/kubeorch/core/services/kinds"
 	"github.com/kubeorch/core/services/metrics"
@@ -40,6 +41,7 @@ type Server struct {
 	kinds      *kinds.Registry
 	background *background
 	engine     *gin.Engine
+	bodies     *routes.Bodies
 	http       listeners
 	control    controlSocket
 }
@@ -62,7 +64,7 @@ type background struct {
 func New(cfg config.Config, log *slog.Logger) *Server {
 	gin.SetMode(cfg.GinMode)
 	s := &Server{cfg: cfg, log: log, metrics: prometheus.NewRegistry()}
-	s.http.failed = make(chan error, 2)
+	s.http.failed, s.http.errors = make(chan error, 2), newAcceptErrors()
 	return s
 }
 

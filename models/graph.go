@@ -12,6 +12,8 @@ import (
 const (
 	MaxNodes = 1000
 	MaxEdges = 5000
+	// MaxNodeValues counts the objects, lists and values in a node's data.
+	MaxNodeValues = 20_000
 )
 
 // Tidy returns g as it is stored: text that people type into single lines
@@ -47,6 +49,9 @@ func (g Graph) CheckStorable() Problems {
 	if len(g.Edges) > MaxEdges {
 		p.Addf("edges", "holds %d edges; at most %d are allowed", len(g.Edges), MaxEdges)
 	}
+	if p != nil { // the reasons within so many pieces would fill memory again
+		return p
+	}
 	seen := make(map[string]bool, len(g.Nodes))
 	for i, n := range g.Nodes {
 		switch {
@@ -56,11 +61,33 @@ func (g Graph) CheckStorable() Problems {
 			p = append(p, Problem{Node: n.ID, Field: "id", Message: "is used by two nodes"})
 		}
 		seen[n.ID] = true
+		if held := countValues(map[string]any(n.Data)); held > MaxNodeValues {
+			p = append(p, Problem{
+				Node: n.ID, Field: "data", Message: fmt.Sprintf("holds %d values; at most %d are allowed", held, MaxNodeValues),
+			})
+		}
 		if hasNUL(n.Data) {
 			p = append(p, Problem{Node: n.ID, Field: "data", Message: "has a key with a NUL character"})
 		}
 	}
 	return g.Places().Locate(p)
+}
+
+// countValues returns the number of values in v, v itself not counted.
+func countValues(v any) (n int) {
+	switch v := v.(type) {
+	case map[string]any:
+		n = len(v)
+		for _, e := range v {
+			n += countValues(e)
+		}
+	case []any:
+		n = len(v)
+		for _, e := range v {
+			n += countValues(e)
+		}
+	}
+	return n
 }
 
 func hasNUL(v any) bool {

@@ -41,7 +41,8 @@ type Deps struct {
 	Handlers       Handlers
 	CORSOrigins    []string // origins of browsers that may call
 	TrustedProxies []string // addresses or ranges whose X-Forwarded-For counts
-	MaxBody        int64    // bytes
+	MaxBody        int64    // bytes of the largest body
+	Bodies         *Bodies  // nil: the bodies of all requests together are not bounded
 	Limits         Limits
 }
 
@@ -71,11 +72,14 @@ func setup(d Deps, table []Route) (*gin.Engine, error) {
 		// After CORS, which answers preflights and whose headers let pages read the refusal.
 		e.Use(middleware.RatePerClient(d.Limits.Client, unlimited(table), fail))
 	}
-	e.Use(middleware.BodyLimit(d.MaxBody, fail))
-	e.NoRoute(func(c *gin.Context) {
+	if d.Bodies == nil {
+		d.Bodies = NewBodies(BodyLimits{})
+	}
+	unread := d.Bodies.Limit(SmallBody.bytes(d.MaxBody), fail)
+	e.NoRoute(unread, func(c *gin.Context) {
 		fail(c, &models.Error{Op: "routes", Kind: models.NotFound, Msg: "there is no such path"})
 	})
-	e.NoMethod(func(c *gin.Context) { handlers.MethodNotAllowed(c) })
+	e.NoMethod(unread, func(c *gin.Context) { handlers.MethodNotAllowed(c) })
 	for _, r := range table {
 		if err := mount(e, r, d, fail); err != nil {
 			return nil, err
@@ -90,10 +94,11 @@ func mount(e *gin.Engine, r Route, d Deps, fail middleware.Fail) error {
 	if err := r.check(); err != nil {
 		return err
 	}
-	chain, perAccount, err := d.Limits.middlewareFor(r, fail)
+	perClient, perAccount, err := d.Limits.middlewareFor(r, fail)
 	if err != nil {
 		return err
 	}
+	chain := append([]gin.HandlerFunc{d.Bodies.Limit(r.Body.bytes(d.MaxBody), fail)}, perClient...)
 	if r.Access != Public {
 		chain = append(chain, authentication(r, d.Accounts, fail))
 	}

@@ -120,6 +120,7 @@ func TestSetupRefuses(t *testing.T) {
 		"a row without access":     {table: []Route{{Method: "GET", Path: "/x", Handle: ok}}, want: "GET /x: invalid access 0"},
 		"a row without scope":      {table: []Route{{Method: "GET", Path: "/x", Access: SignedIn, Handle: ok}}, want: `GET /x: invalid scope ""`},
 		"a public row with scope":  {table: []Route{{Method: "GET", Path: "/x", Access: Public, Scope: models.ScopeRead, Handle: ok}}, want: "invalid scope"},
+		"a row with another body":  {table: []Route{{Method: "PUT", Path: "/x", Access: Public, Audit: "x", Body: 9, Handle: ok}}, want: "PUT /x: invalid body 9"},
 		"a change without action":  {table: []Route{{Method: "PUT", Path: "/x", Access: Public, Handle: ok}}, want: "audit trail"},
 		"a proxy that is none":     {change: func(d *Deps) { d.TrustedProxies = []string{"everyone"} }, want: "trusted proxies"},
 		"an origin that is no URL": {change: func(d *Deps) { d.CORSOrigins = []string{"localhost"} }, want: "CORS origins"},

@@ -18,6 +18,7 @@ type Route struct {
 	Scope  models.Scope // what an API token needs; public rows have none
 	Audit  string       // the action in the audit trail; required of rows that change something
 	Limit  Limit        // in addition to those per client and per account
+	Body   Body         // the largest body
 	Handle handlers.Func
 	Stream bool // stays open, without answerTimeout
 	Socket bool // a WebSocket, which takes credentials from the query, too: see middleware.SocketMiddleware
@@ -28,6 +29,8 @@ func (r Route) check() error {
 	switch {
 	case r.Access < Public || r.Access > Admin:
 		return fmt.Errorf("route %s %s: %s", r.Method, r.Path, r.Access)
+	case r.Body > GraphBody:
+		return fmt.Errorf("route %s %s: %s", r.Method, r.Path, r.Body)
 	case (r.Access == Public) == r.Scope.Valid():
 		return fmt.Errorf("route %s %s: invalid scope %q", r.Method, r.Path, r.Scope)
 	case r.Audit == "" && r.Method != get && r.Method != head:
@@ -91,7 +94,8 @@ func Print(table []Route) string {
 		for _, note := range []struct {
 			on   bool
 			text string
-		}{{r.Audit != "", r.Audit}, {r.Limit != "", "limit:" + string(r.Limit)}, {r.Stream, "stream"}, {r.Socket, "socket"}} {
+		}{{r.Audit != "", r.Audit}, {r.Limit != "", "limit:" + string(r.Limit)}, {r.Body != SmallBody, "body:" + r.Body.String()},
+			{r.Stream, "stream"}, {r.Socket, "socket"}} {
 			if note.on {
 				fmt.Fprintf(&b, "  %s", note.text)
 			}

@@ -4,14 +4,14 @@ import "github.com/kubeorch/core/models"
 
 func clusters(h Handlers) []Route {
 	return []Route{
-		{Method: post, Path: api + "/clusters", Access: SignedIn, Scope: models.ScopeAdmin, Audit: "cluster.create", Handle: h.Cluster.Create},
+		{Method: post, Path: api + "/clusters", Access: SignedIn, Scope: models.ScopeAdmin, Audit: "cluster.create", Body: DocumentBody, Handle: h.Cluster.Create},
 		{Method: get, Path: api + "/clusters", Access: SignedIn, Scope: models.ScopeRead, Handle: h.Cluster.List},
 		{Method: get, Path: api + "/clusters/default", Access: SignedIn, Scope: models.ScopeRead, Handle: h.Cluster.Default},
 		{Method: get, Path: api + "/clusters/:name", Access: SignedIn, Scope: models.ScopeRead, Handle: h.Cluster.Get},
-		{Method: put, Path: api + "/clusters/:name", Access: SignedIn, Scope: models.ScopeAdmin, Audit: "cluster.update", Handle: h.Cluster.Update},
+		{Method: put, Path: api + "/clusters/:name", Access: SignedIn, Scope: models.ScopeAdmin, Audit: "cluster.update", Body: DocumentBody, Handle: h.Cluster.Update},
 		{Method: del, Path: api + "/clusters/:name", Access: SignedIn, Scope: models.ScopeAdmin, Audit: "cluster.delete", Handle: h.Cluster.Delete},
 		{Method: put, Path: api + "/clusters/:name/default", Access: SignedIn, Scope: models.ScopeAdmin, Audit: "cluster.default", Handle: h.Cluster.SetDefault},
-		{Method: put, Path: api + "/clusters/:name/credentials", Access: SignedIn, Scope: models.ScopeAdmin, Audit: "cluster.credentials", Handle: h.Cluster.UpdateCredentials},
+		{Method: put, Path: api + "/clusters/:name/credentials", Access: SignedIn, Scope: models.ScopeAdmin, Audit: "cluster.credentials", Body: DocumentBody, Handle: h.Cluster.UpdateCredentials},
 
 		{Method: get, Path: api + "/clusters/stream", Access: SignedIn, Scope: models.ScopeRead, Handle: h.ClusterStream.Stream, Stream: true},
 		{Method: post, Path: api + "/clusters/:name/test", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "cluster.test", Handle: h.Cluster.Test},

@@ -22,7 +22,7 @@ type Initial struct {
 // server would set a field to its default when its last manager leaves it out
 // of an apply, so ownership is transferred before: see "Transferring ownership"
 // in the Kubernetes documentation of server-side apply.
-func (a *Applier) initialManager() string { return a.opts.Manager + "-initial" }
+func (a *Applier) initialManager() string { return a.opts.Manager + initialSuffix }
 
 // createWithInitial creates t's object with its initial values and gives these
 // up at once, so that the next run finds nothing to do.
@@ -44,33 +44,36 @@ func (a *Applier) createWithInitial(ctx context.Context, t *target, fields []Ini
 	if err != nil || a.opts.DryRun {
 		return c, err
 	}
-	old, err := t.get(ctx)
-	if err != nil || old == nil {
+	if err := a.giveUp(ctx, t, fields, false); err != nil {
 		return c, err
 	}
-	if err := a.giveUp(ctx, t, old, fields); err != nil {
+	made, err := t.get(ctx)
+	if err != nil || made == nil {
 		return c, err
 	}
-	now, err := a.update(ctx, t, old, false)
+	now, err := a.update(ctx, t, made, false)
 	if err == nil {
 		c.ResourceVersion = now.ResourceVersion
 	}
 	return c, err
 }
 
-// giveUpOwned gives up those of fields that this applier owns in old, an object
-// of ours.
-func (a *Applier) giveUpOwned(ctx context.Context, t *target, old *metav1.PartialObjectMetadata, fields []Initial) error {
-	owned := slices.DeleteFunc(slices.Clone(fields), func(f Initial) bool { return !applies(old, a.managerOf(old), f.Path) })
+// giveUpOwned gives up those of fields that old says an applier owns.
+func (a *Applier) giveUpOwned(
+	ctx context.Context, t *target, old *metav1.PartialObjectMetadata, fields []Initial, adopt bool,
+) error {
+	owned := slices.DeleteFunc(slices.Clone(fields), func(f Initial) bool {
+		return !slices.ContainsFunc(a.appliedBy(old), func(manager string) bool { return applies(old, manager, f.Path) })
+	})
 	if len(owned) == 0 || a.opts.DryRun {
 		return nil
 	}
-	return a.giveUp(ctx, t, old, owned)
+	return a.giveUp(ctx, t, owned, adopt)
 }
 
 // giveUp makes initialManager an owner of the fields at the values that they
 // have.
-func (a *Applier) giveUp(ctx context.Context, t *target, old *metav1.PartialObjectMetadata, fields []Initial) error {
+func (a *Applier) giveUp(ctx context.Context, t *target, fields []Initial, adopt bool) error {
 	// The version in part keeps a value from being set back that something else
 	// has changed since it was read.
 	return clientretry.RetryOnConflict(clientretry.DefaultBackoff, func() error {
@@ -78,10 +81,7 @@ func (a *Applier) giveUp(ctx context.Context, t *target, old *metav1.PartialObje
 		if err != nil {
 			return err
 		}
-		part := *t
-		part.object = partWith(live, fields)
-		_, err = a.updateAs(ctx, &part, old, a.initialManager())
-		return err
+		return a.claim(ctx, t, live, adopt, partWith(live, fields), a.initialManager())
 	})
 }
 

@@ -125,7 +125,7 @@ func (a *Applier) applyOnce(ctx context.Context, t *target, req Request) (Change
 	if replace {
 		return a.replace(ctx, t, old, req.Initial)
 	}
-	if err := a.giveUpOwned(ctx, t, old, req.Initial); err != nil {
+	if err := a.giveUpOwned(ctx, t, old, req.Initial, req.Adopt); err != nil {
 		return Change{}, err
 	}
 	now, err := a.change(ctx, t, old, req.Adopt)
@@ -154,10 +154,13 @@ func (a *Applier) live(ctx context.Context, t *target) (*metav1.PartialObjectMet
 		return old, err
 	}
 	if a.opts.DryRun {
-		return nil, conflictf(t.ref, "is being deleted")
+		return nil, conflictf(t.ref, beingDeleted)
 	}
 	return nil, t.waitDeleted(ctx, old)
 }
+
+// beingDeleted is what a dry run, which does not wait, says of such an object.
+const beingDeleted = "is being deleted"
 
 func (a *Applier) replace(ctx context.Context, t *target, old *metav1.PartialObjectMetadata, fields []Initial) (Change, error) {
 	if a.opts.DryRun {

@@ -43,7 +43,7 @@ func (a *Applier) switchStrategy(
 	if a.opts.DryRun {
 		return changed(live), nil
 	}
-	between := a.opts.Manager + "-strategy"
+	between := a.opts.Manager + strategySuffix
 	for _, strategy := range []map[string]any{{"rollingUpdate": settings}, {"type": typ}} {
 		if _, err := a.updateAs(ctx, t.only(map[string]any{field: strategy}), old, between); err != nil {
 			return nil, err

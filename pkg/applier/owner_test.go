@@ -237,6 +237,18 @@ func TestAdoptionFromAnotherWorkflowTakesItsFieldsAway(t *testing.T) {
 	require.ErrorIs(t, c.Err, ErrForeign)
 }
 
+// Fields that an autoscaler decides keep their value when a workload changes hands.
+func TestAdoptionKeepsInitialFields(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	b.one(Created, scaledWeb+"  replicas: 6\n")
+	req := Request{Object: b.object(scaledWeb), Initial: []Initial{{Path: []string{"spec", "replicas"}, Value: int64(2)}}, Adopt: true}
+	c := b.by("w2").Apply(t.Context(), []Request{req}, nil)[0]
+	require.Equal(t, Configured, c.Action, c.Message)
+	require.EqualValues(t, 6, b.replicas())
+	require.Equal(t, Unchanged, b.by("w2").Apply(t.Context(), []Request{req}, nil)[0].Action)
+}
+
 // Objects of earlier releases have one field manager for all owners.
 func TestObjectsOfEarlierReleasesAreGoneOnWith(t *testing.T) {
 	t.Parallel()

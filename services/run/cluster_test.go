@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"strings"
 	"testing"
@@ -85,7 +86,7 @@ func (r *rig) written(w models.Workflow) map[string]string {
 		}
 		for _, f := range o.ManagedFields {
 			if applier.IsManager("kubeorch", f.Manager) {
-				versions[o.Kind+" "+o.Name] = string(o.UID) + " " + f.Time.String() + " " + f.FieldsV1.String()
+				versions[o.Kind+" "+o.Name] += fmt.Sprintln(o.UID, f.Manager, f.Time, f.FieldsV1)
 			}
 		}
 	}

@@ -38,6 +38,9 @@ func (e *Executor) deploy(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
+	if err := e.tryFirst(ctx, s, t); err != nil {
+		return err
+	}
 	if err := ensureNamespaces(ctx, s, t); err != nil {
 		return err
 	}
@@ -105,9 +108,16 @@ func ensureNamespaces(ctx context.Context, s *session, t clusterTarget) error {
 }
 
 // applyWaves applies one wave after the other. Nodes that depend on a failed
-// one are skipped, all others are applied.
+// one are skipped, all others are applied, unless a node port is refused.
 func (e *Executor) applyWaves(ctx context.Context, s *session, t clusterTarget) error {
-	for _, wave := range s.plan.Waves() {
+	first, waves := nodePortsFirst(s.plan.Waves())
+	if err := e.applyWave(ctx, s, t, first); err != nil {
+		return err
+	}
+	if err := s.verdict(); err != nil {
+		return err
+	}
+	for _, wave := range waves {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}

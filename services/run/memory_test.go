@@ -60,6 +60,11 @@ func (t *memoryTarget) Refusals(_ context.Context, objects []*unstructured.Unstr
 	return make([]error, len(objects))
 }
 
+// Try accepts everything.
+func (t *memoryTarget) Try(_ context.Context, reqs []applier.Request) []applier.Change {
+	return make([]applier.Change, len(reqs))
+}
+
 func (t *memoryTarget) EnsureNamespaces(context.Context, []string, map[string]string) []applier.Change {
 	return nil
 }

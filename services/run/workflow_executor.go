@@ -71,9 +71,10 @@ type clusterConnections interface {
 	ConnectionTo(ctx context.Context, g models.ClusterGrant) (*kubernetes.Connection, error)
 }
 
-// placeChecker tells which objects may not be in their namespaces.
+// placeChecker tells which objects a cluster would refuse, and changes nothing.
 type placeChecker interface {
 	Refusals(ctx context.Context, objects []*unstructured.Unstructured) []error
+	Try(ctx context.Context, reqs []applier.Request) []applier.Change
 }
 
 // clusterTarget reads and writes the objects of one workflow in a cluster; see

@@ -50,6 +50,7 @@ func groups() []group {
 		{"sse", false, measureStreams},
 		{"store", false, measureStore},
 		{"flood", false, measureFlood},
+		{"memory", false, measureMemory},
 	}
 }
 

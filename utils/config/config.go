@@ -62,6 +62,8 @@ type Config struct {
 	TrustedProxies []string `key:"TRUSTED_PROXIES" check:"dive,ip|prefix" must:"be addresses or ranges, such as 10.0.0.0/8"`
 	// MaxBody is the largest request body in bytes.
 	MaxBody int64 `key:"MAX_BODY_BYTES" default:"10485760" check:"min=1024,max=1073741824" must:"be a whole number from 1024 to 1073741824"`
+	// BodyMemory is how much memory bodies and what they become may take, in bytes.
+	BodyMemory int64 `key:"BODY_MEMORY_BYTES" default:"134217728" check:"min=16777216,max=1099511627776" must:"be a whole number from 16777216 to 1099511627776"`
 	// RateLimitRPS is how many requests a client may send in a second; 0: any number.
 	RateLimitRPS int `key:"RATE_LIMIT_RPS" default:"50" check:"min=0,max=1000000" must:"be a whole number from 0 to 1000000"`
 	// RateLimitBurst is how many requests a client may send at once.
