@@ -44,7 +44,8 @@ func (s *Server) limits() routes.Limits {
 // accountLimits is how much each account may have, as configured.
 func (s *Server) accountLimits() models.AccountLimits {
 	return models.AccountLimits{
-		Workflows: s.cfg.MaxWorkflows, Versions: s.cfg.MaxVersions, APITokens: s.cfg.MaxAPITokens, StoredBytes: s.cfg.MaxStoredBytes,
+		Workflows: s.cfg.MaxWorkflows, Versions: s.cfg.MaxVersions, APITokens: s.cfg.MaxAPITokens,
+		Clusters: s.cfg.MaxClusters, Streams: s.cfg.MaxStreams, StoredBytes: s.cfg.MaxStoredBytes,
 	}
 }
 

@@ -5,6 +5,8 @@ type AccountLimits struct {
 	Workflows   int   `json:"workflows"`
 	Versions    int   `json:"versions_per_workflow"`
 	APITokens   int   `json:"api_tokens"`
+	Clusters    int   `json:"clusters"`
+	Streams     int   `json:"streams"` // open at once
 	StoredBytes int64 `json:"stored_bytes"`
 }
 

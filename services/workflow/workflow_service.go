@@ -224,7 +224,7 @@ func (s *Service) Update(
 		return models.Workflow{}, "", err
 	}
 	if p.Nodes != nil && len(*p.Nodes) > 0 {
-		if err := s.quota.checkBytes(ctx, owner); err != nil {
+		if err := s.quota.checkBytes(ctx, owner); err != nil && !s.shrinks(ctx, owner, id, *p.Nodes) {
 			return models.Workflow{}, "", err
 		}
 	}
@@ -236,6 +236,21 @@ func (s *Service) Update(
 		warning = s.runs.TearDown(ctx, w, p.DeleteAdopted)
 	}
 	return w, warning, err
+}
+
+// shrinks reports whether nodes take less space than those that are stored: that
+// may be saved in a full account, too.
+func (s *Service) shrinks(ctx context.Context, owner, id string, nodes []models.Node) bool {
+	w, err := s.store.Get(ctx, owner, id)
+	if err != nil {
+		return false
+	}
+	before, err := json.Marshal(w.Nodes)
+	if err != nil {
+		return false
+	}
+	after, err := json.Marshal(nodes)
+	return err == nil && len(after) < len(before)
 }
 
 // tidyPatch brings p into the form that is stored and returns its problems.
