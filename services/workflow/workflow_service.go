@@ -338,9 +338,12 @@ func (s *Service) Erase(ctx context.Context, owner, id string) error {
 	return s.eraser.erase(ctx, id)
 }
 
-// Restore takes back a deletion, until Retention erases the workflow. One that is
-// erased or not deleted is NotFound.
+// Restore takes back a deletion, until Retention erases the workflow. A workflow
+// that has not been deleted stays as it is; an erased one is NotFound.
 func (s *Service) Restore(ctx context.Context, owner, id string) (models.Workflow, error) {
+	if w, err := s.store.Get(ctx, owner, id); models.KindOf(err) != models.NotFound || err == nil {
+		return w, err
+	}
 	if err := s.quota.checkWorkflows(ctx, owner, s.quota.limits.Workflows-1); err != nil {
 		return models.Workflow{}, err
 	}
