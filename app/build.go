@@ -34,9 +34,10 @@ func (s *Server) Build(context.Context) error {
 	)
 	s.background = &background{
 		connector: clusters.connector, events: events, watchers: workflows.watchers, executor: workflows.executor,
-		metrics:  clusters.metrics,
-		recovery: worker{run: workflows.recovery.Run},
-		monitor:  worker{run: clusters.monitor.Run},
+		metrics:   clusters.metrics,
+		recovery:  worker{run: workflows.recovery.Run},
+		retention: worker{run: workflows.retention.Run},
+		monitor:   worker{run: clusters.monitor.Run},
 	}
 	if err := s.registerMetrics(events, clusters.connector, clusters.monitor); err != nil {
 		return err
@@ -70,9 +71,11 @@ func (s *Server) guard() *egress.Guard {
 func (s *Server) checks() []handlers.Check {
 	return []handlers.Check{
 		{Name: "database", Ready: s.db.Ping},
+		{Name: "database writes", Ready: newWriteProbe(repositories.NewSettings(s.db.Database()).ProbeWrite, time.Now).ready},
 		{Name: "listener", Ready: s.http.errors.ready},
 		{Name: "cluster health monitor", Ready: s.background.monitor.alive},
 		{Name: "run recovery", Ready: s.background.recovery.alive},
+		{Name: "retention", Ready: s.background.retention.alive},
 	}
 }
 

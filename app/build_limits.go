@@ -3,6 +3,7 @@ package app
 import (
 	"time"
 
+	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/limit"
 	"github.com/kubeorch/core/routes"
 )
@@ -37,6 +38,14 @@ func (s *Server) limits() routes.Limits {
 		},
 		Streams:       limit.NewSlots(s.cfg.MaxStreams),
 		ClientStreams: limit.NewSlots(accountShare * s.cfg.MaxStreams),
+	}
+}
+
+// accountLimits is how much each account may have, as configured.
+func (s *Server) accountLimits() models.AccountLimits {
+	return models.AccountLimits{
+		Workflows: s.cfg.MaxWorkflows, Versions: s.cfg.MaxVersions, APITokens: s.cfg.MaxAPITokens,
+		Clusters: s.cfg.MaxClusters, Streams: s.cfg.MaxStreams, StoredBytes: s.cfg.MaxStoredBytes,
 	}
 }
 

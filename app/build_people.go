@@ -40,7 +40,7 @@ func (s *Server) buildPeople(h *routes.Handlers, clusters cluster.AccountRemoval
 			Rules: rules, Users: users, Invites: invites, Passwords: passwords, Sessions: sessions,
 			Attempts: account.NewAttempts(time.Now), Logins: users,
 		})
-		ownTokens = account.NewAPITokens(apiTokens, users, sessions, time.Now)
+		ownTokens = account.NewAPITokens(apiTokens, users, sessions, cfg.MaxAPITokens, time.Now)
 		oauth     = account.NewOAuth(account.OAuthDeps{
 			Providers: providers, Auth: auth, Users: users, Codes: codes, APITokens: ownTokens, Log: s.log, Now: time.Now,
 		})
@@ -48,7 +48,9 @@ func (s *Server) buildPeople(h *routes.Handlers, clusters cluster.AccountRemoval
 	h.Auth = handlers.NewAuth(auth)
 	h.OAuth = handlers.NewOAuth(oauth, cfg.BaseURL, cfg.FrontendURL)
 	h.Session = handlers.NewSession(sessions)
-	h.Profile = handlers.NewProfile(account.NewUsers(users, passwords, sessions))
+	h.Profile = handlers.NewProfile(account.NewUsers(users, passwords, sessions, account.Allowance{
+		Limits: s.accountLimits(), Workflows: repositories.NewWorkflows(db), APITokens: apiTokens,
+	}))
 	h.APIToken = handlers.NewAPIToken(ownTokens)
 	h.Settings = handlers.NewSettings(settings)
 	h.Invite = handlers.NewInvite(invites)

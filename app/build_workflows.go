@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/kubeorch/core/handlers"
+	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/repositories"
 	"github.com/kubeorch/core/routes"
 	"github.com/kubeorch/core/services/account"
@@ -21,6 +22,7 @@ import (
 type workflowServices struct {
 	workflows *workflow.Service
 	versions  *workflow.Versions
+	retention *workflow.Retention
 	executor  *run.Executor
 	recovery  *run.Recovery
 	watchers  *watcher.Manager
@@ -32,12 +34,13 @@ func (s *Server) buildWorkflows(
 	var (
 		versions = repositories.NewVersions(s.db.Database())
 		runs     = repositories.NewRuns(s.db.Database())
+		history  = workflow.NewHistory(versions, documents, s.accountLimits())
 
 		watchers = watcher.NewManager(watcher.Deps{
 			Workflows: documents, Events: events, Connect: watcher.WatchThrough(clusters.service.ConnectionFor), Log: s.log,
 		})
 		executor = run.NewExecutor(run.Deps{
-			Workflows: documents, Runs: runs, Versions: versions, Kinds: s.kinds, Audit: trail,
+			Workflows: documents, Runs: runs, Versions: runVersions{versions, history}, Kinds: s.kinds, Audit: trail,
 			Access: clusters.access, Clusters: clusters.service, Events: events, Watch: watchers.Watch,
 			Accounts:   account.NewStanding(repositories.NewUsers(s.db.Database()), repositories.NewAPITokens(s.db.Database()), time.Now),
 			ClusterLog: clusters.log, Log: s.log,
@@ -46,12 +49,28 @@ func (s *Server) buildWorkflows(
 	clusters.access.OnChange(executor.AccessChanged)
 	clusters.access.OnChange(func(context.Context, string) { watchers.AccessChanged() })
 	return workflowServices{
-		workflows: workflow.NewService(documents, executor),
-		versions:  workflow.NewVersions(documents, versions),
-		executor:  executor,
-		recovery:  run.NewRecovery(executor, runs, documents, s.db.Embedded()),
-		watchers:  watchers,
+		workflows: workflow.NewService(documents, executor, workflow.Eraser{Workflows: documents, Versions: versions, Runs: runs}, s.accountLimits()),
+		versions:  workflow.NewVersions(documents, versions, history),
+		retention: &workflow.Retention{
+			Workflows: documents, Versions: versions, Runs: runs, Tasks: repositories.NewSettings(s.db.Database()), Log: s.log, Now: time.Now,
+			Grace: s.cfg.WorkflowGrace, KeepVersions: s.cfg.KeepVersions, KeepRuns: s.cfg.KeepRuns,
+		},
+		executor: executor,
+		recovery: run.NewRecovery(executor, runs, documents, s.db.Embedded()),
+		watchers: watchers,
 	}
+}
+
+// runVersions are the versions of runs, added within the limits of their accounts.
+type runVersions struct {
+	*repositories.Versions
+
+	history workflow.History
+}
+
+// Add stores a version.
+func (r runVersions) Add(ctx context.Context, v models.Version) (models.Version, error) {
+	return r.history.Add(ctx, v)
 }
 
 // addTo adds the handlers of workflows to h.

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/kubeorch/core/database"
@@ -107,14 +108,17 @@ func (r *rotation) runLocally(ctx context.Context) (sum models.KeyRotation, err 
 		}
 	}
 	sum, err = rotateIn(ctx, db, r.box, r.log, r.out.progress)
+	if err == nil {
+		err = rebind(ctx, db, r.box)
+	}
 	return sum, unfinished(err)
 }
 
 // checkAnnounced fails when no server has begun to seal with the present key.
 func (r *rotation) checkAnnounced(ctx context.Context, db *database.DB) error {
 	key := r.box.Keys()[0]
-	ok, err := repositories.NewSealedValues(db.Database()).Announced(ctx, key)
-	if err == nil && !ok {
+	announced, err := repositories.NewSealedValues(db.Database()).Announced(ctx)
+	if err == nil && !slices.Contains(announced, key) {
 		return fmt.Errorf("no server has been started with key %s: restart all with the new key first", key)
 	}
 	return err

@@ -22,10 +22,21 @@ const secretBytes = 32
 
 // LoadSecrets fills in the secrets that the configuration leaves out. They are
 // made on the first start and kept in the data directory, which is this
-// process's alone once its database is open.
+// process's alone once its database is open. Secrets that are not those of the
+// database are an error, and so are lost ones.
 func (s *Server) LoadSecrets(ctx context.Context) error {
-	if s.cfg.JWTSecret == "" {
-		secrets, err := loadOrCreateSecrets(filepath.Join(s.cfg.DataDir, "jwt.secret"))
+	who, err := s.db.Identity(ctx)
+	if err != nil {
+		return err
+	}
+	if s.db.Embedded() {
+		if err := s.checkFiles(ctx, who); err != nil {
+			return err
+		}
+	}
+	jwtInFile := s.cfg.JWTSecret == ""
+	if jwtInFile {
+		secrets, err := loadOrCreateSecrets(jwtFile(s.cfg))
 		if err != nil {
 			return err
 		}
@@ -42,6 +53,14 @@ func (s *Server) LoadSecrets(ctx context.Context) error {
 	}
 	if s.box, err = encryption.NewBox(keys[0], keys[1:]...); err != nil {
 		return err
+	}
+	if err := s.bind(ctx, who, jwtInFile); err != nil {
+		return err
+	}
+	if s.db.Embedded() {
+		if err := s.markDir(who); err != nil {
+			return err
+		}
 	}
 	return repositories.NewSealedValues(s.db.Database()).Announce(ctx, s.box.Keys()[0], time.Now().UTC())
 }
@@ -90,7 +109,7 @@ func readSecrets(path string) ([]string, error) {
 		}
 	}
 	if len(secrets) == 0 {
-		return nil, fmt.Errorf("%s is damaged: restore it from a backup, or remove it to give up what it protects", path)
+		return nil, fmt.Errorf("%s is damaged: %s", path, remedy(filepath.Dir(path)))
 	}
 	return secrets, nil
 }

@@ -55,6 +55,7 @@ type background struct {
 	executor  *run.Executor
 	metrics   *metrics.Service
 	recovery  worker
+	retention worker
 	monitor   worker
 	sessions  worker
 }

@@ -34,6 +34,7 @@ func (s *Server) StartWorkers(ctx context.Context) error {
 	s.background.monitor.start(ctx)
 	s.background.metrics.Start(ctx)
 	s.background.recovery.start(ctx)
+	s.background.retention.start(ctx)
 	s.background.sessions.start(ctx)
 	return nil
 }
@@ -70,7 +71,7 @@ func (s *Server) StopWorkers(ctx context.Context) error {
 		return nil
 	}
 	b := s.background
-	return errors.Join(b.monitor.stop(ctx), b.metrics.Stop(ctx), b.recovery.stop(ctx), b.sessions.stop(ctx), b.executor.Stop(ctx))
+	return errors.Join(b.monitor.stop(ctx), b.metrics.Stop(ctx), b.recovery.stop(ctx), b.retention.stop(ctx), b.sessions.stop(ctx), b.executor.Stop(ctx))
 }
 
 // Disconnect closes the connections to clusters and to login providers.

@@ -3,8 +3,8 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
-	"runtime/debug"
+
+	"github.com/kubeorch/core/pkg/panics"
 )
 
 // worker runs one background part from start to stop. Its zero value has not
@@ -16,26 +16,15 @@ type worker struct {
 	err    error         // what it returned; read after done
 }
 
-// start sets the worker to work until stop; the end of ctx is not waited for,
-// since the order of stopping matters.
+// start runs the worker until stop; the end of ctx does not stop it, since the
+// order of stopping matters. After a panic the worker is not alive.
 func (w *worker) start(ctx context.Context) {
 	ctx, w.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	w.done = make(chan struct{})
 	go func() {
 		defer close(w.done)
-		w.err = runRecovered(ctx, w.run)
+		w.err = panics.ToError(func() error { return w.run(ctx) })
 	}()
-}
-
-// runRecovered turns a panic into an error: the worker then shows as not alive
-// instead of taking the server down.
-func runRecovered(ctx context.Context, run func(context.Context) error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
-	return run(ctx)
 }
 
 func (w *worker) stop(ctx context.Context) error {

@@ -47,6 +47,9 @@ type index struct {
 	after      time.Duration // how long after that time they are deleted
 }
 
+// inviteRetention is how long administrators see invites that have expired.
+const inviteRetention = 90 * 24 * time.Hour
+
 // indexes lists every index.
 func indexes(keep retention) []index {
 	running := bson.D{{Key: "status", Value: "running"}}
@@ -75,6 +78,7 @@ func indexes(keep retention) []index {
 		{collection: ClusterLogs, key: asc("timestamp"), expires: keep.clusterLog > 0, after: keep.clusterLog},
 
 		{collection: Workflows, key: newest("updated_at", "owner_id")},
+		{collection: Workflows, key: asc("deleted_at"), partial: exists("deleted_at")},
 		{collection: Workflows, key: asc("cluster_ref")},
 
 		{collection: Versions, key: newest("version", "workflow_id"), unique: true},
@@ -86,6 +90,7 @@ func indexes(keep retention) []index {
 		{collection: Codes, key: asc("expires_at"), expires: true},
 
 		{collection: Invites, key: asc("code_hash"), unique: true},
+		{collection: Invites, key: asc("expires_at"), expires: true, after: inviteRetention},
 		{collection: Invites, key: bson.D{{Key: "created_at", Value: -1}, {Key: "_id", Value: -1}}},
 
 		{collection: Audit, key: asc("at"), expires: keep.audit > 0, after: keep.audit},

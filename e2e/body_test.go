@@ -80,7 +80,7 @@ func TestSavedBodies(t *testing.T) {
 		"nodes is a text":   {`{"nodes":"x","edges":[]}`, 400, "field nodes"},
 		"an id is a number": {`{"nodes":[{"id":7}],"edges":[]}`, 400, "id"},
 		"data is a list":    {`{"nodes":[{"id":"a","data":[]}],"edges":[]}`, 400, "data"},
-		"duplicate ids":     {object{"nodes": twice, "edges": edges()}, 400, `"n1"`},
+		"duplicate ids":     {object{"nodes": twice, "edges": edges()}, 400, "two nodes"},
 		"a key twice":       {`{"nodes":[],"nodes":[],"edges":[]}`, 400, "nodes"},
 		"eleven megabytes":  {`{"nodes":[],"edges":[],"description":"` + strings.Repeat("a", 11<<20) + `"}`, 413, "bytes"},
 		"deep in data":      {`{"edges":[],"nodes":[{"id":"a","data":` + strings.Repeat(`{"a":`, 10_000) + "1" + strings.Repeat("}", 10_001) + `]}`, 400, "nested"},

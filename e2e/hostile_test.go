@@ -139,7 +139,8 @@ func TestHostileKeysThroughHTTP(t *testing.T) {
 	res := ann.call(t, "POST", api+"/workflows/"+id+"/save", ann.token,
 		`{"nodes":[{"id":"n1","type":"configmap","data":{"name":"keys","data":{"a\u0000b":"x"}}}],"edges":[]}`)
 	require.Equal(t, http.StatusBadRequest, res.StatusCode)
-	require.Contains(t, res.json(t)["error"], `"n1"`)
+	require.Contains(t, res.json(t)["error"], `configmap "keys"`)
+	require.Contains(t, places(t, res.json(t)), "n1/data")
 }
 
 // A megabyte fits where the cluster has room for it, and is refused by name

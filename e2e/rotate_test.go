@@ -104,7 +104,7 @@ func TestKeyRotationOnline(t *testing.T) {
 	t.Parallel()
 	const count, others = 200, 2000
 	dir := dataDir(t)
-	server := startIn(t, dir)
+	server := startIn(t, dir, "MAX_CLUSTERS_PER_USER", "0")
 	ann := server.ann()
 	for n := range count {
 		ann.addNowhere(t, fmt.Sprint("c", n))
@@ -113,7 +113,7 @@ func TestKeyRotationOnline(t *testing.T) {
 	insertForeignClusters(t, dir, others)
 	commanded(t, dir, "new-key")
 
-	server = startIn(t, dir)
+	server = startIn(t, dir, "MAX_CLUSTERS_PER_USER", "0")
 	var tokens sync.Map
 	stop := ann.on(server).changeCredentials(t, count, &tokens)
 	cmd, rest := startRotation(t, dir)

@@ -20,7 +20,7 @@ const (
 	maxValues = 200_000 // objects, lists and what they hold
 	maxKeys   = 10_000  // in one object
 	maxKey    = 1 << 10 // bytes of one key, as it is sent
-	maxText   = 2 << 20 // bytes of one text or number, as it is sent
+	maxText   = 8 << 20 // bytes of one text or number, as it is sent
 )
 
 // scanner reads a body and refuses what encoding/json accepts or finds late:

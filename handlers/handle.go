@@ -33,6 +33,8 @@ func statusOf(k models.Kind) int {
 		return http.StatusRequestEntityTooLarge
 	case models.TooMany:
 		return http.StatusTooManyRequests
+	case models.InsufficientStorage:
+		return http.StatusInsufficientStorage
 	case models.Unavailable:
 		return http.StatusServiceUnavailable
 	default: // Internal, and Failed: clients expect this status of a failed run

@@ -11,7 +11,7 @@ import (
 
 // profiles is what these handlers need of the users.
 type profiles interface {
-	Profile(ctx context.Context, userID string) (models.UserView, error)
+	Profile(ctx context.Context, userID string) (models.Profile, error)
 	Rename(ctx context.Context, userID string, in models.ProfileInput) (models.UserView, error)
 	ChangePassword(ctx context.Context, by models.Identity, in models.PasswordChange) error
 }
@@ -24,11 +24,11 @@ func NewProfile(svc profiles) *Profile { return &Profile{svc} }
 
 // Get answers GET /profile.
 func (h *Profile) Get(c *gin.Context) error {
-	u, err := h.svc.Profile(c.Request.Context(), caller(c).UserID)
+	p, err := h.svc.Profile(c.Request.Context(), caller(c).UserID)
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, gin.H{"user": u})
+	c.JSON(http.StatusOK, p)
 	return nil
 }
 

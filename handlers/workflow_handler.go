@@ -20,6 +20,8 @@ type workflowWriter interface {
 	Clone(ctx context.Context, owner, id, name string) (models.Workflow, error)
 	Update(ctx context.Context, owner, id string, p models.WorkflowPatch) (w models.Workflow, warning string, err error)
 	Delete(ctx context.Context, owner, id string) error
+	Erase(ctx context.Context, owner, id string) error
+	Restore(ctx context.Context, owner, id string) (models.Workflow, error)
 }
 
 // workflows is what these handlers need.
@@ -145,14 +147,28 @@ func (h *Workflow) update(c *gin.Context, p models.WorkflowPatch) (models.Workfl
 	return w, warning, err
 }
 
-// Delete answers DELETE /workflows/:id.
+// Delete answers DELETE /workflows/:id, with permanent=true also for deleted ones.
 func (h *Workflow) Delete(c *gin.Context) error {
-	if err := h.svc.Delete(c.Request.Context(), caller(c).UserID, c.Param("id")); err != nil {
+	remove, message := h.svc.Delete, "workflow deleted; POST /workflows/"+c.Param("id")+"/restore takes that back for a while"
+	if c.Query("permanent") == "true" {
+		remove, message = h.svc.Erase, "workflow deleted for good"
+	}
+	if err := remove(c.Request.Context(), caller(c).UserID, c.Param("id")); err != nil {
 		return err
 	}
 	c.JSON(http.StatusOK, gin.H{
-		"message": "workflow deleted; its objects in the cluster are left as they are, archive it first to remove them",
+		"message": message + "; its objects in the cluster are left as they are, archive it first to remove them",
 	})
+	return nil
+}
+
+// Restore answers POST /workflows/:id/restore.
+func (h *Workflow) Restore(c *gin.Context) error {
+	w, err := h.svc.Restore(c.Request.Context(), caller(c).UserID, c.Param("id"))
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, gin.H{"message": "workflow restored", "workflow": w})
 	return nil
 }
 

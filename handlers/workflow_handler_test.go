@@ -38,9 +38,9 @@ type api struct {
 func newAPI(t testing.TB) *api {
 	t.Helper()
 	db := dbtest.Open(t).Database()
-	store := repositories.NewWorkflows(db)
-	w := handlers.NewWorkflow(workflow.NewService(store, noRuns{}))
-	v := handlers.NewWorkflowVersion(workflow.NewVersions(store, repositories.NewVersions(db)))
+	store, versions := repositories.NewWorkflows(db), repositories.NewVersions(db)
+	w := handlers.NewWorkflow(workflow.NewService(store, noRuns{}, workflow.Eraser{}, models.AccountLimits{}))
+	v := handlers.NewWorkflowVersion(workflow.NewVersions(store, versions, workflow.NewHistory(versions, store, models.AccountLimits{})))
 	e := gin.New()
 	e.Use(func(c *gin.Context) {
 		user := strings.TrimPrefix(c.GetHeader("Authorization"), "Bearer ")

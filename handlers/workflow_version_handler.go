@@ -20,6 +20,7 @@ type versionWriter interface {
 	Create(ctx context.Context, owner, id string, n models.VersionNotes) (models.Version, error)
 	SetNotes(ctx context.Context, owner, id string, number int, n models.VersionNotes) (models.Version, error)
 	Restore(ctx context.Context, owner, id string, number int) (models.Version, models.Workflow, error)
+	Delete(ctx context.Context, owner, id string, number int) error
 }
 
 // versions is what these handlers need.
@@ -131,4 +132,17 @@ func versionNumber(text string) (int, error) {
 		return 0, &models.Error{Op: "handlers.WorkflowVersion", Kind: models.Invalid, Msg: "a version is a number from 1"}
 	}
 	return n, nil
+}
+
+// Delete answers DELETE /workflows/:id/versions/:version.
+func (h *WorkflowVersion) Delete(c *gin.Context) error {
+	number, err := versionNumber(c.Param("version"))
+	if err != nil {
+		return err
+	}
+	if err := h.svc.Delete(c.Request.Context(), caller(c).UserID, c.Param("id"), number); err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, gin.H{"message": "version deleted"})
+	return nil
 }

@@ -21,6 +21,10 @@ const (
 	// drainTime is how long the rest of a body that was answered early may take.
 	drainTime = 5 * time.Second
 
+	// drainBytes is how much of that is read. It takes no memory, and clients that
+	// send more lose the answer when the connection is closed.
+	drainBytes = 16 << 20
+
 	// turnWait is how long a body waits for others' work to end.
 	turnWait = 10 * time.Second
 
@@ -166,10 +170,8 @@ func (b *body) release() {
 	}
 }
 
-// drain sends the answer and then drops the rest of the body, up to a few times
-// its size. A client that asked first, with Expect: 100-continue, sends no body.
+// drain sends the answer and then drops the rest of the body. A client that asked first, with Expect: 100-continue, sends no body.
 func (b *body) drain() {
-	const times = 4
 	b.c.Writer.Flush()
 	if b.c.GetHeader("Expect") != "" {
 		return
@@ -177,7 +179,7 @@ func (b *body) drain() {
 	b.readUntil(time.Now().Add(drainTime))
 	if b.bounds.enter(b) {
 		defer b.bounds.leave(b)
-		_, _ = io.CopyN(io.Discard, b.raw, times*b.size)
+		_, _ = io.CopyN(io.Discard, b.raw, drainBytes)
 	}
 }
 

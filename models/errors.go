@@ -13,16 +13,17 @@ type Kind uint8
 
 // The zero Kind is Internal, so an error that nobody classified is never shown.
 const (
-	Internal        Kind = iota
-	Invalid              // the input is wrong; Msg says what
-	Unauthenticated      // no valid session; for sessions and logins only
-	Forbidden            // known caller, not allowed
-	NotFound             // absent, or somebody else's
-	Conflict             // the present state forbids it
-	TooLarge             // the body exceeds its limit
-	TooMany              // a rate or a capacity is used up
-	Unavailable          // something outside does not answer; retrying may help
-	Failed               // an operation ran and failed for a reason in the request or the cluster
+	Internal            Kind = iota
+	Invalid                  // the input is wrong; Msg says what
+	Unauthenticated          // no valid session; for sessions and logins only
+	Forbidden                // known caller, not allowed
+	NotFound                 // absent, or somebody else's
+	Conflict                 // the present state forbids it
+	TooLarge                 // the body exceeds its limit
+	TooMany                  // a rate or a capacity is used up
+	InsufficientStorage      // the disk, or the storage that an account may use, is full
+	Unavailable              // something outside does not answer; retrying may help
+	Failed                   // an operation ran and failed for a reason in the request or the cluster
 )
 
 // Error is a failure of a domain operation. Msg and Problems are safe to show

@@ -9,7 +9,7 @@ const (
 	PodRestricted = "restricted"
 )
 
-// AnyServiceAccount, in a list of service accounts, permits all of them.
+// AnyServiceAccount stands for all accounts in a list of service accounts.
 const AnyServiceAccount = "*"
 
 // PodBounds is what the pods that somebody deploys to a cluster may do. The JSON

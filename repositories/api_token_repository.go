@@ -46,6 +46,12 @@ func (r *APITokens) Insert(ctx context.Context, t models.APIToken, most int) err
 	return translate(op, "API token", err)
 }
 
+// Count counts the tokens of an account.
+func (r *APITokens) Count(ctx context.Context, userID string) (int64, error) {
+	n, err := r.coll.CountDocuments(ctx, ofUser(userID))
+	return n, translate("repositories.APITokens.Count", "API tokens", err)
+}
+
 // ByHash returns the token with a hash. It may have expired.
 func (r *APITokens) ByHash(ctx context.Context, hash string) (models.APIToken, error) {
 	var t models.APIToken

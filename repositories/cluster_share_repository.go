@@ -2,6 +2,7 @@ package repositories
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -34,13 +35,13 @@ func (r *ClusterShares) Put(ctx context.Context, sh models.ClusterShare) (models
 	if sh.ServiceAccounts != nil {
 		accounts, fields = nil, append(fields, bson.E{Key: "service_accounts", Value: sh.ServiceAccounts})
 	}
-	change := append(accounts, bson.D{
+	change := slices.Concat(accounts, bson.D{
 		{Key: "$set", Value: fields},
 		{Key: "$setOnInsert", Value: bson.D{
 			{Key: "_id", Value: sh.ID}, {Key: "cluster_name", Value: sh.ClusterName}, {Key: "owner_id", Value: sh.OwnerID},
 			{Key: "email", Value: sh.Email}, {Key: "status", Value: models.SharePending}, {Key: "created_at", Value: sh.CreatedAt},
 		}},
-	}...)
+	})
 	o := options.FindOneAndUpdate().SetUpsert(true).SetReturnDocument(options.After)
 	for {
 		var now models.ClusterShare

@@ -27,6 +27,11 @@ func translate(op, what string, err error) error {
 		return &models.Error{Op: op, Kind: models.Conflict, Msg: what + " already exists", Err: err}
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), mongo.IsTimeout(err):
 		return &models.Error{Op: op, Kind: models.Unavailable, Msg: "the database did not answer in time", Err: err}
+	case database.IsOutOfSpace(err):
+		return &models.Error{
+			Op: op, Kind: models.InsufficientStorage, Err: err,
+			Msg: "the disk of the database is full, so nothing was stored; an operator has to free space",
+		}
 	case database.IsDamaged(err):
 		return &models.Error{Op: op, Kind: models.Unavailable, Msg: "a part of the stored data is damaged; an operator has to restore a backup", Err: err}
 	case mongo.IsNetworkError(err):

@@ -16,3 +16,16 @@ func TestDamagedDataIsUnavailable(t *testing.T) {
 	require.Contains(t, models.MessageOf(err), "restore a backup")
 	require.NotContains(t, models.MessageOf(err), "page 7")
 }
+
+func TestFullDiskIsInsufficientStorage(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{
+		mongo.CommandError{Code: 14031, Message: "write /data: no space"},
+		mongo.WriteException{WriteErrors: mongo.WriteErrors{{Code: 14031, Message: "write /data: no space"}}},
+	} {
+		err = translate("op", "workflow", err)
+		require.Equal(t, models.InsufficientStorage, models.KindOf(err))
+		require.Contains(t, models.MessageOf(err), "disk of the database is full")
+		require.NotContains(t, models.MessageOf(err), "/data")
+	}
+}

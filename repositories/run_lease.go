@@ -72,14 +72,20 @@ func (r *Runs) Record(ctx context.Context, id, lease string, p models.RunProgres
 
 // Finish stores the result of a run, whose workflow can then be run again.
 func (r *Runs) Finish(ctx context.Context, id, lease string, res models.RunResult) error {
-	return r.update(ctx, "repositories.Runs.Finish", leasedBy(id, lease), bson.D{
+	const op = "repositories.Runs.Finish"
+	change := bson.D{
 		{Key: "status", Value: res.Status},
 		{Key: "error", Value: res.Error},
 		{Key: "completed_at", Value: res.CompletedAt},
 		{Key: "duration", Value: res.Duration},
 		{Key: "node_states", Value: stateDocuments(res.NodeStates)},
 		{Key: "logs", Value: res.Logs},
-	})
+	}
+	raw, err := bson.Marshal(change)
+	if err != nil {
+		return &models.Error{Op: op, Err: err}
+	}
+	return r.update(ctx, op, leasedBy(id, lease), append(change, bson.E{Key: "bytes", Value: len(raw)}))
 }
 
 func (r *Runs) update(ctx context.Context, op string, filter, change bson.D) error {

@@ -2,6 +2,7 @@ package repositories
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -85,13 +86,18 @@ func (r *Runs) findOne(ctx context.Context, op string, filter bson.D) (models.Ru
 	return doc.run(), translate(op, "run", err)
 }
 
-// List returns the newest runs of a workflow, the newest first.
+// maxRunsBytes bounds what a list of runs reads.
+const maxRunsBytes = 8 << 20
+
+// List returns runs of a workflow, the newest first: as many as limit says and
+// maxRunsBytes holds, and at least one.
 func (r *Runs) List(ctx context.Context, workflowID string, limit int) ([]models.Run, error) {
 	return r.findMany(ctx, "repositories.Runs.List", bson.D{{Key: "workflow_id", Value: workflowID}},
 		options.Find().SetSort(bson.D{{Key: "started_at", Value: -1}}).SetLimit(int64(limit)))
 }
 
-// Abandoned returns running runs whose lease ended before at, at most 100.
+// Abandoned returns running runs whose lease ended before at, at most 100 and not
+// more than maxRunsBytes holds.
 func (r *Runs) Abandoned(ctx context.Context, at time.Time) ([]models.Run, error) {
 	return r.findMany(ctx, "repositories.Runs.Abandoned",
 		bson.D{{Key: "status", Value: models.RunRunning}, {Key: "lease_until", Value: bson.D{{Key: "$lt", Value: at}}}},
@@ -101,15 +107,22 @@ func (r *Runs) Abandoned(ctx context.Context, at time.Time) ([]models.Run, error
 func (r *Runs) findMany(
 	ctx context.Context, op string, filter bson.D, opts *options.FindOptionsBuilder,
 ) ([]models.Run, error) {
-	docs, err := findAll[runDocument](ctx, r.coll, op, "runs", filter, opts)
+	cur, err := r.coll.Find(ctx, filter, opts.SetBatchSize(10))
 	if err != nil {
-		return nil, err
+		return nil, translate(op, "runs", err)
 	}
-	runs := make([]models.Run, len(docs))
-	for i, d := range docs {
-		runs[i] = d.run()
+	runs := []models.Run{}
+	for size := 0; cur.Next(ctx); {
+		if size += len(cur.Current); size > maxRunsBytes && len(runs) > 0 {
+			break
+		}
+		var doc runDocument
+		if err := cur.Decode(&doc); err != nil {
+			return nil, errors.Join(translate(op, "runs", err), cur.Close(ctx))
+		}
+		runs = append(runs, doc.run())
 	}
-	return runs, nil
+	return runs, translate(op, "runs", errors.Join(cur.Err(), cur.Close(ctx)))
 }
 
 // RequestCancel asks the process of a run to end it. A run that has ended is a

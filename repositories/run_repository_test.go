@@ -1,6 +1,7 @@
 package repositories_test
 
 import (
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -112,4 +113,16 @@ func TestOnlyTheHolderChangesARun(t *testing.T) {
 	require.NoError(t, store.Finish(t.Context(), run.ID, "p2", models.RunResult{Status: models.RunCancelled, CompletedAt: now()}))
 	require.Equal(t, models.Conflict, kindOf(t, store.RequestCancel(t.Context(), workflowID, run.ID)))
 	require.Equal(t, models.NotFound, kindOf(t, store.RequestCancel(t.Context(), workflowID, models.NewID())))
+}
+
+func TestListsOfRunsAreBoundedInBytes(t *testing.T) {
+	t.Parallel()
+	store := repositories.NewRuns(dbtest.Open(t).Database())
+	for range 4 {
+		id := models.NewID()
+		require.NoError(t, store.Begin(t.Context(), models.Run{ID: id, WorkflowID: workflowID, Status: models.RunCompleted, StartedAt: now(), Logs: []string{strings.Repeat("x", 3<<20)}}))
+	}
+	list, err := store.List(t.Context(), workflowID, 100)
+	require.NoError(t, err)
+	require.Len(t, list, 2)
 }

@@ -2,6 +2,9 @@ package repositories
 
 import (
 	"context"
+	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -85,11 +88,16 @@ func (r *SealedValues) Announce(ctx context.Context, key string, at time.Time) e
 	return translate("repositories.SealedValues.Announce", "setting", err)
 }
 
-// Announced reports whether any server has ever encrypted with that key.
-func (r *SealedValues) Announced(ctx context.Context, key string) (bool, error) {
-	n, err := r.db.Collection(database.Settings).CountDocuments(ctx,
-		append(byID(sealingKeysID), bson.E{Key: "since." + key, Value: bson.D{{Key: "$exists", Value: true}}}))
-	return n > 0, translate("repositories.SealedValues.Announced", "setting", err)
+// Announced returns the ids of the keys that servers have begun to encrypt with.
+func (r *SealedValues) Announced(ctx context.Context) ([]string, error) {
+	var doc struct {
+		Since map[string]time.Time `bson:"since"`
+	}
+	err := r.db.Collection(database.Settings).FindOne(ctx, byID(sealingKeysID)).Decode(&doc)
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		err = nil
+	}
+	return slices.Sorted(maps.Keys(doc.Since)), translate("repositories.SealedValues.Announced", "setting", err)
 }
 
 func withField(f models.SealedField) bson.D {

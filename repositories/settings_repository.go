@@ -94,3 +94,26 @@ func (r *Settings) set(ctx context.Context, op, field string, value any) error {
 	_, err := r.coll.UpdateOne(ctx, byID(invitesID), set(bson.D{{Key: field, Value: value}}))
 	return translate(op, "setting", err)
 }
+
+// ProbeWrite writes a small document, to learn whether writing works.
+func (r *Settings) ProbeWrite(ctx context.Context, at time.Time) error {
+	_, err := r.coll.UpdateOne(ctx, byID("write_probe"), set(bson.D{{Key: "at", Value: at}}), options.UpdateOne().SetUpsert(true))
+	return translate("repositories.Settings.ProbeWrite", "setting", err)
+}
+
+// Claim reports whether the caller is the one to do a periodic task. Of all
+// servers on a database one is, once in each interval.
+func (r *Settings) Claim(ctx context.Context, task string, now time.Time, interval time.Duration) (bool, error) {
+	const op = "repositories.Settings.Claim"
+	id := byID("task:" + task)
+	next := bson.E{Key: "next", Value: now.Add(interval)}
+	res, err := r.coll.UpdateOne(ctx, append(id, bson.E{Key: "next", Value: bson.D{{Key: "$lte", Value: now}}}), set(bson.D{next}))
+	if err != nil || res.MatchedCount > 0 {
+		return err == nil, translate(op, "setting", err)
+	}
+	_, err = r.coll.InsertOne(ctx, append(byID("task:"+task), next))
+	if mongo.IsDuplicateKeyError(err) {
+		return false, nil
+	}
+	return err == nil, translate(op, "setting", err)
+}

@@ -18,9 +18,12 @@ type Versions struct{ coll *mongo.Collection }
 // NewVersions returns the versions of db.
 func NewVersions(db *mongo.Database) *Versions { return &Versions{db.Collection(database.Versions)} }
 
+// versionDocument is a version as it is stored. NodeCount spares lists from
+// reading Nodes.
 type versionDocument struct {
 	models.Version `bson:",inline"`
 	Nodes          []nodeDocument `bson:"nodes"`
+	NodeCount      int            `bson:"node_count"`
 }
 
 func (d versionDocument) version() (models.Version, error) {
@@ -41,13 +44,16 @@ func (r *Versions) Add(ctx context.Context, v models.Version) (models.Version, e
 	if err != nil {
 		return v, &models.Error{Op: op, Err: err}
 	}
+	if v.Bytes, err = graphBytes(nodes, v.Edges); err != nil {
+		return v, &models.Error{Op: op, Err: err}
+	}
 	for range maxAttempts {
 		last, err := r.last(ctx, v.WorkflowID)
 		if err != nil {
 			return v, translate(op, "version", err)
 		}
 		v.Number = last + 1
-		_, err = r.coll.InsertOne(ctx, versionDocument{Version: v, Nodes: nodes})
+		_, err = r.coll.InsertOne(ctx, versionDocument{Version: v, Nodes: nodes, NodeCount: len(nodes)})
 		if !mongo.IsDuplicateKeyError(err) {
 			return v, translate(op, "version", err)
 		}
@@ -79,24 +85,20 @@ func (r *Versions) Get(ctx context.Context, workflowID string, number int) (mode
 }
 
 // List returns one page of a workflow's versions, the newest first, and how
-// many there are in all. Pages count from 1.
-func (r *Versions) List(ctx context.Context, workflowID string, page, limit int) ([]models.Version, int64, error) {
+// many there are in all. Pages count from 1. It reads nothing of the graphs but
+// their size.
+func (r *Versions) List(ctx context.Context, workflowID string, page, limit int) ([]models.VersionSummary, int64, error) {
 	const op = "repositories.Versions.List"
 	total, err := r.coll.CountDocuments(ctx, ofWorkflow(workflowID))
 	if err != nil {
 		return nil, 0, translate(op, "versions", err)
 	}
-	docs, err := findAll[versionDocument](ctx, r.coll, op, "versions", ofWorkflow(workflowID), pageOf(page, limit).SetSort(newestVersion()))
-	if err != nil {
-		return nil, 0, err
+	list, err := findAll[models.VersionSummary](ctx, r.coll, op, "versions", ofWorkflow(workflowID), pageOf(page, limit).
+		SetSort(newestVersion()).SetProjection(bson.D{{Key: "nodes", Value: 0}, {Key: "edges", Value: 0}}))
+	for i := range list {
+		list[i].Nodes, list[i].Edges = make([]struct{}, list[i].NodeCount), []models.Edge{}
 	}
-	list := make([]models.Version, len(docs))
-	for i, d := range docs {
-		if list[i], err = d.version(); err != nil {
-			return nil, 0, translate(op, "versions", err)
-		}
-	}
-	return list, total, nil
+	return list, total, err
 }
 
 // SetNotes changes the texts that n sets and returns the version.

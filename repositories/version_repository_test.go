@@ -1,6 +1,8 @@
 package repositories_test
 
 import (
+	"encoding/json"
+	"strings"
 	"sync"
 	"testing"
 
@@ -59,4 +61,25 @@ func TestVersionKeepsItsGraph(t *testing.T) {
 	require.Equal(t, models.NotFound, kindOf(t, err))
 	_, err = store.SetNotes(t.Context(), workflowID, 2, models.VersionNotes{Name: &name})
 	require.Equal(t, models.NotFound, kindOf(t, err))
+}
+
+func TestListsOfVersionsReadNoGraphs(t *testing.T) {
+	t.Parallel()
+	store := repositories.NewVersions(dbtest.Open(t).Database())
+	large := models.Data{"text": strings.Repeat("x", 1<<20)}
+	for range 3 {
+		_, err := store.Add(t.Context(), models.Version{
+			ID: models.NewID(), WorkflowID: workflowID, CreatedAt: now(), Name: "n", IsAutomatic: true, RunStatus: models.RunFailed,
+			Nodes: []models.Node{node("n1", large), node("n2", nil)}, Edges: []models.Edge{{ID: "e", Source: "n1", Target: "n2"}},
+		})
+		require.NoError(t, err)
+	}
+	list, _, err := store.List(t.Context(), workflowID, 1, 50)
+	require.NoError(t, err)
+	raw, err := json.Marshal(list)
+	require.NoError(t, err)
+	require.Less(t, len(raw), 2000)
+	require.Len(t, list[0].Nodes, 2, "lists count nodes by length")
+	require.NotNil(t, list[0].Edges)
+	require.Equal(t, models.RunFailed, list[0].RunStatus)
 }

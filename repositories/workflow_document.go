@@ -16,6 +16,7 @@ type workflowDocument struct {
 	models.Workflow `bson:",inline"`
 	Nodes           []nodeDocument `bson:"nodes"`
 	NodeCount       int            `bson:"node_count"`
+	Bytes           int64          `bson:"bytes"` // of the graph
 }
 
 // nodeDocument leaves a node's data encoded, so that nodesOf decodes it to the
@@ -29,7 +30,11 @@ type nodeDocument struct {
 
 func newWorkflowDocument(w models.Workflow) (workflowDocument, error) {
 	nodes, err := nodeDocuments(w.Nodes)
-	return workflowDocument{Workflow: w, Nodes: nodes, NodeCount: len(nodes)}, err
+	if err != nil {
+		return workflowDocument{}, err
+	}
+	size, err := graphBytes(nodes, w.Edges)
+	return workflowDocument{Workflow: w, Nodes: nodes, NodeCount: len(nodes), Bytes: size}, err
 }
 
 func nodeDocuments(nodes []models.Node) ([]nodeDocument, error) {
@@ -45,6 +50,12 @@ func nodeDocuments(nodes []models.Node) ([]nodeDocument, error) {
 		docs[i] = nodeDocument{ID: n.ID, Type: n.Type, Position: n.Position, Data: data}
 	}
 	return docs, nil
+}
+
+// graphBytes returns how much a graph takes in the database.
+func graphBytes(nodes []nodeDocument, edges []models.Edge) (int64, error) {
+	raw, err := bson.Marshal(bson.D{{Key: "nodes", Value: nodes}, {Key: "edges", Value: edges}})
+	return int64(len(raw)), err
 }
 
 // workflow returns d as a model.

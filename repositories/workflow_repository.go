@@ -111,9 +111,13 @@ func (r *Workflows) CountByCluster(ctx context.Context, c models.Cluster) (owner
 // IDsByOwner returns the ids of all workflows of a user, including deleted ones.
 func (r *Workflows) IDsByOwner(ctx context.Context, owner string) ([]string, error) {
 	const op = "repositories.Workflows.IDsByOwner"
+	return r.ids(ctx, op, bson.D{{Key: "owner_id", Value: owner}}, options.Find())
+}
+
+func (r *Workflows) ids(ctx context.Context, op string, filter bson.D, o *options.FindOptionsBuilder) ([]string, error) {
 	docs, err := findAll[struct {
 		ID string `bson:"_id"`
-	}](ctx, r.coll, op, "workflow", bson.D{{Key: "owner_id", Value: owner}}, options.Find().SetProjection(fields("_id")))
+	}](ctx, r.coll, op, "workflow", filter, o.SetProjection(fields("_id")))
 	if err != nil {
 		return nil, err
 	}

@@ -99,7 +99,15 @@ func (r *Workflows) changes(
 	if err != nil {
 		return nil, 0, err
 	}
-	set = append(set, bson.E{Key: "nodes", Value: docs}, bson.E{Key: "node_count", Value: len(docs)})
+	var edges []models.Edge
+	if p.Edges != nil {
+		edges = *p.Edges
+	}
+	size, err := graphBytes(docs, edges)
+	if err != nil {
+		return nil, 0, &models.Error{Op: op, Err: err}
+	}
+	set = append(set, bson.E{Key: "nodes", Value: docs}, bson.E{Key: "node_count", Value: len(docs)}, bson.E{Key: "bytes", Value: size})
 	return set, statusRev, checkSize(op, set)
 }
 

@@ -11,6 +11,7 @@ func workflows(h Handlers) []Route {
 		{Method: get, Path: api + "/workflows/:id", Access: SignedIn, Scope: models.ScopeRead, Handle: h.Workflow.Get},
 		{Method: put, Path: api + "/workflows/:id", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "workflow.update", Body: GraphBody, Handle: h.Workflow.Update},
 		{Method: del, Path: api + "/workflows/:id", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "workflow.delete", Handle: h.Workflow.Delete},
+		{Method: post, Path: api + "/workflows/:id/restore", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "workflow.restore", Handle: h.Workflow.Restore},
 		{Method: post, Path: api + "/workflows/:id/save", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "workflow.save", Body: GraphBody, Handle: h.Workflow.Save},
 		{Method: post, Path: api + "/workflows/:id/clone", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "workflow.clone", Handle: h.Workflow.Clone},
 		{Method: put, Path: api + "/workflows/:id/status", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "workflow.status", Handle: h.Workflow.SetStatus},
@@ -21,6 +22,7 @@ func workflows(h Handlers) []Route {
 		{Method: get, Path: api + "/workflows/:id/versions/compare", Access: SignedIn, Scope: models.ScopeRead, Handle: h.Version.Compare},
 		{Method: get, Path: api + "/workflows/:id/versions/:version", Access: SignedIn, Scope: models.ScopeRead, Handle: h.Version.Get},
 		{Method: put, Path: api + "/workflows/:id/versions/:version", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "version.update", Handle: h.Version.Update},
+		{Method: del, Path: api + "/workflows/:id/versions/:version", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "version.delete", Handle: h.Version.Delete},
 		{Method: post, Path: api + "/workflows/:id/versions/:version/restore", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "version.restore", Handle: h.Version.Restore},
 
 		{Method: post, Path: api + "/workflows/:id/run", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "workflow.run", Body: GraphBody, Handle: h.Run.Start},

@@ -33,7 +33,7 @@ func TestWritesAreInOneFile(t *testing.T) {
 				return true
 			}
 			method, ok := call.Fun.(*ast.SelectorExpr)
-			if !ok || !slices.Contains(verbs, method.Sel.Name) {
+			if !ok || !slices.Contains(verbs, method.Sel.Name) || path == "try.go" && method.Sel.Name == "Apply" { // of an Applier
 				return true
 			}
 			found++

@@ -23,7 +23,7 @@ const (
 	Restricted = string(api.LevelRestricted) // hardened besides
 )
 
-// AnyServiceAccount, in a list of service accounts, permits all of them.
+// AnyServiceAccount stands for all accounts in a list of service accounts.
 const AnyServiceAccount = "*"
 
 // Policy is a Pod Security level and the service accounts that pods may use.

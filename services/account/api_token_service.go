@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"math"
 	"strings"
 	"time"
 
@@ -9,7 +10,6 @@ import (
 )
 
 const (
-	maxAPITokens    = 50 // of an account
 	apiTokenDays    = 90
 	maxAPITokenDays = 365
 )
@@ -37,12 +37,17 @@ type APITokens struct {
 	store apiTokenStore
 	users tokenOwners
 	ender tokenEnder
+	limit int // of each account
 	now   func() time.Time
 }
 
-// NewAPITokens returns a service over store. now is the clock.
-func NewAPITokens(store apiTokenStore, users tokenOwners, ender tokenEnder, now func() time.Time) *APITokens {
-	return &APITokens{store, users, ender, now}
+// NewAPITokens returns a service over store, which allows an account limit tokens;
+// 0 is any number. now is the clock.
+func NewAPITokens(store apiTokenStore, users tokenOwners, ender tokenEnder, limit int, now func() time.Time) *APITokens {
+	if limit == 0 {
+		limit = math.MaxInt32
+	}
+	return &APITokens{store, users, ender, limit, now}
 }
 
 // Create makes a token for an account. Only this answer holds the token itself.
@@ -73,7 +78,7 @@ func (s *APITokens) Create(ctx context.Context, userID string, in models.APIToke
 		ID: models.NewID(), UserID: userID, Name: in.Name, Scope: in.Scope, Prefix: token[:apiTokenShown], Hash: hash,
 		CreatedAt: now, ExpiresAt: now.AddDate(0, 0, days),
 	}
-	if err := s.store.Insert(ctx, t, maxAPITokens); err != nil {
+	if err := s.store.Insert(ctx, t, s.limit); err != nil {
 		return models.NewAPIToken{}, err
 	}
 	noteToken(ctx, t)

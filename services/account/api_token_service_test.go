@@ -40,6 +40,9 @@ type endedTokens []string
 func (e *endedTokens) EndToken(id string) { *e = append(*e, id) }
 
 // tokenRig is everything about API tokens over one store.
+// maxAPITokens is the limit of an account in these tests.
+const maxAPITokens = 50
+
 type tokenRig struct {
 	*APITokens
 	check *APITokenCheck
@@ -52,7 +55,7 @@ func newTokenRig(t *testing.T) *tokenRig {
 	t.Helper()
 	db := dbtest.Open(t).Database()
 	r := &tokenRig{store: &countedTokens{APITokens: repositories.NewAPITokens(db)}, clock: servicetest.NewClock(), ended: &endedTokens{}}
-	r.APITokens = NewAPITokens(r.store, repositories.NewUsers(db), r.ended, r.clock.Now)
+	r.APITokens = NewAPITokens(r.store, repositories.NewUsers(db), r.ended, maxAPITokens, r.clock.Now)
 	r.check = NewAPITokenCheck(r.store, slog.New(slog.DiscardHandler), r.clock.Now)
 	return r
 }

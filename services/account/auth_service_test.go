@@ -72,7 +72,9 @@ func openHouse(t testing.TB, rules AuthRules, invites models.InviteSettings) *ho
 		Rules: rules, Users: h.store, Invites: h.invites, Passwords: passwords, Sessions: h.sessions,
 		Attempts: NewAttempts(h.now), Logins: h.store,
 	})
-	h.users = NewUsers(h.store, passwords, h.sessions)
+	h.users = NewUsers(h.store, passwords, h.sessions, Allowance{
+		Limits: models.AccountLimits{APITokens: maxAPITokens}, Workflows: repositories.NewWorkflows(h.db), APITokens: repositories.NewAPITokens(h.db),
+	})
 	return h
 }
 

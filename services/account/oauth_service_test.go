@@ -59,7 +59,7 @@ func openClub(t *testing.T, change func(*OAuthProvider)) *club {
 	other := OAuthProvider{AuthProvider: models.AuthProvider{Name: "other", DisplayName: "Other"}, SignupEnabled: true, Peer: c.corp}
 	c.oauth = NewOAuth(OAuthDeps{
 		Providers: []OAuthProvider{corp, other}, Auth: c.auth, Users: c.store, Codes: repositories.NewCodes(c.db),
-		APITokens: NewAPITokens(repositories.NewAPITokens(c.db), c.store, c.sessions, c.now),
+		APITokens: NewAPITokens(repositories.NewAPITokens(c.db), c.store, c.sessions, maxAPITokens, c.now),
 		Log:       slog.New(slog.NewTextHandler(&c.log, nil)), Now: c.now,
 	})
 	return c

@@ -17,7 +17,7 @@ func scripted(t *testing.T, scope models.Scope) (h *house, tokens *APITokens, us
 	h = openAccounts(t)
 	s, err := h.auth.Register(t.Context(), registration(1)) // the first account: an administrator
 	require.NoError(t, err)
-	tokens = NewAPITokens(repositories.NewAPITokens(h.db), h.store, h.sessions, h.now)
+	tokens = NewAPITokens(repositories.NewAPITokens(h.db), h.store, h.sessions, maxAPITokens, h.now)
 	return h, tokens, s.User.ID, tokens.must(t, s.User.ID, "ci", scope)
 }
 
@@ -60,7 +60,7 @@ func TestRevokedAPITokenEndsAtOnce(t *testing.T) {
 func TestAPITokenRevokedElsewhere(t *testing.T) {
 	t.Parallel()
 	h, _, userID, made := scripted(t, models.ScopeDeploy)
-	kept := NewAPITokens(repositories.NewAPITokens(h.db), h.store, h.sessions, h.now).must(t, userID, "kept", models.ScopeRead)
+	kept := NewAPITokens(repositories.NewAPITokens(h.db), h.store, h.sessions, maxAPITokens, h.now).must(t, userID, "kept", models.ScopeRead)
 	held := map[string]<-chan struct{}{}
 	for _, token := range []string{made.Token, kept.Token} {
 		id, err := h.sessions.Authenticate(t.Context(), token)
@@ -70,7 +70,7 @@ func TestAPITokenRevokedElsewhere(t *testing.T) {
 		defer hold.Release()
 		held[token] = models.SessionEnded(models.WithSessionGuard(t.Context(), hold))
 	}
-	there := NewAPITokens(repositories.NewAPITokens(h.db), h.store, h.newSessions(), h.now)
+	there := NewAPITokens(repositories.NewAPITokens(h.db), h.store, h.newSessions(), maxAPITokens, h.now)
 	require.NoError(t, there.Revoke(t.Context(), userID, made.APIToken.ID))
 	h.pass(identityAge)
 	_, err := h.sessions.Authenticate(t.Context(), made.Token)
@@ -93,7 +93,7 @@ func TestAPITokenOutlivesThePassword(t *testing.T) {
 func TestAPITokenWithoutItsAccount(t *testing.T) {
 	t.Parallel()
 	h, _, _, _ := scripted(t, models.ScopeRead)
-	orphan := NewAPITokens(repositories.NewAPITokens(h.db), h.store, h.sessions, h.now).must(t, models.NewID(), "ci", models.ScopeAdmin)
+	orphan := NewAPITokens(repositories.NewAPITokens(h.db), h.store, h.sessions, maxAPITokens, h.now).must(t, models.NewID(), "ci", models.ScopeAdmin)
 	check := NewAPITokenCheck(repositories.NewAPITokens(h.db), slog.New(slog.DiscardHandler), h.now)
 	_, _, err := check.Identify(t.Context(), orphan.Token)
 	require.NoError(t, err)

@@ -21,25 +21,48 @@ type otherSessions interface {
 	EndOthers(ctx context.Context, id models.Identity) error
 }
 
+// workflowUsage tells how many workflows an account has, and their size.
+type workflowUsage interface {
+	Usage(ctx context.Context, owner string) (models.AccountUsage, error)
+}
+
+// apiTokenCounter counts the API tokens of an account.
+type apiTokenCounter interface {
+	Count(ctx context.Context, userID string) (int64, error)
+}
+
+// Allowance tells what accounts may have and what they have.
+type Allowance struct {
+	Limits    models.AccountLimits
+	Workflows workflowUsage
+	APITokens apiTokenCounter
+}
+
 // Users serves people's own accounts. It is safe for concurrent use.
 type Users struct {
 	store     profileStore
 	passwords *Passwords
 	sessions  otherSessions
+	allowance Allowance
 }
 
 // NewUsers returns a service over store.
-func NewUsers(store profileStore, passwords *Passwords, sessions otherSessions) *Users {
-	return &Users{store, passwords, sessions}
+func NewUsers(store profileStore, passwords *Passwords, sessions otherSessions, allowance Allowance) *Users {
+	return &Users{store, passwords, sessions, allowance}
 }
 
 // Profile returns an account as its owner sees it.
-func (s *Users) Profile(ctx context.Context, userID string) (models.UserView, error) {
+func (s *Users) Profile(ctx context.Context, userID string) (p models.Profile, err error) {
 	u, err := s.store.ByID(ctx, userID)
 	if err != nil {
-		return models.UserView{}, err
+		return p, err
 	}
-	return userView(u), nil
+	p.User, p.Limits = userView(u), s.allowance.Limits
+	if p.Usage, err = s.allowance.Workflows.Usage(ctx, userID); err != nil {
+		return p, err
+	}
+	p.Usage.APITokens, err = s.allowance.APITokens.Count(ctx, userID)
+	return p, err
 }
 
 // Rename changes the name of an account.

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kubeorch/core/models"
+	"github.com/kubeorch/core/repositories"
 )
 
 func TestProfile(t *testing.T) {
@@ -20,7 +21,12 @@ func TestProfile(t *testing.T) {
 	require.Equal(t, want, renamed)
 	got, err := h.users.Profile(t.Context(), s.User.ID)
 	require.NoError(t, err)
-	require.Equal(t, want, got)
+	require.Equal(t, models.Profile{User: want, Limits: models.AccountLimits{APITokens: maxAPITokens}}, got)
+	tokens := NewAPITokens(repositories.NewAPITokens(h.db), h.store, h.sessions, maxAPITokens, h.now)
+	tokens.must(t, s.User.ID, "ci", models.ScopeRead)
+	got, err = h.users.Profile(t.Context(), s.User.ID)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, got.Usage.APITokens)
 	_, err = h.users.Rename(t.Context(), s.User.ID, models.ProfileInput{Name: " "})
 	require.Equal(t, models.Invalid, models.KindOf(err))
 	_, err = h.users.Profile(t.Context(), models.NewID())

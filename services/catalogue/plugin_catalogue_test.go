@@ -14,7 +14,7 @@ import (
 
 func TestShippedPluginsAndAnExampleOfOnesOwn(t *testing.T) {
 	t.Parallel()
-	all, err := LoadPlugins(plugins.FS, os.DirFS("../docs/examples/plugins"))
+	all, err := LoadPlugins(plugins.FS, os.DirFS("../../docs/examples/plugins"))
 	require.NoError(t, err)
 	groupOf := map[string]string{}
 	for i, p := range all {

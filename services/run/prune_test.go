@@ -58,7 +58,9 @@ func TestFailedRunRemovesNothing(t *testing.T) {
 	require.Equal(t, "Deployment shop", r.cluster.names())
 }
 
-func (r *rig) service() *workflow.Service { return workflow.NewService(r.workflows, r.exec) }
+func (r *rig) service() *workflow.Service {
+	return workflow.NewService(r.workflows, r.exec, workflow.Eraser{}, models.AccountLimits{})
+}
 
 func TestArchivingTearsDown(t *testing.T) {
 	t.Parallel()

@@ -2,7 +2,7 @@ package workflow
 
 import "context"
 
-// ownedWorkflows deletes and transfers the workflows of an account.
+// ownedWorkflows erases and transfers the workflows of an account.
 type ownedWorkflows interface {
 	IDsByOwner(ctx context.Context, owner string) ([]string, error)
 	Erase(ctx context.Context, id string) error
@@ -11,43 +11,26 @@ type ownedWorkflows interface {
 
 // ownedRuns deletes and transfers their runs.
 type ownedRuns interface {
-	DeleteByWorkflow(ctx context.Context, workflowID string) error
+	workflowPart
 	TransferAll(ctx context.Context, from, to string) error
 }
 
-// ownedVersions deletes their versions.
-type ownedVersions interface {
-	DeleteByWorkflow(ctx context.Context, workflowID string) error
-}
-
-// AccountDeletion deletes or transfers the workflows of an account that is deleted,
+// AccountDeletion erases or transfers the workflows of an account that is deleted,
 // with their versions and runs. It changes no cluster. It is safe for concurrent
 // use.
 type AccountDeletion struct {
 	Workflows ownedWorkflows
-	Versions  ownedVersions
+	Versions  workflowPart
 	Runs      ownedRuns
 }
 
-// Delete removes the workflows of a user. The runs and versions of each go first,
-// so that a repeated call finds what a failed one left.
+// Delete erases the workflows of a user.
 func (d AccountDeletion) Delete(ctx context.Context, userID string) error {
 	ids, err := d.Workflows.IDsByOwner(ctx, userID)
 	if err != nil {
 		return err
 	}
-	for _, id := range ids {
-		if err := d.Runs.DeleteByWorkflow(ctx, id); err != nil {
-			return err
-		}
-		if err := d.Versions.DeleteByWorkflow(ctx, id); err != nil {
-			return err
-		}
-		if err := d.Workflows.Erase(ctx, id); err != nil {
-			return err
-		}
-	}
-	return nil
+	return Eraser{d.Workflows, d.Versions, d.Runs}.erase(ctx, ids...)
 }
 
 // Transfer gives all workflows of one user to another.

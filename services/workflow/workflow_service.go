@@ -3,6 +3,7 @@ package workflow
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -22,13 +23,21 @@ type reader interface {
 type writer interface {
 	Insert(ctx context.Context, w models.Workflow) error
 	Update(ctx context.Context, owner, id string, p models.WorkflowPatch, at time.Time) (models.Workflow, error)
+	remover
+}
+
+type remover interface {
 	Delete(ctx context.Context, owner, id string, at time.Time) error
+	Restore(ctx context.Context, owner, id string, at time.Time) error
+	BeginEraseOf(ctx context.Context, owner, id string) error
+	Erase(ctx context.Context, id string) error
 }
 
 // store keeps workflow documents.
 type store interface {
 	reader
 	writer
+	usageStore
 }
 
 // runs runs workflows in clusters.
@@ -50,17 +59,19 @@ const documentCacheSize = 16 << 20
 // Service creates, reads and changes workflow documents. Every method is limited
 // to the given owner; another owner's workflow is NotFound.
 type Service struct {
-	store store
-	runs  runs
-	cache *documentCache
-	reads singleflight.Group // of graphs, by what is read, id and seq
-	now   func() time.Time
+	store  store
+	runs   runs
+	eraser Eraser
+	quota  quota
+	cache  *documentCache
+	now    func() time.Time
+	reads  singleflight.Group // of graphs, by what is read, id and seq
 }
 
-// NewService returns the service over store. Archiving and deleting consult
-// runs.
-func NewService(store store, runs runs) *Service {
-	return &Service{store: store, runs: runs, cache: newDocumentCache(documentCacheSize), now: models.Now}
+// NewService returns the service over store. Archiving and deleting consult runs;
+// eraser removes workflows at once.
+func NewService(store store, runs runs, eraser Eraser, limits models.AccountLimits) *Service {
+	return &Service{store: store, runs: runs, eraser: eraser, quota: quota{store, limits}, cache: newDocumentCache(documentCacheSize), now: models.Now}
 }
 
 // Create stores an empty draft.
@@ -77,7 +88,26 @@ func (s *Service) Create(ctx context.Context, owner string, in models.WorkflowIn
 		return models.Workflow{}, err
 	}
 	models.NoteForAudit(ctx, "workflow", w.ID)
-	return w, s.store.Insert(ctx, w)
+	return w, s.insert(ctx, w)
+}
+
+// insert stores w within the limits of its owner.
+func (s *Service) insert(ctx context.Context, w models.Workflow) error {
+	if err := s.quota.checkBytes(ctx, w.OwnerID); err != nil {
+		return err
+	}
+	if err := s.quota.checkWorkflows(ctx, w.OwnerID, s.quota.limits.Workflows-1); err != nil {
+		return err
+	}
+	if err := s.store.Insert(ctx, w); err != nil {
+		return err
+	}
+	// Counted once more behind the insert, so that calls at once see each other's.
+	err := s.quota.checkWorkflows(ctx, w.OwnerID, s.quota.limits.Workflows)
+	if err != nil {
+		err = errors.Join(err, s.store.Erase(ctx, w.ID))
+	}
+	return err
 }
 
 func (s *Service) draft(owner, name string) models.Workflow {
@@ -107,7 +137,7 @@ func (s *Service) Clone(ctx context.Context, owner, id, name string) (models.Wor
 	w.Nodes, w.Edges, w.ClusterID, w.Tags = graph.Nodes, graph.Edges, from.ClusterID, from.Tags
 	w.Description = strings.TrimSpace(fmt.Sprintf("%s (cloned from %s)", from.Description, from.Name))
 	models.NoteForAudit(ctx, "workflow", w.ID)
-	return w, s.store.Insert(ctx, w)
+	return w, s.insert(ctx, w)
 }
 
 // List returns all of owner's workflows, the last edited first.
@@ -193,6 +223,11 @@ func (s *Service) Update(
 	if err := tidyPatch(&p).Err("workflow.Service.Update"); err != nil {
 		return models.Workflow{}, "", err
 	}
+	if p.Nodes != nil && len(*p.Nodes) > 0 {
+		if err := s.quota.checkBytes(ctx, owner); err != nil && !s.shrinks(ctx, owner, id, *p.Nodes) {
+			return models.Workflow{}, "", err
+		}
+	}
 	w, err = s.store.Update(ctx, owner, id, p, s.now())
 	if models.KindOf(err) == models.Conflict && err != nil {
 		return models.Workflow{}, "", s.explain(ctx, owner, id, p, err)
@@ -201,6 +236,21 @@ func (s *Service) Update(
 		warning = s.runs.TearDown(ctx, w, p.DeleteAdopted)
 	}
 	return w, warning, err
+}
+
+// shrinks reports whether nodes take less space than those that are stored: that
+// may be saved in a full account, too.
+func (s *Service) shrinks(ctx context.Context, owner, id string, nodes []models.Node) bool {
+	w, err := s.store.Get(ctx, owner, id)
+	if err != nil {
+		return false
+	}
+	before, err := json.Marshal(w.Nodes)
+	if err != nil {
+		return false
+	}
+	after, err := json.Marshal(nodes)
+	return err == nil && len(after) < len(before)
 }
 
 // tidyPatch brings p into the form that is stored and returns its problems.
@@ -276,8 +326,35 @@ func (s *Service) explain(ctx context.Context, owner, id string, p models.Workfl
 	}
 }
 
-// Delete hides a workflow for good. It does not touch the cluster, and is a
-// Conflict while a run is in progress.
+// Erase removes a workflow for good, whether or not it is deleted. It is a Conflict
+// while a run is in progress.
+func (s *Service) Erase(ctx context.Context, owner, id string) error {
+	if err := s.Delete(ctx, owner, id); err != nil && models.KindOf(err) != models.NotFound {
+		return err
+	}
+	if err := s.store.BeginEraseOf(ctx, owner, id); err != nil {
+		return err
+	}
+	return s.eraser.erase(ctx, id)
+}
+
+// Restore takes back a deletion, until Retention erases the workflow. A workflow
+// that has not been deleted stays as it is; an erased one is NotFound.
+func (s *Service) Restore(ctx context.Context, owner, id string) (models.Workflow, error) {
+	if w, err := s.store.Get(ctx, owner, id); models.KindOf(err) != models.NotFound || err == nil {
+		return w, err
+	}
+	if err := s.quota.checkWorkflows(ctx, owner, s.quota.limits.Workflows-1); err != nil {
+		return models.Workflow{}, err
+	}
+	if err := s.store.Restore(ctx, owner, id, s.now()); err != nil {
+		return models.Workflow{}, err
+	}
+	return s.store.Get(ctx, owner, id)
+}
+
+// Delete hides a workflow, which Retention erases later. It does not touch the
+// cluster, and is a Conflict while a run is in progress.
 func (s *Service) Delete(ctx context.Context, owner, id string) error {
 	if _, err := s.store.Head(ctx, owner, id); err != nil {
 		return err

@@ -18,10 +18,10 @@ type versionedWorkflows interface {
 
 // versionStore stores versions.
 type versionStore interface {
-	Add(ctx context.Context, v models.Version) (models.Version, error)
 	Get(ctx context.Context, workflowID string, number int) (models.Version, error)
-	List(ctx context.Context, workflowID string, page, limit int) ([]models.Version, int64, error)
+	List(ctx context.Context, workflowID string, page, limit int) ([]models.VersionSummary, int64, error)
 	SetNotes(ctx context.Context, workflowID string, number int, n models.VersionNotes) (models.Version, error)
+	Delete(ctx context.Context, workflowID string, number int) error
 }
 
 // Versions takes, reads and restores snapshots. Every method is
@@ -29,12 +29,13 @@ type versionStore interface {
 type Versions struct {
 	workflows versionedWorkflows
 	store     versionStore
+	history   History
 	now       func() time.Time
 }
 
-// NewVersions returns the service over its two stores.
-func NewVersions(workflows versionedWorkflows, store versionStore) *Versions {
-	return &Versions{workflows: workflows, store: store, now: models.Now}
+// NewVersions returns the service over its stores. New versions go into history.
+func NewVersions(workflows versionedWorkflows, store versionStore, history History) *Versions {
+	return &Versions{workflows: workflows, store: store, history: history, now: models.Now}
 }
 
 // List returns one page of a workflow's versions, the newest first.
@@ -80,7 +81,7 @@ func (s *Versions) snapshot(ctx context.Context, w models.Workflow, v models.Ver
 	graph := w.Graph().Tidy()
 	v.ID, v.WorkflowID, v.CreatedAt = models.NewID(), w.ID, s.now()
 	v.Nodes, v.Edges = graph.Nodes, graph.Edges
-	v, err := s.store.Add(ctx, v)
+	v, err := s.history.Add(ctx, v)
 	if err != nil {
 		return v, err
 	}
@@ -106,6 +107,9 @@ func (s *Versions) Restore(
 	ctx context.Context, owner, id string, number int,
 ) (v models.Version, w models.Workflow, err error) {
 	from, err := s.Get(ctx, owner, id, number)
+	if err == nil {
+		err = s.history.check(ctx, models.Version{WorkflowID: id, CreatedBy: owner})
+	}
 	if err != nil {
 		return v, w, err
 	}
@@ -118,6 +122,14 @@ func (s *Versions) Restore(
 	})
 	w.VersionSeq, w.CurrentVersion = v.Number, v.Number
 	return v, w, err
+}
+
+// Delete removes a version for good. The newest one is a Conflict.
+func (s *Versions) Delete(ctx context.Context, owner, id string, number int) error {
+	if _, err := s.workflows.Head(ctx, owner, id); err != nil {
+		return err
+	}
+	return s.store.Delete(ctx, id, number)
 }
 
 // Compare returns what changed between two versions of a workflow.

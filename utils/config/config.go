@@ -85,6 +85,20 @@ type Config struct {
 	PluginsDir string `key:"PLUGINS_DIR" must:"name a directory in quotes"`
 	// AuditDays is for how many days the audit trail is kept.
 	AuditDays int `key:"AUDIT_RETENTION_DAYS" default:"90" check:"min=1,max=3650" must:"be a whole number from 1 to 3650"`
+	// MaxWorkflows is how many workflows an account can have; 0: any number.
+	MaxWorkflows int `key:"MAX_WORKFLOWS_PER_USER" default:"1000" check:"min=0,max=1000000" must:"be a whole number from 0 to 1000000"`
+	// MaxVersions is how many versions of a workflow people can take; 0: any number.
+	MaxVersions int `key:"MAX_VERSIONS_PER_WORKFLOW" default:"500" check:"min=0,max=1000000" must:"be a whole number from 0 to 1000000"`
+	// MaxAPITokens is how many API tokens an account can have; 0: any number.
+	MaxAPITokens int `key:"MAX_API_TOKENS_PER_USER" default:"50" check:"min=0,max=100000" must:"be a whole number from 0 to 100000"`
+	// MaxStoredBytes is how much the workflows of an account may take; 0: any number.
+	MaxStoredBytes int64 `key:"MAX_STORED_BYTES_PER_USER" default:"1073741824" check:"min=0" must:"be a whole number of at least 0"`
+	// WorkflowGrace is how long a deleted workflow can be restored.
+	WorkflowGrace time.Duration `key:"WORKFLOW_DELETION_GRACE" default:"168h" check:"min=0s" must:"be a duration, such as 168h"`
+	// KeepVersions is how many automatic versions of a workflow are kept.
+	KeepVersions int `key:"KEEP_AUTOMATIC_VERSIONS" default:"50" check:"min=1,max=100000" must:"be a whole number from 1 to 100000"`
+	// KeepRuns is how many runs of a workflow are kept.
+	KeepRuns int `key:"KEEP_RUNS" default:"100" check:"min=1,max=100000" must:"be a whole number from 1 to 100000"`
 	// ClusterLogHours is for how many hours the logs of clusters are kept.
 	ClusterLogHours int `key:"CLUSTER_LOG_TTL_HOURS" default:"24" check:"min=1,max=8760" must:"be a whole number from 1 to 8760"`
 }

@@ -57,7 +57,7 @@ func openFile(dir string) (*file, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		err = create(path)
 	case err == nil && info.Size() == 0:
-		err = fmt.Errorf("%s: %w: put a backup in its place, or remove the file to begin with an empty store", path, ErrEmpty)
+		err = fmt.Errorf("%s: %w: restore the whole data directory from a backup, or remove all of it to begin anew", path, ErrEmpty)
 	}
 	if err != nil {
 		return nil, err
@@ -121,7 +121,7 @@ func isUnreadable(err error) bool {
 }
 
 func damaged(err error) error {
-	return fmt.Errorf("%w: %w; put a backup in its place, or remove the file to begin with an empty store", ErrDamaged, err)
+	return fmt.Errorf("%w: %w; restore the whole data directory from a backup, or remove all of it to begin anew", ErrDamaged, err)
 }
 
 // create makes an empty store under path, whole or not at all. It is no failure
