@@ -47,13 +47,54 @@ func breakWebhook(t *testing.T, c *kubetest.Cluster, namespace string) (mend fun
 func awaitAdmission(t *testing.T, c *kubetest.Cluster, namespace string, admits bool) {
 	t.Helper()
 	probe := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "probe"}}
-	kubetest.Eventually(t, "the webhook", func(ctx context.Context) error {
+	kubetest.Eventually(t, "admission", func(ctx context.Context) error {
 		_, err := c.Client().CoreV1().ConfigMaps(namespace).Create(ctx, probe, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 		if admits != (err == nil) {
 			return fmt.Errorf("the answer is %w", err)
 		}
 		return nil
 	})
+}
+
+// A policy that refuses a namespace is named: the credentials are not at fault.
+func TestNamespaceThatAPolicyRefuses(t *testing.T) {
+	t.Parallel()
+	ann, cluster := withCluster(t)
+	name := unusedNamespace(t, cluster)
+	api, reason := cluster.Client().AdmissionregistrationV1(), metav1.StatusReasonForbidden
+	rule := admission.NamedRuleWithOperations{ResourceNames: []string{name}, RuleWithOperations: admission.RuleWithOperations{
+		Operations: []admission.OperationType{admission.Create},
+		Rule:       admission.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"namespaces"}},
+	}}
+	_, err := api.ValidatingAdmissionPolicies().Create(t.Context(), &admission.ValidatingAdmissionPolicy{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec: admission.ValidatingAdmissionPolicySpec{
+			MatchConstraints: &admission.MatchResources{ResourceRules: []admission.NamedRuleWithOperations{rule}},
+			Validations:      []admission.Validation{{Expression: "false", Message: "teams order namespaces", Reason: &reason}},
+		},
+	}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	_, err = api.ValidatingAdmissionPolicyBindings().Create(t.Context(), &admission.ValidatingAdmissionPolicyBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec:       admission.ValidatingAdmissionPolicyBindingSpec{PolicyName: name, ValidationActions: []admission.ValidationAction{admission.Deny}},
+	}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		ctx := context.WithoutCancel(t.Context())
+		_ = api.ValidatingAdmissionPolicyBindings().Delete(ctx, name, metav1.DeleteOptions{})
+		_ = api.ValidatingAdmissionPolicies().Delete(ctx, name, metav1.DeleteOptions{})
+	})
+	kubetest.Eventually(t, "the policy", func(ctx context.Context) error {
+		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		_, err := cluster.Client().CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		if err == nil {
+			return fmt.Errorf("it is not there yet")
+		}
+		return nil
+	})
+	id := ann.draw(t, conf(name, "conf"), edges())
+	require.Contains(t, ann.runFails(t, id)["error"], "teams order namespaces")
+	requireNoNamespace(t, cluster, name)
 }
 
 // An admission webhook that is down fails a run with its name, and the next run

@@ -131,12 +131,12 @@ func TestJobThatChangesWhileItRuns(t *testing.T) {
 	})
 }
 
-// A ConfigMap may be as large as Kubernetes permits: no annotation repeats it.
+// A ConfigMap may be larger than the annotations of an object: none repeats it.
 func TestLargeConfigMap(t *testing.T) {
 	t.Parallel()
 	ann, cluster := withCluster(t)
 	namespace := cluster.Namespace(t)
-	text := strings.Repeat("x", 1<<20)
+	text := strings.Repeat("x", 1<<19)
 	id := ann.draw(t, []object{node("conf", "configmap", namespace, "conf", "data", object{"text": text})}, edges())
 	ann.run(t, id, nil)
 	before := objects(t, cluster, namespace, id)["ConfigMap conf"]
