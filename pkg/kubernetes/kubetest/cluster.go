@@ -53,6 +53,7 @@ func open(dir string) (*Cluster, error) {
 	if c.config, err = clientcmd.RESTConfigFromKubeConfig(c.files["kubeconfig"]); err != nil {
 		return nil, fmt.Errorf("kubeconfig: %w", err)
 	}
+	c.config.WarningHandler = rest.NoWarnings{} // hostile input makes thousands
 	c.config.QPS = -1
 	if c.http, err = rest.HTTPClientFor(c.config); err != nil {
 		return nil, err
