@@ -164,8 +164,8 @@ func (ClusterCredentials) String() string { return "[credentials]" }
 // GoString hides every value.
 func (ClusterCredentials) GoString() string { return "[credentials]" }
 
-// LostAccess reports whether err says that a user has no access, in contrast
-// to that nobody could find out.
+// LostAccess reports whether err says that a user has no access. It is false for
+// errors that leave this open, such as those of a database that does not answer.
 func LostAccess(err error) bool {
 	switch KindOf(err) {
 	case NotFound, Forbidden, Conflict, Invalid:
