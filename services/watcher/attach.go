@@ -25,6 +25,9 @@ func (m *Manager) attach(ctx context.Context, id string, in *interest) error {
 		return err
 	}
 	wf, by, held, err := m.place(ctx, wf, in)
+	if models.KindOf(err) == models.Conflict {
+		m.detach(id, in)
+	}
 	if err != nil {
 		return err
 	}
