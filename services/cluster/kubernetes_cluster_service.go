@@ -94,6 +94,9 @@ type Deps struct {
 	Listeners Listeners
 	Entries   entryLog
 	Log       *slog.Logger
+	// Added is called when a cluster was registered, so that a server soon checks
+	// and watches it. It must not block, and may be nil.
+	Added func()
 	// MaxClusters is how many clusters a user may register; 0: any number.
 	MaxClusters int
 }
@@ -163,6 +166,9 @@ func (s *Service) insert(ctx context.Context, c models.Cluster) (models.Cluster,
 	}
 	if err := s.checkLimit(ctx, c.OwnerID, s.deps.MaxClusters); err != nil {
 		return c, errors.Join(err, s.deps.Store.Delete(context.WithoutCancel(ctx), c.ID))
+	}
+	if s.deps.Added != nil {
+		s.deps.Added()
 	}
 	return c, nil
 }
