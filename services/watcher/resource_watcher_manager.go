@@ -76,7 +76,6 @@ type Manager struct {
 	mu       sync.Mutex
 	interest map[string]*interest
 	watchers map[watcherKey]*sharedWatcher
-	released map[string]int64 // fences of clusters that this server has given up
 
 	losing sync.RWMutex // held for reading while a lost access is stored
 }
@@ -89,7 +88,6 @@ func NewManager(deps Deps) *Manager {
 		keep:     watchKeep,
 		interest: make(map[string]*interest),
 		watchers: make(map[watcherKey]*sharedWatcher),
-		released: make(map[string]int64),
 	}
 }
 

@@ -32,7 +32,7 @@ func (m *Manager) moveTo(key watcherKey, id string, in *interest) {
 	m.detach(id, in)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.watchers == nil || m.isReleased(key.by) {
+	if m.watchers == nil || !m.stillHolds(key.by) {
 		return
 	}
 	w := m.watchers[key]

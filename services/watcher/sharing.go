@@ -20,8 +20,8 @@ const gainedPrefix = "gained:"
 
 // placement tells which clusters this server holds.
 type placement interface {
-	// Holds reports whether this server holds a cluster. Who holds it later has a
-	// greater fence; 0 says that there is no other server.
+	// Holds reports whether this server holds a cluster at this moment. Who holds it
+	// later has a greater fence; 0 says that there is no other server.
 	Holds(clusterID string) (fence int64, held bool)
 	// Nudge has it found out again. It does not block.
 	Nudge()
@@ -56,13 +56,13 @@ type Sharing struct {
 // Wanted has the objects of a workflow watched for some minutes if this server
 // holds its cluster. The handler of MessageWatch calls it.
 func (m *Manager) Wanted(workflowID, clusterID string) {
-	if _, held := m.holds(clusterID); held {
+	if _, held := m.deps.Sharing.Placement.Holds(clusterID); held {
 		m.want(workflowID)
 	}
 }
 
 // PeersChanged tells the holders of clusters again what this server wants. It is
-// called when servers have joined or left.
+// called when servers have joined or left, or may have missed messages.
 func (m *Manager) PeersChanged() { m.AccessChanged() }
 
 // Gained has the workflows of a cluster watched that this server holds from now on.
@@ -72,17 +72,15 @@ func (m *Manager) Gained(clusterID string) {
 	if m.interest == nil { // stopped
 		return
 	}
-	delete(m.released, clusterID)
 	m.refreshIn(clusterID)
 	m.queue.Add(gainedPrefix+clusterID, 0)
 }
 
-// Releasing ends the watches of a cluster that another server is to hold. When it
-// returns, no status of it is being stored or published here, unless ctx has ended.
+// Releasing ends the watches of a cluster that another server is to hold. This one
+// does not hold it any more. When Releasing returns, no status of the cluster is being
+// stored or published here, unless ctx has ended.
 func (m *Manager) Releasing(ctx context.Context, clusterID string) {
-	fence, _ := m.deps.Sharing.Placement.Holds(clusterID)
 	m.mu.Lock()
-	m.released[clusterID] = fence
 	var ending []*sharedWatcher
 	for key, w := range m.watchers {
 		if key.by.ClusterID == clusterID {
@@ -124,7 +122,7 @@ func (m *Manager) place(
 	m.mu.Lock()
 	in.cluster = cluster
 	m.mu.Unlock()
-	fence, held := m.holds(cluster)
+	fence, held := m.deps.Sharing.Placement.Holds(cluster)
 	if !held || fence == 0 {
 		return wf, by, held, nil
 	}
@@ -143,30 +141,12 @@ func (m *Manager) place(
 	return now, by, err == nil, err
 }
 
-// holds reports whether this server watches a cluster. It does not while it gives
-// the cluster up.
-func (m *Manager) holds(clusterID string) (fence int64, held bool) {
-	if m.deps.Sharing == nil {
-		return 0, true
-	}
-	fence, held = m.deps.Sharing.Placement.Holds(clusterID)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return fence, held && !m.isReleased(models.WatchFence{ClusterID: clusterID, Fence: fence})
-}
-
-// isReleased reports whether this server has given a cluster up. The caller holds
-// m.mu.
-func (m *Manager) isReleased(by models.WatchFence) bool {
-	fence, released := m.released[by.ClusterID]
-	return released && fence == by.Fence
-}
-
+// stillHolds reports whether statuses under a fence are this server's to store.
 func (m *Manager) stillHolds(by models.WatchFence) bool {
 	if by.IsZero() {
 		return true
 	}
-	fence, held := m.holds(by.ClusterID)
+	fence, held := m.deps.Sharing.Placement.Holds(by.ClusterID)
 	return held && fence == by.Fence
 }
 

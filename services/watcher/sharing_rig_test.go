@@ -144,6 +144,7 @@ func (s *several) give(cluster string, to *peer) {
 func (s *several) move(cluster string, to *peer) {
 	s.mu.Lock()
 	from := s.holder[cluster]
+	s.holder[cluster] = nil
 	s.mu.Unlock()
 	from.Releasing(s.t.Context(), cluster)
 	s.give(cluster, to)

@@ -3,6 +3,7 @@ package watcher
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -191,7 +192,7 @@ func TestRunElsewhere(t *testing.T) {
 	defer s.servers[1].Hold(w.ID)()
 	s.becomes(w, "cm", "created")
 
-	nodes := append(w.Nodes, drawn("svc", "service", nil))
+	nodes := slices.Concat(w.Nodes, []models.Node{drawn("svc", "service", nil)})
 	nodes[1].Data["name"], nodes[1].Data["namespace"] = "svc", "shop"
 	_, err := s.workflows.Update(t.Context(), "ann", w.ID, models.WorkflowPatch{Nodes: &nodes}, models.Now())
 	require.NoError(t, err)
@@ -210,6 +211,9 @@ func TestReleaseWaitsForWhatIsBeingStored(t *testing.T) {
 	unblock := s.servers[0].block()
 	defer s.servers[0].Hold(w.ID)()
 	s.servers[0].storing()
+	s.mu.Lock()
+	s.holder["c1"] = nil
+	s.mu.Unlock()
 	released := make(chan struct{})
 	go func() {
 		defer close(released)

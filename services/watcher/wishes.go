@@ -9,7 +9,7 @@ import (
 
 // readWishes watches what other servers want of a cluster that this one holds.
 func (m *Manager) readWishes(clusterID string) {
-	if _, held := m.holds(clusterID); !held {
+	if _, held := m.deps.Sharing.Placement.Holds(clusterID); !held {
 		return
 	}
 	ctx, cancel := context.WithTimeout(m.ctx, watchAttempt)
