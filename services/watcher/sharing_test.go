@@ -182,6 +182,27 @@ func TestReaderElsewhere(t *testing.T) {
 	require.Less(t, s.sent, 12, "a message each half of the time, and no echo")
 }
 
+// A run on a server that has gone since was the only reason to watch, and its
+// message reached nobody.
+func TestWishesOutliveTheirServers(t *testing.T) {
+	t.Parallel()
+	s := newSeveral(t, 3)
+	w := s.draw(drawn("cm", "configmap", nil))
+	s.api.Set("configmaps", s.object(w, "cm"))
+	s.servers[0].Watch(w.ID)
+	require.Eventually(t, func() bool {
+		ids, err := s.wishes.WantedIn(t.Context(), "c1")
+		return err == nil && len(ids) == 1
+	}, watcherPatience, time.Millisecond)
+	require.NoError(t, s.servers[0].Stop(t.Context()))
+	s.give("c1", s.servers[1])
+	s.becomes(w, "cm", "created")
+	s.move("c1", s.servers[2])
+	require.Eventually(t, func() bool { return s.servers[2].watches(w) }, watcherPatience, time.Millisecond)
+	require.Eventually(t, func() bool { return !s.servers[1].watches(w) }, watcherPatience, time.Millisecond)
+	require.Len(t, s.noted("stores cm"), 1)
+}
+
 func TestRunElsewhere(t *testing.T) {
 	t.Parallel()
 	s := newSeveral(t, 3)
