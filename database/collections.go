@@ -88,7 +88,7 @@ func indexes(keep retention) []index {
 
 		{collection: Runs, key: newest("started_at", "workflow_id")},
 		{collection: Runs, key: asc("workflow_id"), name: RunsOneRunning, unique: true, partial: running},
-		{collection: Runs, key: asc("lease_until"), partial: running},
+		{collection: Runs, key: asc("lease"), partial: running},
 
 		{collection: Codes, key: asc("expires_at"), expires: true},
 
