@@ -73,7 +73,9 @@ func connect(ctx context.Context, o *options.ClientOptions, cfg Config, store *e
 	types.RegisterTypeMapEntry(bson.TypeArray, reflect.TypeFor[[]any]())
 	o.SetRegistry(types)
 	o.SetBSONOptions(&options.BSONOptions{DefaultDocumentMap: true, NilSliceAsEmpty: true, NilMapAsEmpty: true})
-	o.SetAppName("kubeorch")
+	if o.AppName == nil {
+		o.SetAppName("kubeorch")
+	}
 	if o.ServerSelectionTimeout == nil {
 		o.SetServerSelectionTimeout(selectionTime)
 	}
