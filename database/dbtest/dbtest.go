@@ -11,6 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/kubeorch/core/database"
+	"github.com/kubeorch/core/database/dbtest/replicaset"
 	"github.com/kubeorch/core/database/embedded"
 )
 
@@ -77,30 +78,57 @@ func open(t testing.TB, cfg database.Config, first bool) *database.DB {
 	return db
 }
 
+// ReplicaSet serves an empty database as a replica set of one member until the
+// test ends. Whoever opens its URI has to close that before.
+func ReplicaSet(t testing.TB) (set *replicaset.Set, uri string) {
+	t.Helper()
+	store := newStore(t)
+	set = replicaset.New("rs0", func(ctx context.Context) (net.Conn, error) { return store.DialContext(ctx, "", "") })
+	address := listen(t, func(ctx context.Context, ln net.Listener) error { return set.Serve(ctx, ln, "") })
+	return set, "mongodb://" + address + "/?replicaSet=rs0"
+}
+
 // serve serves an embedded store until the test ends, and returns its URI.
 func serve(t testing.TB) string {
+	t.Helper()
+	return "mongodb://" + listen(t, newStore(t).Serve)
+}
+
+// newStore returns an empty store, which is closed when the test ends.
+func newStore(t testing.TB) *embedded.Store {
 	t.Helper()
 	store, err := embedded.Open(t.Context(), t.TempDir(), embedded.Options{})
 	if err != nil {
 		t.Fatalf("open the test database: %v", err)
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("listen for the test database: %v", err)
-	}
-	served := make(chan error, 1)
-	go func() { served <- store.Serve(context.WithoutCancel(t.Context()), ln) }()
 	t.Cleanup(func() {
 		ctx, cancel := afterTest(t)
 		defer cancel()
 		if err := store.Close(ctx); err != nil {
 			t.Errorf("close the test database: %v", err)
 		}
+	})
+	return store
+}
+
+// listen serves a port of this machine until the test ends, and returns its
+// address.
+func listen(t testing.TB, serve func(context.Context, net.Listener) error) (address string) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatalf("listen for the test database: %v", err)
+	}
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	served := make(chan error, 1)
+	go func() { served <- serve(ctx, ln) }()
+	t.Cleanup(func() {
+		stop()
 		if err := <-served; err != nil {
 			t.Errorf("serve the test database: %v", err)
 		}
 	})
-	return "mongodb://" + ln.Addr().String()
+	return ln.Addr().String()
 }
 
 // afterTest returns a context for what is done when that of the test has ended.

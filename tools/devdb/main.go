@@ -25,8 +25,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/kubeorch/core/database/dbtest/replicaset"
 	"github.com/kubeorch/core/database/embedded"
-	"github.com/kubeorch/core/tools/devdb/replicaset"
 )
 
 // closeTime bounds closing the store.

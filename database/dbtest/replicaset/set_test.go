@@ -17,8 +17,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 	"go.uber.org/goleak"
 
+	"github.com/kubeorch/core/database/dbtest/replicaset"
 	"github.com/kubeorch/core/database/embedded"
-	"github.com/kubeorch/core/tools/devdb/replicaset"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
