@@ -27,6 +27,9 @@ const (
 
 	Audit     = "audit"
 	APITokens = "api_tokens"
+
+	Servers = "servers"
+	Leases  = "leases"
 )
 
 // RunsOneRunning is the unique index that allows a workflow one running run.
@@ -102,6 +105,8 @@ func indexes(keep retention) []index {
 		{collection: Audit, key: newestEntry("address")},
 		{collection: Audit, key: newestEntry("outcome")},
 		{collection: Audit, key: newestEntry("targets")},
+
+		{collection: Leases, key: asc("holder")},
 
 		{collection: APITokens, key: asc("hash"), unique: true},
 		{collection: APITokens, key: asc("user_id", "name"), unique: true},
