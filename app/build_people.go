@@ -34,8 +34,10 @@ func (s *Server) buildPeople(h *routes.Handlers, clusters cluster.AccountRemoval
 			Store: repositories.NewInvites(db), People: users, Codes: settings, Rules: rules,
 			FrontendURL: cfg.FrontendURL, Now: time.Now,
 		})
-		sessions = account.NewSessions(repositories.NewSessions(db), users, codes, tokens,
-			account.NewAPITokenCheck(apiTokens, s.log, time.Now), s.log)
+		sessions = account.NewSessions(account.SessionDeps{
+			Store: repositories.NewSessions(db), Users: users, Codes: codes, Tokens: tokens,
+			APITokens: account.NewAPITokenCheck(apiTokens, s.log, time.Now), Log: s.log,
+		})
 		auth = account.NewAuth(account.AuthDeps{
 			Rules: rules, Users: users, Invites: invites, Passwords: passwords, Sessions: sessions,
 			Attempts: account.NewAttempts(time.Now), Logins: users,

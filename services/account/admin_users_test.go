@@ -140,7 +140,7 @@ func TestLastAdministratorStays(t *testing.T) {
 func TestAdministratorsDemoteEachOther(t *testing.T) {
 	t.Parallel()
 	h, here, first, second := staff(t)
-	there := h.office(h.newSessions())
+	there := h.office(h.newSessions(nil))
 	ids := []string{first.User.ID, second.User.ID}
 	promote(t, here, second.User.ID)
 	for range 20 {

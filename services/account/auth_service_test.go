@@ -63,7 +63,7 @@ func openHouse(t testing.TB, rules AuthRules, invites models.InviteSettings) *ho
 	h := &house{store: repositories.NewUsers(db), db: db}
 	passwords := NewPasswords(bcrypt.MinCost)
 	h.settings = NewSettings(repositories.NewSettings(db), invites, h.now)
-	h.sessions = h.newSessions()
+	h.sessions = h.newSessions(nil)
 	h.invites = NewInvites(InviteDeps{
 		Store: repositories.NewInvites(db), People: h.store, Codes: h.settings, Rules: rules,
 		FrontendURL: "https://app.example", Now: h.now,
@@ -78,12 +78,15 @@ func openHouse(t testing.TB, rules AuthRules, invites models.InviteSettings) *ho
 	return h
 }
 
-// newSessions is what another server on the same database has.
-func (h *house) newSessions() *Sessions {
+// newSessions is what another server on the same database has. It knows of its
+// peers only.
+func (h *house) newSessions(peers peers) *Sessions {
 	tokens := NewTokens(testSecret, 48*time.Hour, 7*24*time.Hour, h.now)
 	log := slog.New(slog.DiscardHandler)
-	return NewSessions(repositories.NewSessions(h.db), h.store, repositories.NewCodes(h.db), tokens,
-		NewAPITokenCheck(repositories.NewAPITokens(h.db), log, tokens.now), log)
+	return NewSessions(SessionDeps{
+		Store: repositories.NewSessions(h.db), Users: h.store, Codes: repositories.NewCodes(h.db), Tokens: tokens,
+		APITokens: NewAPITokenCheck(repositories.NewAPITokens(h.db), log, tokens.now), Peers: peers, Log: log,
+	})
 }
 
 func openAccounts(t testing.TB) *house {
