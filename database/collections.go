@@ -28,6 +28,9 @@ const (
 	Audit     = "audit"
 	APITokens = "api_tokens"
 	Attempts  = "attempts"
+
+	Servers = "servers"
+	Leases  = "leases"
 )
 
 // RunsOneRunning is the unique index that allows a workflow one running run.
@@ -103,6 +106,8 @@ func indexes(keep retention) []index {
 		{collection: Audit, key: newestEntry("address")},
 		{collection: Audit, key: newestEntry("outcome")},
 		{collection: Audit, key: newestEntry("targets")},
+
+		{collection: Leases, key: asc("holder")},
 
 		{collection: APITokens, key: asc("hash"), unique: true},
 		{collection: APITokens, key: asc("user_id", "name"), unique: true},
