@@ -96,6 +96,9 @@ type Deps struct {
 	Listeners Listeners
 	Entries   entryLog
 	Log       *slog.Logger
+	// Claim takes a name until release is called. It returns nil while somebody has
+	// it, here or on another server. Nil: names need not be taken.
+	Claim func(ctx context.Context, name string) (release func(), err error)
 	// MaxClusters is how many clusters a user may register; 0: any number.
 	MaxClusters int
 }
