@@ -63,6 +63,7 @@ type background struct {
 	retention worker
 	monitor   worker
 	sessions  worker
+	access    worker
 }
 
 // New returns a server that has not been started. Its configuration has been

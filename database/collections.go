@@ -27,6 +27,7 @@ const (
 
 	Audit     = "audit"
 	APITokens = "api_tokens"
+	Attempts  = "attempts"
 
 	Servers = "servers"
 	Leases  = "leases"
@@ -112,6 +113,8 @@ func indexes(keep retention) []index {
 		{collection: APITokens, key: asc("user_id", "name"), unique: true},
 		{collection: APITokens, key: newest("created_at", "user_id")},
 		{collection: APITokens, key: asc("expires_at"), expires: true},
+
+		{collection: Attempts, key: asc("expires"), expires: true},
 	}
 }
 
