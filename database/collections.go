@@ -28,6 +28,7 @@ const (
 
 	Audit     = "audit"
 	APITokens = "api_tokens"
+	Attempts  = "attempts"
 
 	Servers = "servers"
 	Leases  = "leases"
@@ -92,7 +93,7 @@ func indexes(keep retention) []index {
 
 		{collection: Runs, key: newest("started_at", "workflow_id")},
 		{collection: Runs, key: asc("workflow_id"), name: RunsOneRunning, unique: true, partial: running},
-		{collection: Runs, key: asc("lease_until"), partial: running},
+		{collection: Runs, key: asc("lease"), partial: running},
 
 		{collection: Codes, key: asc("expires_at"), expires: true},
 
@@ -116,6 +117,8 @@ func indexes(keep retention) []index {
 		{collection: APITokens, key: asc("user_id", "name"), unique: true},
 		{collection: APITokens, key: newest("created_at", "user_id")},
 		{collection: APITokens, key: asc("expires_at"), expires: true},
+
+		{collection: Attempts, key: asc("expires"), expires: true},
 	}
 }
 

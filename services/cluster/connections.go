@@ -3,6 +3,8 @@ package cluster
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/kubernetes"
@@ -68,4 +70,27 @@ func (s *Service) connection(c models.Cluster) (*kubernetes.Connection, error) {
 		return cfg, err
 	})
 	return conn, failure("cluster.Service.connection", err)
+}
+
+// checkConnections closes the connection of a cluster that was removed, and
+// retires one with other credentials than those that are stored, so that whoever
+// uses it over some time asks for another. It goes on when ctx ends.
+func (s *Service) checkConnections(ctx context.Context, clusterID string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), testTime)
+	defer cancel()
+	ids := []string{clusterID}
+	if clusterID == AnyCluster {
+		ids = slices.Collect(maps.Keys(s.deps.Connect.Reach()))
+	}
+	for _, id := range ids {
+		c, err := s.deps.Store.ByID(ctx, id)
+		switch {
+		case err == nil:
+			s.deps.Connect.Retire(id, c.CredentialVersion)
+		case models.KindOf(err) == models.NotFound:
+			s.deps.Connect.Forget(id)
+		default:
+			s.deps.Log.WarnContext(ctx, "a connection could not be checked", "cluster", id, "err", err)
+		}
+	}
 }
