@@ -27,6 +27,8 @@ const (
 
 	Audit     = "audit"
 	APITokens = "api_tokens"
+
+	RelayLog = "relay_log"
 )
 
 // RunsOneRunning is the unique index that allows a workflow one running run.
