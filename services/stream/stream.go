@@ -122,7 +122,7 @@ func (s *eventStream) restart(epoch string, relayed bool, n uint64) {
 	s.ring, s.oldest, s.used, s.size = nil, 0, 0, 0
 	s.era++
 	if len(s.subs) > 0 {
-		s.planWake(rand.N(resyncSpread), time.Now())
+		s.planWake(rand.N(resyncSpread), time.Now()) //nolint:gosec // jitter needs no secrecy
 	}
 }
 
