@@ -49,13 +49,14 @@ type mover struct {
 
 	key   int
 	state int
-	place string // the id of the event taken last, or of the snapshot
-	seen  int    // how many of reader.ids have been looked at
+	place string // the id of the event or snapshot taken last
 }
 
-func stream3(key int) string { return fmt.Sprintf("workflow:%d", key) }
+func streamOf(key int) string { return fmt.Sprintf("workflow:%d", key) }
 
-func (w *world) faultf(format string, args ...any) { w.faults = append(w.faults, fmt.Sprintf(format, args...)) }
+func (w *world) faultf(format string, args ...any) {
+	w.faults = append(w.faults, fmt.Sprintf(format, args...))
+}
 
 // do executes one step.
 func (w *world) do(a action) {
@@ -64,12 +65,12 @@ func (w *world) do(a action) {
 	case "publish":
 		for range a.N {
 			w.stored[a.Key]++
-			w.servers[w.owner[a.Key]].publish(w.t, stream3(a.Key), w.stored[a.Key])
+			w.servers[w.owner[a.Key]].publish(w.t, streamOf(a.Key), w.stored[a.Key])
 		}
 	case "burst":
 		for range 40 {
 			w.stored[a.Key]++
-			w.servers[w.owner[a.Key]].publish(w.t, stream3(a.Key), strings.Repeat(" ", 0)+strconv.Itoa(w.stored[a.Key]))
+			w.servers[w.owner[a.Key]].publish(w.t, streamOf(a.Key), w.stored[a.Key])
 		}
 	case "overflow":
 		s.queue.mu.Lock()
@@ -84,7 +85,7 @@ func (w *world) do(a action) {
 	case "move":
 		r := w.readers[a.Reader]
 		w.read(r)
-		r.reader.move(w.t, s, stream3(r.key))
+		r.reader.move(w.t, s, streamOf(r.key))
 		w.read(r)
 	case "fail":
 		s.link.fail(a.N%3, a.N%5)
@@ -117,46 +118,34 @@ func (q *queue) sentAll() bool {
 
 // read takes what there is for r and checks it against all that was ever appended.
 func (w *world) read(r *mover) {
-	before := len(r.got)
+	seen := len(r.got)
 	r.take()
-	ids := r.ids[r.seen:]
-	r.seen = len(r.ids)
-	for i, value := range r.got[before:] {
+	for i, value := range r.got[seen:] {
+		id := r.ids[seen+i]
 		if value == "lost" {
-			r.state, r.place = w.stored[r.key], r.reader.lastID
-			for _, later := range ids[i+1:] {
-				if later != "lost" {
-					break
-				}
-			}
-			if i+1 < len(ids) { // the place after the snapshot is that before the next event
-				r.place = ""
-			}
+			r.state, r.place = w.stored[r.key], id
 			continue
 		}
-		n, err := strconv.Atoi(strings.Trim(value, `"`))
+		n, err := strconv.Atoi(value)
 		if err != nil {
 			w.faultf("value %q", value)
 		}
-		w.follows(r, r.place, ids[i])
-		r.state, r.place = n, ids[i]
+		w.follows(r, id)
+		r.state, r.place = n, id
 	}
 }
 
-// follows checks that no event of r's stream lies between two that r took.
-func (w *world) follows(r *mover, place, id string) {
-	if place == "" {
-		return
-	}
-	from, to := numberOf(place), numberOf(id)
+// follows checks that no event of r's stream lies between r's place and the event id.
+func (w *world) follows(r *mover, id string) {
+	from, to := numberOf(r.place), numberOf(id)
 	if to <= from {
-		w.faultf("after %s came %s", place, id)
+		w.faultf("after %s came %s", r.place, id)
 	}
 	for _, e := range w.log.history {
 		for i, m := range e.Messages {
 			between := from < number(e.N, i) && number(e.N, i) < to
-			if between && m.Key == stream3(r.key) && (m.Topic == models.TopicEvent || m.Topic == models.TopicGap) {
-				w.faultf("from %s to %s, and %s %d is missing", place, id, m.Topic, number(e.N, i))
+			if between && m.Key == streamOf(r.key) && (m.Topic == models.TopicEvent || m.Topic == models.TopicGap) {
+				w.faultf("from %s to %s, and %s %d is missing", r.place, id, m.Topic, number(e.N, i))
 			}
 		}
 	}
@@ -176,7 +165,7 @@ func play(t *testing.T, actions []action) []string {
 	}
 	for i := range propertyReaders {
 		key := i % propertyKeys
-		r := &mover{reader: read(t, w.servers[i%propertyServers], stream3(key), ""), key: key}
+		r := &mover{reader: read(t, w.servers[i%propertyServers], streamOf(key), ""), key: key}
 		r.place = r.lastID
 		w.readers = append(w.readers, r)
 	}

@@ -281,7 +281,7 @@ type reader struct {
 	sub    *stream.Subscription
 	lastID string
 	got    []string // values of events; "lost" stands for a snapshot
-	ids    []string
+	ids    []string // of events and snapshots
 }
 
 func read(t testing.TB, s *server, key, lastID string) *reader {
@@ -309,8 +309,8 @@ func (r *reader) take() (list []string) {
 		frames, lost := r.sub.Take(nil)
 		if lost {
 			list = append(list, "lost")
-			r.ids = append(r.ids, "lost")
 			r.lastID = r.sub.Position()
+			r.ids = append(r.ids, r.lastID)
 		}
 		for _, f := range frames {
 			id, rest, _ := strings.Cut(strings.TrimPrefix(string(f), "id: "), "\n")
