@@ -98,9 +98,8 @@ func (r *Relay) append(ctx context.Context) error {
 // anything. Events of a session that is over become gaps: others may have
 // published newer ones, which this server has not seen when it asks.
 //
-// An entry that was tried before and is changed here gets another batch number. If
-// the first one was stored after all, it is at its place, where nothing newer was,
-// and the gaps follow it.
+// If the entry was tried before and was stored after all, it has its number because
+// nothing newer was there, and needs no gaps.
 func (r *Relay) prepare() bool {
 	if r.place.pending == nil {
 		if r.place.pending = r.queue.take(); len(r.place.pending) == 0 {
@@ -110,7 +109,7 @@ func (r *Relay) prepare() bool {
 		r.place.batch++
 	}
 	valid := map[string]bool{}
-	list, changed := withGaps(r.place.pending, func(m queued) bool {
+	r.place.pending = withGaps(r.place.pending, func(m queued) bool {
 		ok, asked := valid[m.session]
 		if !asked {
 			ok = r.deps.Session.Valid(m.session)
@@ -118,9 +117,6 @@ func (r *Relay) prepare() bool {
 		}
 		return !ok
 	}, &r.gaps)
-	if r.place.pending = list; changed {
-		r.place.batch++
-	}
 	return true
 }
 

@@ -111,7 +111,7 @@ func gap(key string, seq uint64) queued {
 // collapse makes room: all queued events become gaps and, if that is not enough,
 // everything becomes one gap.
 func (q *queue) collapse() {
-	q.list, _ = withGaps(q.list, func(queued) bool { return true }, q.gaps)
+	q.list = withGaps(q.list, func(queued) bool { return true }, q.gaps)
 	if q.bytes = sizeOf(q.list); q.bytes > queueBytes/2 {
 		q.list = []queued{gap("", q.list[0].seq)}
 		q.bytes = sizeOf(q.list)
@@ -184,16 +184,15 @@ func sizeOf(list []queued) (size int) {
 }
 
 // withGaps puts gaps in the place of those events that are lost, one for each stream
-// where no other event of it lies in between, and reports whether there were any.
-// The gap comes before later events of its stream: their effects may be in the
-// snapshot, and the last of them still comes last.
-func withGaps(list []queued, lost func(queued) bool, count *atomic.Int64) (_ []queued, some bool) {
+// where no other event of it lies in between. The gap comes before later events of
+// its stream: their effects may be in the snapshot, and the last of them still comes
+// last.
+func withGaps(list []queued, lost func(queued) bool, count *atomic.Int64) []queued {
 	kept := list[:0]
 	gapped := map[string]bool{}
 	for _, m := range list {
 		switch {
 		case m.Topic == models.TopicEvent && lost(m):
-			some = true
 			count.Add(1)
 			m = gap(m.Key, m.seq)
 		case m.Topic == models.TopicEvent:
@@ -208,5 +207,5 @@ func withGaps(list []queued, lost func(queued) bool, count *atomic.Int64) (_ []q
 		kept = append(kept, m)
 	}
 	clear(list[len(kept):])
-	return kept, some
+	return kept
 }
