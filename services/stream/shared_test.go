@@ -186,6 +186,46 @@ func TestIDAheadOfThisServer(t *testing.T) {
 	}
 }
 
+func TestReaderIsWokenWhenItHasWaited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, _ := sharing(t)
+		s := subscribe(t, b, "log-1000")
+		<-s.Ready()
+		_, lost := ids(s)
+		require.False(t, lost)
+		begun := time.Now()
+		<-s.Ready()
+		require.Equal(t, lateWait, time.Since(begun))
+		_, lost = ids(s)
+		require.True(t, lost)
+	})
+}
+
+// The relay and the streams change one after the other; an event goes to the one
+// that takes it.
+func TestPublishingDuringAChange(t *testing.T) {
+	t.Parallel()
+	b, relay := sharing(t)
+	s := subscribe(t, b, "")
+	relay.alone.Store(true) // as it was a moment ago
+	publish(t, b, 1)
+	got, _ := ids(s)
+	require.Equal(t, []string{"log-103"}, got)
+
+	relay.closed = true // it leaves; the snapshot that follows has the event
+	publish(t, b, 1)
+	got, lost := ids(s)
+	require.False(t, lost)
+	require.Empty(t, got)
+	b.Unshare()
+	_, lost = ids(s)
+	require.True(t, lost)
+	relay.alone.Store(false) // as it was a moment ago
+	publish(t, b, 1)
+	got, _ = ids(s)
+	require.Len(t, got, 1)
+}
+
 func TestReaderLeavesWhileItWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, _ := sharing(t)
@@ -232,6 +272,8 @@ func TestReadersGetSnapshots(t *testing.T) {
 		snapshot(other, "log-100")
 		publish(t, b, 2)
 		require.NoError(t, b.Publish("workflow:other", models.EventNodeUpdate, 0))
+		require.NoError(t, b.Publish("workflow:unread", models.EventNodeUpdate, 0))
+		require.Equal(t, 3, b.Stats().Streams)
 
 		b.Gap(200, key)
 		snapshot(s, "log-200")
@@ -241,6 +283,7 @@ func TestReadersGetSnapshots(t *testing.T) {
 
 		b.Gap(300, "")
 		snapshot(s, "log-300")
+		require.Equal(t, 2, b.Stats().Streams, "those that nobody reads are forgotten")
 		snapshot(other, "log-300")
 
 		b.Share("log", 50) // of a log that was replaced
