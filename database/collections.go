@@ -15,6 +15,7 @@ const (
 	Sessions  = "sessions"
 	Clusters  = "clusters"
 	Workflows = "workflows"
+	Watches   = "watches"
 	Versions  = "versions"
 	Runs      = "runs"
 	Settings  = "settings"
@@ -86,6 +87,9 @@ func indexes(keep retention) []index {
 		{collection: Workflows, key: newest("updated_at", "owner_id")},
 		{collection: Workflows, key: asc("deleted_at"), partial: exists("deleted_at")},
 		{collection: Workflows, key: asc("cluster_ref")},
+
+		{collection: Watches, key: asc("cluster")},
+		{collection: Watches, key: asc("until"), expires: true},
 
 		{collection: Versions, key: newest("version", "workflow_id"), unique: true},
 

@@ -29,7 +29,9 @@ func (e *Executor) settle(ctx context.Context, s *session, err error) {
 	defer cancel()
 	switch {
 	case end == endLost:
-		return
+		// A process that stood still may have stored statuses that are not right any
+		// more; whoever watches the cluster corrects them.
+		e.deps.Watch(s.run.WorkflowID)
 	case err == nil:
 		e.finish(ctx, s, models.RunCompleted, "")
 	case end == endHandover:
