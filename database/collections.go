@@ -32,6 +32,8 @@ const (
 
 	Servers = "servers"
 	Leases  = "leases"
+
+	RelayLog = "relay_log"
 )
 
 // RunsOneRunning is the unique index that allows a workflow one running run.

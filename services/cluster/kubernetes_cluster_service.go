@@ -96,12 +96,12 @@ type Deps struct {
 	Listeners Listeners
 	Entries   entryLog
 	Log       *slog.Logger
-	// Added is called when a cluster was registered, so that a server soon checks
-	// and watches it. It must not block, and may be nil.
-	Added func()
 	// Claim takes a name until release is called. It returns nil while somebody has
 	// it, here or on another server. Nil: names need not be taken.
 	Claim func(ctx context.Context, name string) (release func(), err error)
+	// Added is called when a cluster was registered, so that a server soon checks
+	// and watches it. It must not block, and may be nil.
+	Added func()
 	// MaxClusters is how many clusters a user may register; 0: any number.
 	MaxClusters int
 }
