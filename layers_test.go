@@ -56,6 +56,7 @@ func servicesMayImport() map[string][]string {
 		"kinds":     {}, // pure
 		"metrics":   {"plan", "status"},
 		"plan":      {"kinds"}, // pure
+		"relay":     {},
 		"run":       {"kinds", "plan", "status"},
 		"status":    {}, // pure
 		"stream":    {},
