@@ -238,33 +238,65 @@ func TestLostAnswerOfTheDatabase(t *testing.T) {
 	require.EqualValues(t, 1, ann.ask(t, http.StatusOK, "GET", "/workflows/"+id+"/versions", nil)["total"])
 }
 
-// A database that hangs is found out in bounded time.
-func TestDatabaseHangs(t *testing.T) {
+// A save whose answer is lost between server and client is stored, and the client
+// can find that out by the revision.
+func TestLostAnswerOfTheServer(t *testing.T) {
 	t.Parallel()
 	s := startServers(t, 1)
 	ann := s.all[0].ann()
-	id := ann.createWorkflow(t)
-	for name, hang := range map[string]struct{ begin, end func() }{
-		"the network": {s.db.links[0].hang, s.db.links[0].restore},
-		"the process": {func() { s.db.freeze(t) }, func() { s.db.thaw(t) }},
-		"slowness":    {func() { s.db.links[0].delay(20 * time.Second) }, s.db.links[0].restore},
+	id, wire := ann.createWorkflow(t), s.all[0].link(t)
+	far := ann.through(wire)
+	far.save(t, id, []object{}, edges())
+	wire.loseAnswer("/save")
+	_, err := far.exchange(t.Context(), "POST", "/workflows/"+id+"/save", `{"nodes":[],"edges":[]}`)
+	require.Error(t, err)
+	require.True(t, wire.lost())
+	again := far.call(t, "POST", api+"/workflows/"+id+"/save", far.token, `{"nodes":[],"edges":[]}`, "If-Match", `"2"`)
+	require.Equal(t, http.StatusConflict, again.StatusCode, again.text)
+	require.Equal(t, `"3"`, far.call(t, "GET", api+"/workflows/"+id, far.token, "").Header.Get("ETag"))
+}
+
+// A database that hangs is found out in bounded time.
+func TestDatabaseHangs(t *testing.T) {
+	t.Parallel()
+	for name, hang := range map[string]struct {
+		begin, end func(*testing.T, *databaseServer)
+	}{
+		"the network": {
+			func(_ *testing.T, db *databaseServer) { db.links[0].hang() },
+			func(_ *testing.T, db *databaseServer) { db.links[0].restore() },
+		},
+		"the process": {
+			func(t *testing.T, db *databaseServer) { db.freeze(t) },
+			func(t *testing.T, db *databaseServer) { db.thaw(t) },
+		},
+		"it is slow": {
+			func(_ *testing.T, db *databaseServer) { db.links[0].delay(20 * time.Second) },
+			func(_ *testing.T, db *databaseServer) { db.links[0].restore() },
+		},
 	} {
-		hang.begin()
-		for _, call := range []struct{ method, path, body string }{
-			{"GET", api + "/workflows/" + id, ""},
-			{"POST", api + "/workflows/" + id + "/save", `{"nodes":[],"edges":[]}`},
-			{"POST", api + "/auth/login", `{"email":"ann@example.org","password":"secret1"}`},
-			{"GET", "/readyz", ""},
-		} {
-			begin := time.Now()
-			res := s.all[0].call(t, call.method, call.path, ann.token, call.body)
-			require.Equal(t, http.StatusServiceUnavailable, res.StatusCode, "%s: %s: %s", name, call.path, res.text)
-			require.Less(t, time.Since(begin), patience)
-			t.Logf("%s: %s was answered after %v", name, call.path, time.Since(begin).Round(time.Millisecond))
-		}
-		hang.end()
-		s.all[0].awaitReady(t)
-		ann.save(t, id, []object{}, edges())
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := startServers(t, 1)
+			ann := s.all[0].ann()
+			id := ann.createWorkflow(t)
+			hang.begin(t, s.db)
+			for _, call := range []struct{ method, path, body string }{
+				{"GET", api + "/workflows/" + id, ""},
+				{"POST", api + "/workflows/" + id + "/save", `{"nodes":[],"edges":[]}`},
+				{"POST", api + "/auth/login", `{"email":"ann@example.org","password":"secret1"}`},
+				{"GET", "/readyz", ""},
+			} {
+				begin := time.Now()
+				res := s.all[0].call(t, call.method, call.path, ann.token, call.body)
+				require.Equal(t, http.StatusServiceUnavailable, res.StatusCode, "%s: %s", call.path, res.text)
+				require.Less(t, time.Since(begin), patience)
+				t.Logf("%s was answered after %v", call.path, time.Since(begin).Round(time.Millisecond))
+			}
+			hang.end(t, s.db)
+			s.all[0].awaitReady(t)
+			ann.save(t, id, []object{}, edges())
+		})
 	}
 }
 
