@@ -51,7 +51,7 @@ func (s *Server) buildClusters(broadcaster *stream.Broadcaster, workflows *repos
 		}),
 		log: log, logReader: cluster.NewLogReader(logs, access),
 		monitor: cluster.NewHealthMonitor(cluster.MonitorDeps{
-			Clusters: stored, Checker: clusters, Observer: events, Reach: connector.Reach, Log: s.log,
+			Clusters: stored, Checker: clusters, Reach: connector.Reach, Log: s.log,
 		}, cluster.DefaultMonitorOptions()),
 		metrics: metrics.NewService(metrics.Deps{
 			Clusters: clusters, Connect: metrics.MeasureThrough(clusters.ConnectionByID), Workflows: workflows, Log: s.log,

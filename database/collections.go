@@ -15,6 +15,7 @@ const (
 	Sessions  = "sessions"
 	Clusters  = "clusters"
 	Workflows = "workflows"
+	Watches   = "watches"
 	Versions  = "versions"
 	Runs      = "runs"
 	Settings  = "settings"
@@ -31,6 +32,8 @@ const (
 
 	Servers = "servers"
 	Leases  = "leases"
+
+	RelayLog = "relay_log"
 )
 
 // RunsOneRunning is the unique index that allows a workflow one running run.
@@ -85,11 +88,14 @@ func indexes(keep retention) []index {
 		{collection: Workflows, key: asc("deleted_at"), partial: exists("deleted_at")},
 		{collection: Workflows, key: asc("cluster_ref")},
 
+		{collection: Watches, key: asc("cluster")},
+		{collection: Watches, key: asc("until"), expires: true},
+
 		{collection: Versions, key: newest("version", "workflow_id"), unique: true},
 
 		{collection: Runs, key: newest("started_at", "workflow_id")},
 		{collection: Runs, key: asc("workflow_id"), name: RunsOneRunning, unique: true, partial: running},
-		{collection: Runs, key: asc("lease_until"), partial: running},
+		{collection: Runs, key: asc("lease"), partial: running},
 
 		{collection: Codes, key: asc("expires_at"), expires: true},
 

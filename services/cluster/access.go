@@ -117,6 +117,23 @@ func (a *Access) RequireFor(ctx context.Context, w models.Workflow, action model
 	return g, err
 }
 
+// ClusterOf returns the id of the cluster that a workflow belongs to, whether or not
+// its owner still has access, or "" when there is none any more.
+func (a *Access) ClusterOf(ctx context.Context, w models.Workflow) (string, error) {
+	g, err := a.RequireFor(ctx, w, models.ClusterRead)
+	if err == nil || !models.LostAccess(err) {
+		return g.Cluster.ID, err
+	}
+	if w.ClusterRef == "" {
+		return "", nil
+	}
+	c, err := a.clusters.ByID(ctx, w.ClusterRef)
+	if models.KindOf(err) == models.NotFound {
+		return "", nil
+	}
+	return c.ID, err
+}
+
 // find looks among the user's own clusters first, then among shared ones, the one
 // accepted longest ago first.
 func (a *Access) find(ctx context.Context, userID, address string) (models.ClusterGrant, error) {

@@ -23,11 +23,16 @@ func (s *Service) Connection(ctx context.Context, userID, name string) (*kuberne
 }
 
 // ConnectionFor is Connection to the cluster of w, for readers of what w has
-// there. It fails when the owner of w has lost the access.
-func (s *Service) ConnectionFor(ctx context.Context, w models.Workflow) (*kubernetes.Connection, error) {
+// there. It fails when the owner of w has lost the access, and is Unavailable when
+// that cluster is another one than clusterID; "" stands for any.
+func (s *Service) ConnectionFor(ctx context.Context, w models.Workflow, clusterID string) (*kubernetes.Connection, error) {
 	g, err := s.deps.Access.RequireFor(ctx, w, models.ClusterRead)
 	if err != nil {
 		return nil, err
+	}
+	if clusterID != "" && g.Cluster.ID != clusterID {
+		msg := "the workflow has just been given another cluster"
+		return nil, &models.Error{Op: "cluster.Service.ConnectionFor", Kind: models.Unavailable, Msg: msg}
 	}
 	return s.ConnectionTo(ctx, g)
 }

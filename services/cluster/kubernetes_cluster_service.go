@@ -99,6 +99,9 @@ type Deps struct {
 	// Claim takes a name until release is called. It returns nil while somebody has
 	// it, here or on another server. Nil: names need not be taken.
 	Claim func(ctx context.Context, name string) (release func(), err error)
+	// Added is called when a cluster was registered, so that a server soon checks
+	// and watches it. It must not block, and may be nil.
+	Added func()
 	// MaxClusters is how many clusters a user may register; 0: any number.
 	MaxClusters int
 }
@@ -170,6 +173,9 @@ func (s *Service) insert(ctx context.Context, c models.Cluster) (models.Cluster,
 	}
 	if err := s.checkLimit(ctx, c.OwnerID, s.deps.MaxClusters); err != nil {
 		return c, errors.Join(err, s.deps.Store.Delete(context.WithoutCancel(ctx), c.ID))
+	}
+	if s.deps.Added != nil {
+		s.deps.Added()
 	}
 	return c, nil
 }

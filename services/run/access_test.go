@@ -198,8 +198,9 @@ func TestRecoveryAsksForAccessAgain(t *testing.T) {
 	r.access = func() (models.ClusterGrant, error) {
 		return models.ClusterGrant{}, &models.Error{Kind: models.Forbidden, Msg: "gone"}
 	}
+	r.servers.end(r.exec)
 	second := r.executor(r.runs)
-	require.NoError(t, NewRecovery(second, r.runs, r.workflows, false).once(t.Context(), models.Now().Add(time.Hour)))
+	require.NoError(t, NewRecovery(second, r.runs, r.workflows).once(t.Context()))
 	got := r.eventually(w.ID, run.ID)
 	require.Equal(t, models.RunFailed, got.Status)
 	require.Equal(t, "gone", got.Error)

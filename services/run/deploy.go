@@ -86,7 +86,7 @@ func (e *Executor) prepare(ctx context.Context, s *session) error {
 	// commit.
 	var group errgroup.Group
 	group.Go(func() error { return e.deps.Workflows.StartRun(ctx, s.run.WorkflowID, start) })
-	group.Go(func() error { return e.deps.Runs.Record(ctx, s.run.ID, e.lease, s.progress()) })
+	group.Go(func() error { return e.deps.Runs.Record(ctx, s.run.ID, s.run.Lease, s.progress()) })
 	return group.Wait()
 }
 
@@ -135,7 +135,7 @@ func (e *Executor) recordWhenDue(ctx context.Context, s *session) {
 		return
 	}
 	e.deps.Watch(s.run.WorkflowID) // statuses are kept during a long run, too
-	if err := e.deps.Runs.Record(ctx, s.run.ID, e.lease, s.progress()); err != nil {
+	if err := e.deps.Runs.Record(ctx, s.run.ID, s.run.Lease, s.progress()); err != nil {
 		e.deps.Log.WarnContext(ctx, "progress of a run could not be stored", "run", s.run.ID, "err", err)
 	}
 }
