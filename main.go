@@ -151,10 +151,13 @@ func bringUp(ctx context.Context, server *app.Server) error {
 	for _, step := range []step{
 		{"database", server.OpenDatabase},
 		{"secrets", server.LoadSecrets},
+		{"servers", server.Register},
+		{"binding of the secrets", server.BindSecrets},
 		{"templates", server.LoadTemplates},
 		{"services", server.Build},
 		{"workers", server.StartWorkers},
 		{"control socket", server.OpenControlSocket},
+		{"joining of the servers", server.Join},
 		{"http server", server.Listen},
 	} {
 		if err := step.do(ctx); err != nil {
@@ -171,6 +174,7 @@ func takeDown(ctx context.Context, server *app.Server, log *slog.Logger) error {
 	defer cancel()
 	var errs []error
 	for _, step := range []step{
+		{"taking work", server.Retire},
 		{"new runs", server.RefuseRuns},
 		{"resource watchers", server.StopWatchers},
 		{"event streams", server.CloseStreams},
@@ -178,6 +182,7 @@ func takeDown(ctx context.Context, server *app.Server, log *slog.Logger) error {
 		{"http server", server.StopHTTP},
 		{"control socket", server.CloseControlSocket},
 		{"cluster connections", server.Disconnect},
+		{"servers", server.Leave},
 		{"database", server.CloseDatabase},
 	} {
 		log.DebugContext(ctx, "stopping", "part", step.name)

@@ -38,6 +38,7 @@ func (s *Server) Build(context.Context) error {
 		recovery:  worker{run: workflows.recovery.Run},
 		retention: worker{run: workflows.retention.Run},
 		monitor:   worker{run: clusters.monitor.Run},
+		access:    worker{run: clusters.access.Run},
 	}
 	if err := s.registerMetrics(events, clusters.connector, clusters.monitor); err != nil {
 		return err

@@ -34,7 +34,7 @@ func (s *Server) buildClusters(broadcaster *stream.Broadcaster, workflows *repos
 		people   = repositories.NewUsers(db)
 		logs     = repositories.NewClusterLogs(db)
 
-		access    = cluster.NewAccess(stored, shares)
+		access    = cluster.NewAccess(cluster.AccessDeps{Clusters: stored, Shares: shares, Log: s.log})
 		connector = kubernetes.NewConnector(kubernetes.Options{Dial: s.guard().DialContext, AllowHTTP: s.cfg.ClusterHTTP})
 		events    = cluster.NewEvents(broadcaster, cluster.SharersOf(shares), s.log)
 		log       = cluster.NewLog(logs, s.log)
@@ -51,13 +51,13 @@ func (s *Server) buildClusters(broadcaster *stream.Broadcaster, workflows *repos
 		}),
 		log: log, logReader: cluster.NewLogReader(logs, access),
 		monitor: cluster.NewHealthMonitor(cluster.MonitorDeps{
-			Clusters: stored, Checker: clusters, Observer: events, Reach: connector.Reach, Log: s.log,
+			Clusters: stored, Checker: clusters, Reach: connector.Reach, Log: s.log,
 		}, cluster.DefaultMonitorOptions()),
 		metrics: metrics.NewService(metrics.Deps{
 			Clusters: clusters, Connect: metrics.MeasureThrough(clusters.ConnectionByID), Workflows: workflows, Log: s.log,
 		}),
 		removal: cluster.AccountRemoval{
-			Access: access, Clusters: stored, Shares: shares, Defaults: defaults, Logs: logs, Events: events, Forget: connector.Forget,
+			Access: access, Clusters: stored, Shares: shares, Defaults: defaults, Logs: logs, Events: events,
 		},
 	}
 }

@@ -43,9 +43,10 @@ func (s *Server) buildWorkflows(
 			Workflows: documents, Runs: runs, Versions: runVersions{versions, history}, Kinds: s.kinds, Audit: trail,
 			Access: clusters.access, Clusters: clusters.service, Events: events, Watch: watchers.Watch,
 			Accounts:   account.NewStanding(repositories.NewUsers(s.db.Database()), repositories.NewAPITokens(s.db.Database()), time.Now),
-			ClusterLog: clusters.log, Log: s.log,
+			ClusterLog: clusters.log, Log: s.log, Server: s.session,
 		}, run.DefaultOptions())
 	)
+	s.session.OnLost(executor.SessionLost)
 	clusters.access.OnChange(executor.AccessChanged)
 	clusters.access.OnChange(func(context.Context, string) { watchers.AccessChanged() })
 	return workflowServices{
@@ -56,7 +57,7 @@ func (s *Server) buildWorkflows(
 			Grace: s.cfg.WorkflowGrace, KeepVersions: s.cfg.KeepVersions, KeepRuns: s.cfg.KeepRuns,
 		},
 		executor: executor,
-		recovery: run.NewRecovery(executor, runs, documents, s.db.Embedded()),
+		recovery: run.NewRecovery(executor, runs, documents),
 		watchers: watchers,
 	}
 }

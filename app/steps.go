@@ -36,6 +36,7 @@ func (s *Server) StartWorkers(ctx context.Context) error {
 	s.background.recovery.start(ctx)
 	s.background.retention.start(ctx)
 	s.background.sessions.start(ctx)
+	s.background.access.start(ctx)
 	return nil
 }
 
@@ -71,7 +72,10 @@ func (s *Server) StopWorkers(ctx context.Context) error {
 		return nil
 	}
 	b := s.background
-	return errors.Join(b.monitor.stop(ctx), b.metrics.Stop(ctx), b.recovery.stop(ctx), b.retention.stop(ctx), b.sessions.stop(ctx), b.executor.Stop(ctx))
+	return errors.Join(
+		b.monitor.stop(ctx), b.metrics.Stop(ctx), b.recovery.stop(ctx), b.retention.stop(ctx), b.sessions.stop(ctx), b.access.stop(ctx),
+		b.executor.Stop(ctx),
+	)
 }
 
 // Disconnect closes the connections to clusters and to login providers.

@@ -24,10 +24,10 @@ type Heartbeat struct {
 }
 
 // LeaseRecord says which session holds a lease. A lease whose holder has no
-// record among the servers is free.
+// record among the servers is free, and so is one without a record.
 type LeaseRecord struct {
 	Name   string    `bson:"_id"`
-	Holder string    `bson:"holder"` // empty: nobody
+	Holder string    `bson:"holder"`
 	Fence  int64     `bson:"fence"`  // greater than that of every lease taken before
 	Since  time.Time `bson:"since"`
 }

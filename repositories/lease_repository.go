@@ -82,11 +82,10 @@ func (r *Leases) holds(ctx context.Context, op string, want models.LeaseRecord) 
 	return n > 0, translate(op, "lease", err)
 }
 
-// Release frees a lease, if holder has it under that fencing number. The number
-// stays, so that the next one is known to be greater.
+// Release frees a lease, if holder has it under that fencing number.
 func (r *Leases) Release(ctx context.Context, name, holder string, fence int64) error {
 	filter := append(byID(name), bson.E{Key: "holder", Value: holder}, bson.E{Key: "fence", Value: fence})
-	_, err := r.coll.UpdateOne(ctx, filter, set(bson.D{{Key: "holder", Value: ""}}))
+	_, err := r.coll.DeleteOne(ctx, filter)
 	return translate("repositories.Leases.Release", "lease", err)
 }
 
@@ -98,6 +97,6 @@ func (r *Leases) Forget(ctx context.Context, name, holder string) error {
 
 // ReleaseAll frees all leases of holder.
 func (r *Leases) ReleaseAll(ctx context.Context, holder string) error {
-	_, err := r.coll.UpdateMany(ctx, bson.D{{Key: "holder", Value: holder}}, set(bson.D{{Key: "holder", Value: ""}}))
+	_, err := r.coll.DeleteMany(ctx, bson.D{{Key: "holder", Value: holder}})
 	return translate("repositories.Leases.ReleaseAll", "lease", err)
 }

@@ -3,7 +3,6 @@ package repositories
 import (
 	"context"
 	"errors"
-	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -13,8 +12,8 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// Runs stores runs. A running run belongs to the process that holds its lease.
-// Methods with a lease change the run only while that lease holds it, and are a
+// Runs stores runs. A running run belongs to the session of a server, its lease.
+// Methods with a lease change the run only while that session has it, and are a
 // Conflict otherwise. It is safe for concurrent use.
 type Runs struct{ coll *mongo.Collection }
 
@@ -100,12 +99,11 @@ func (r *Runs) List(ctx context.Context, workflowID string, limit int) ([]models
 		options.Find().SetSort(bson.D{{Key: "started_at", Value: -1}}).SetLimit(int64(limit)))
 }
 
-// Abandoned returns running runs whose lease ended before at, at most 100 and not
-// more than maxRunsBytes holds.
-func (r *Runs) Abandoned(ctx context.Context, at time.Time) ([]models.Run, error) {
-	return r.findMany(ctx, "repositories.Runs.Abandoned",
-		bson.D{{Key: "status", Value: models.RunRunning}, {Key: "lease_until", Value: bson.D{{Key: "$lt", Value: at}}}},
-		options.Find().SetLimit(100))
+// Leased returns all running runs of all users, with their ids and leases alone.
+func (r *Runs) Leased(ctx context.Context) ([]models.Run, error) {
+	return findAll[models.Run](ctx, r.coll, "repositories.Runs.Leased", "runs",
+		bson.D{{Key: "status", Value: models.RunRunning}, {Key: "lease", Value: bson.D{{Key: "$gte", Value: ""}}}},
+		options.Find().SetProjection(fields("lease", "lease_until")))
 }
 
 func (r *Runs) findMany(

@@ -24,12 +24,12 @@ func (b *Balancer) balance(ctx context.Context) (settled bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if err := b.forget(ctx, items, leases); err != nil {
-		return false, err
-	}
 	// Read after the leases: a holder that is not among these sessions is over.
 	sessions, err := b.deps.Session.Sessions(ctx)
 	if err != nil {
+		return false, err
+	}
+	if err := b.forget(ctx, items, leases, sessions); err != nil {
 		return false, err
 	}
 	servers := max(1, len(b.deps.Session.working()))
@@ -52,8 +52,8 @@ func (b *Balancer) dropLost(ctx context.Context) {
 }
 
 // forget removes the leases of items that exist no longer: those of this server
-// and those that nobody holds.
-func (b *Balancer) forget(ctx context.Context, items []string, leases []models.LeaseRecord) error {
+// and those of servers that are gone.
+func (b *Balancer) forget(ctx context.Context, items []string, leases []models.LeaseRecord, sessions map[string]bool) error {
 	exists := make(map[string]bool, len(items))
 	for _, item := range items {
 		exists[item] = true
@@ -64,8 +64,7 @@ func (b *Balancer) forget(ctx context.Context, items []string, leases []models.L
 		}
 	}
 	for _, rec := range leases {
-		mine := rec.Holder == b.deps.Session.ID()
-		if !exists[b.item(rec)] && (mine || rec.Holder == "") {
+		if !exists[b.item(rec)] && (rec.Holder == b.deps.Session.ID() || !sessions[rec.Holder]) {
 			if err := b.deps.Leases.Forget(ctx, rec.Name, rec.Holder); err != nil {
 				return err
 			}
@@ -109,7 +108,7 @@ func (b *Balancer) free(items []string, leases []models.LeaseRecord, sessions ma
 			rec.Name = b.deps.Prefix + item
 		}
 		stale := rec.Holder == b.deps.Session.ID() && held[item] == nil
-		if rec.Holder == "" || stale || !sessions[rec.Holder] {
+		if !taken || stale || !sessions[rec.Holder] {
 			free = append(free, rec)
 		}
 	}

@@ -205,8 +205,7 @@ func (v leases) Release(ctx context.Context, name, holder string, fence int64) e
 	}
 	defer v.database.mu.Unlock()
 	if rec := v.leases[name]; rec.Holder == holder && rec.Fence == fence {
-		rec.Holder = ""
-		v.leases[name] = rec
+		delete(v.leases, name)
 	}
 	return nil
 }
@@ -229,8 +228,7 @@ func (v leases) ReleaseAll(ctx context.Context, holder string) error {
 	defer v.database.mu.Unlock()
 	for name, rec := range v.leases {
 		if rec.Holder == holder {
-			rec.Holder = ""
-			v.leases[name] = rec
+			delete(v.leases, name)
 		}
 	}
 	return nil

@@ -180,7 +180,7 @@ func (e *Executor) openTarget(ctx context.Context, s *session) (clusterTarget, e
 }
 
 // defaultAccessTTL is how long a run relies on an answer about its access.
-// AccessChanged, which tells of changes in this process, has it asked at once.
+// AccessChanged has it asked at once.
 const defaultAccessTTL = 100 * time.Millisecond
 
 // workflowInCluster identifies the workflow of a run and the cluster that the
@@ -225,12 +225,13 @@ func (e *Executor) recheckAccess(ctx context.Context, s *session) {
 	}
 }
 
-// AccessChanged ends the runs in a cluster whose owners have lost it.
+// AccessChanged ends the runs in a cluster whose owners have lost it; an empty id
+// stands for each cluster.
 func (e *Executor) AccessChanged(ctx context.Context, clusterID string) {
 	e.mu.Lock()
 	var there []*session
 	for _, s := range e.active {
-		if s.run.ClusterRef == clusterID {
+		if clusterID == "" || s.run.ClusterRef == clusterID {
 			there = append(there, s)
 		}
 	}

@@ -90,7 +90,7 @@ func (e *Executor) prepare(ctx context.Context, s *session) error {
 		return whileAway(ctx, func() error { return e.deps.Workflows.StartRun(ctx, s.run.WorkflowID, start) })
 	})
 	group.Go(func() error {
-		return whileAway(ctx, func() error { return e.deps.Runs.Record(ctx, s.run.ID, e.lease, s.progress()) })
+		return whileAway(ctx, func() error { return e.deps.Runs.Record(ctx, s.run.ID, s.run.Lease, s.progress()) })
 	})
 	return group.Wait()
 }
@@ -140,7 +140,7 @@ func (e *Executor) recordWhenDue(ctx context.Context, s *session) {
 		return
 	}
 	e.deps.Watch(s.run.WorkflowID) // statuses are kept during a long run, too
-	if err := e.deps.Runs.Record(ctx, s.run.ID, e.lease, s.progress()); err != nil {
+	if err := e.deps.Runs.Record(ctx, s.run.ID, s.run.Lease, s.progress()); err != nil {
 		e.deps.Log.WarnContext(ctx, "progress of a run could not be stored", "run", s.run.ID, "err", err)
 	}
 }

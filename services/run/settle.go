@@ -17,15 +17,21 @@ type auditTrail interface {
 	Record(ctx context.Context, e models.AuditEntry)
 }
 
+// storeTime bounds the writes with which a run begins and ends. A change of the
+// database's primary takes less.
+const storeTime = 10 * time.Second
+
 // settle stores how a run ended, unless another process continues it. It works
 // after the end of ctx, whose cause tells why the run ended.
 func (e *Executor) settle(ctx context.Context, s *session, err error) {
 	end, _ := errors.AsType[ending](context.Cause(ctx))
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.opts.Lease*2/3)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
 	switch {
 	case end == endLost:
-		return
+		// A process that stood still may have stored statuses that are not right any
+		// more; whoever watches the cluster corrects them.
+		e.deps.Watch(s.run.WorkflowID)
 	case err == nil:
 		e.finish(ctx, s, models.RunCompleted, "")
 	case end == endHandover:
@@ -55,8 +61,8 @@ func (e failure) UserMessage() string { return string(e) }
 
 func (e *Executor) handOver(ctx context.Context, s *session) {
 	s.logf("%s; the run goes on when it is back", endHandover)
-	err := e.deps.Runs.Record(ctx, s.run.ID, e.lease, s.progress())
-	err = errors.Join(err, e.deps.Runs.Release(ctx, s.run.ID, e.lease))
+	err := e.deps.Runs.Record(ctx, s.run.ID, s.run.Lease, s.progress())
+	err = errors.Join(err, e.deps.Runs.Release(ctx, s.run.ID, s.run.Lease))
 	e.deps.Log.InfoContext(ctx, "handed a run over", "run", s.run.ID, "err", err)
 }
 
@@ -67,7 +73,7 @@ func (e *Executor) finish(ctx context.Context, s *session, status, message strin
 		s.logf("run %s: %s", status, message)
 	}
 	res := s.end(status, message)
-	if err := whileAway(ctx, func() error { return e.deps.Runs.Finish(ctx, s.run.ID, e.lease, res) }); err != nil {
+	if err := whileAway(ctx, func() error { return e.deps.Runs.Finish(ctx, s.run.ID, s.run.Lease, res) }); err != nil {
 		// Another process will find the run without a lease and finish it.
 		e.deps.Log.ErrorContext(ctx, "a finished run could not be stored", "run", s.run.ID, "err", err)
 		return

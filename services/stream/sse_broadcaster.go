@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"container/list"
 	"crypto/rand"
 	"encoding/json"
 	"strconv"
@@ -22,10 +23,6 @@ const (
 	// to write them holds little.
 	takeBytes = 128 << 10
 
-	// replayKeep is how long the events of a stream without readers stay, so
-	// that a browser that lost its connection can go on where it was.
-	replayKeep = 2 * time.Minute
-
 	// wakeGap is the least time between two wake-ups of a stream's readers.
 	// The first event after a quiet time goes out at once; those of a burst
 	// share one write a reader, which is what a write costs most for.
@@ -41,11 +38,16 @@ const (
 type Broadcaster struct {
 	epoch  string // differs in every process, so that ids of another one are recognised
 	closed chan struct{}
+	relay  relay // nil: this server is always alone
 
 	mu      sync.RWMutex
 	streams map[string]*eventStream
-	serial  uint64 // streams opened so far
+	serial  uint64 // streams numbered by this process so far
+	shared  shared
+	idle    idleStreams
 	readers sync.WaitGroup
+
+	processed atomic.Uint64 // the last number of the log that has been delivered; changed under mu
 
 	subscribers, published, lagged, resyncs atomic.Int64
 }
@@ -54,30 +56,34 @@ type Broadcaster struct {
 type Stats struct {
 	Streams     int   // known now, with or without readers
 	Subscribers int64 // reading now
-	Published   int64 // events since the start
+	Published   int64 // events that this server published since the start
 	Lagged      int64 // times a reader fell out of the replay buffer
-	Resyncs     int64 // snapshots asked for: by Lagged and by unknown event ids
+	Resyncs     int64 // snapshots asked for: by Lagged, by unknown event ids, and for what was lost between servers
 }
 
-// NewBroadcaster returns a broadcaster without streams. It runs nothing
-// until somebody subscribes; Close ends it.
+// NewBroadcaster returns a broadcaster without streams, for a server that is
+// alone. It runs nothing until somebody subscribes; Close ends it.
 func NewBroadcaster() *Broadcaster {
 	return &Broadcaster{
 		epoch:   strings.ToLower(rand.Text()[:10]),
 		closed:  make(chan struct{}),
 		streams: make(map[string]*eventStream),
+		idle:    idleStreams{list: list.New()},
 	}
 }
 
 // Publish hands an event to every reader of the stream key, in the order of
 // the calls. It never blocks on a reader. data is encoded once and may be
 // changed after the call; an error means that it cannot be encoded. An event
-// for a stream that nobody knows is forgotten.
+// for a stream that nobody knows is forgotten, if this server is alone.
 func (b *Broadcaster) Publish(key, event string, data any) error {
 	b.published.Add(1)
-	s := b.find(key)
-	if s == nil {
-		return nil
+	var s *eventStream
+	alone := b.relay == nil || b.relay.Alone()
+	if alone {
+		if s = b.find(key); s == nil {
+			return nil
+		}
 	}
 	kind, _, _ := strings.Cut(key, ":")
 	now := time.Now()
@@ -87,7 +93,7 @@ func (b *Broadcaster) Publish(key, event string, data any) error {
 	if err != nil {
 		return &models.Error{Op: "stream.Broadcaster.Publish", Err: err}
 	}
-	s.publish(event, payload, now)
+	b.route(alone, s, key, event, payload, now)
 	return nil
 }
 
@@ -96,6 +102,14 @@ func (b *Broadcaster) Publish(key, event string, data any) error {
 // missed, so take a snapshot after it. When lastID is not remembered the first
 // Take asks for a snapshot. The caller must Close the subscription.
 func (b *Broadcaster) Subscribe(key, lastID string) (*Subscription, error) {
+	sub, err := b.join(key, lastID)
+	if err == nil && sub.late != nil {
+		b.relay.Nudge()
+	}
+	return sub, err
+}
+
+func (b *Broadcaster) join(key, lastID string) (*Subscription, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.isClosed() {
@@ -103,18 +117,35 @@ func (b *Broadcaster) Subscribe(key, lastID string) (*Subscription, error) {
 	}
 	s := b.streams[key]
 	if s == nil {
-		b.serial++
-		s = &eventStream{key: key, epoch: b.epoch + strconv.FormatUint(b.serial, 36)}
-		b.streams[key] = s
+		s = b.open(key)
 	}
+	b.idle.remove(s)
 	b.subscribers.Add(1)
 	b.readers.Add(1)
 	return s.join(b, lastID), nil
 }
 
+// open adds the stream key. It needs b.mu.
+func (b *Broadcaster) open(key string) *eventStream {
+	s := &eventStream{key: key, epoch: b.shared.epoch, relayed: b.shared.on, complete: b.shared.floor, last: b.shared.floor}
+	if !b.shared.on {
+		s.epoch = b.ownEpoch()
+	}
+	b.streams[key] = s
+	return s
+}
+
+// ownEpoch returns a new epoch for a stream that this process numbers. It needs
+// b.mu.
+func (b *Broadcaster) ownEpoch() string {
+	b.serial++
+	return b.epoch + strconv.FormatUint(b.serial, 36)
+}
+
 // Close ends every stream: their subscriptions report Closed, and later calls
 // of Subscribe fail. It waits until all subscriptions are closed, though not
-// for longer than a few seconds. Further calls do nothing.
+// for longer than a few seconds. Further calls do nothing. Events that are
+// published later still reach the readers of other servers.
 func (b *Broadcaster) Close() {
 	if !b.shut() {
 		return
@@ -138,6 +169,7 @@ func (b *Broadcaster) shut() bool {
 		return false
 	}
 	close(b.closed)
+	b.idle.stop()
 	for _, s := range b.streams {
 		s.stop()
 	}
@@ -179,22 +211,14 @@ func (b *Broadcaster) leave(sub *Subscription) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s := sub.stream
-	readers, remembers := s.remove(sub)
+	readers, size := s.remove(sub)
 	b.subscribers.Add(-1)
 	switch {
 	case readers > 0 || b.isClosed():
-	case remembers:
-		s.forgetLater(func() { b.forget(s) })
+	case size > 0 || b.shared.on:
+		b.idle.touch(s, size, b.expire)
+		b.bound()
 	default:
-		delete(b.streams, s.key)
-	}
-}
-
-func (b *Broadcaster) forget(s *eventStream) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.streams[s.key] == s && s.readers() == 0 {
-		s.stop()
 		delete(b.streams, s.key)
 	}
 }

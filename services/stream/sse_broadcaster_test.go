@@ -285,11 +285,10 @@ func TestBroadcasterOrderUnderConcurrency(t *testing.T) {
 				<-s.Ready()
 				got, lost := ids(s)
 				for _, id := range got {
-					if lost || id != s.stream.id(next) {
+					if next++; lost || id != s.stream.id(next) {
 						t.Errorf("event %q (lost: %v), want number %d", id, lost, next)
 						return
 					}
-					next++
 				}
 			}
 		})
