@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"time"
 
 	"github.com/kubeorch/core/repositories"
 	"github.com/kubeorch/core/services/lease"
@@ -48,4 +49,43 @@ func (s *Server) Leave(ctx context.Context) error {
 		return nil
 	}
 	return errors.Join(s.beating.stop(ctx), s.session.Leave(ctx))
+}
+
+// StopRelay ends the messages to and from the other servers, after those that are on
+// their way.
+func (s *Server) StopRelay(ctx context.Context) error {
+	if s.background == nil {
+		return nil
+	}
+	return s.background.relay.stop(ctx)
+}
+
+const (
+	// migrateTime bounds the migration of the data, with the wait for another server
+	// that is doing it.
+	migrateTime = 30 * time.Minute
+	// migratePoll is the pause between two looks at whether that one is done.
+	migratePoll = 200 * time.Millisecond
+)
+
+// Migrate brings the stored data and the indexes into the form of this version. Of
+// several servers that start, one does at a time.
+func (s *Server) Migrate(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, migrateTime)
+	defer cancel()
+	for {
+		release, err := s.claim(ctx, "schema")
+		if err != nil {
+			return err
+		}
+		if release != nil {
+			defer release()
+			return s.db.Migrate(ctx)
+		}
+		select {
+		case <-time.After(migratePoll):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }

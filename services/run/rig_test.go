@@ -76,7 +76,11 @@ func (s *servers) end(e *Executor) {
 
 func newRig(t testing.TB, options ...func(*Options)) *rig {
 	t.Helper()
-	db := dbtest.Open(t).Database()
+	return newRigOn(t, dbtest.Open(t).Database(), options...)
+}
+
+func newRigOn(t testing.TB, db *mongo.Database, options ...func(*Options)) *rig {
+	t.Helper()
 	engine, err := template.Load(templates.FS)
 	require.NoError(t, err)
 	registry, err := kinds.NewRegistry(kinds.Builtin(engine, []models.Plugin{{
