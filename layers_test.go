@@ -52,6 +52,7 @@ func servicesMayImport() map[string][]string {
 		"catalogue": {"kinds"},
 		"cluster":   {},
 		"keys":      {},
+		"lease":     {},
 		"kinds":     {}, // pure
 		"metrics":   {"plan", "status"},
 		"plan":      {"kinds"}, // pure

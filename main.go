@@ -151,10 +151,14 @@ func bringUp(ctx context.Context, server *app.Server) error {
 	for _, step := range []step{
 		{"database", server.OpenDatabase},
 		{"secrets", server.LoadSecrets},
+		{"servers", server.Register},
+		{"binding of the secrets", server.BindSecrets},
+		{"schema", server.Migrate},
 		{"templates", server.LoadTemplates},
 		{"services", server.Build},
 		{"workers", server.StartWorkers},
 		{"control socket", server.OpenControlSocket},
+		{"joining of the servers", server.Join},
 		{"http server", server.Listen},
 	} {
 		if err := step.do(ctx); err != nil {
@@ -171,13 +175,17 @@ func takeDown(ctx context.Context, server *app.Server, log *slog.Logger) error {
 	defer cancel()
 	var errs []error
 	for _, step := range []step{
+		{"taking work", server.Retire},
 		{"new runs", server.RefuseRuns},
+		{"clusters", server.StopBalancer},
 		{"resource watchers", server.StopWatchers},
 		{"event streams", server.CloseStreams},
 		{"workers and runs", server.StopWorkers},
 		{"http server", server.StopHTTP},
 		{"control socket", server.CloseControlSocket},
 		{"cluster connections", server.Disconnect},
+		{"relay", server.StopRelay},
+		{"servers", server.Leave},
 		{"database", server.CloseDatabase},
 	} {
 		log.DebugContext(ctx, "stopping", "part", step.name)

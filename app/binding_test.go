@@ -24,7 +24,7 @@ func start(t *testing.T, cfg config.Config, use func(*Server)) error {
 	s := New(cfg, slog.New(slog.DiscardHandler))
 	err := s.OpenDatabase(t.Context())
 	if err == nil {
-		err = s.LoadSecrets(t.Context())
+		err = loadAndBind(t.Context(), s)
 	}
 	if err == nil && use != nil {
 		use(s)
@@ -195,4 +195,13 @@ func TestConfiguredSecrets(t *testing.T) {
 	wrong.JWTSecret = newSecret()
 	require.NoError(t, start(t, wrong, nil), "a rotation of both")
 	require.ErrorContains(t, start(t, cfg, nil), "ENCRYPTION_KEY is not the key of this database", "a server that was left behind")
+}
+
+// loadAndBind loads the secrets of a server that is alone, and binds its database to
+// them.
+func loadAndBind(ctx context.Context, s *Server) error {
+	if err := s.LoadSecrets(ctx); err != nil {
+		return err
+	}
+	return s.BindSecrets(ctx)
 }

@@ -13,7 +13,7 @@ import (
 
 // buildPeople adds the handlers of accounts to h and returns what tells whose
 // token a request carries. clusters settles those of accounts that are deleted.
-func (s *Server) buildPeople(h *routes.Handlers, clusters cluster.AccountRemoval) *account.Sessions {
+func (s *Server) buildPeople(h *routes.Handlers, clusters cluster.AccountRemoval, others peers) *account.Sessions {
 	var (
 		cfg       = s.cfg
 		db        = s.db.Database()
@@ -25,6 +25,8 @@ func (s *Server) buildPeople(h *routes.Handlers, clusters cluster.AccountRemoval
 		settings  = account.NewSettings(repositories.NewSettings(db), models.InviteSettings{
 			RegenerateAfterSignup: cfg.RegenerateInviteAfterSignup, InviteCode: cfg.InviteCode,
 		}, time.Now)
+		failures  = s.failures()
+		attempts  = account.NewAttempts(failures)
 		providers = s.providers()
 		rules     = account.AuthRules{
 			Enabled: cfg.Auth.Builtin.Enabled, SignupEnabled: cfg.Auth.Builtin.SignupEnabled, AllowedDomains: cfg.Auth.Builtin.AllowedDomains,
@@ -32,13 +34,15 @@ func (s *Server) buildPeople(h *routes.Handlers, clusters cluster.AccountRemoval
 		}
 		invites = account.NewInvites(account.InviteDeps{
 			Store: repositories.NewInvites(db), People: users, Codes: settings, Rules: rules,
-			FrontendURL: cfg.FrontendURL, Now: time.Now,
+			Failures: failures, FrontendURL: cfg.FrontendURL, Now: time.Now,
 		})
-		sessions = account.NewSessions(repositories.NewSessions(db), users, codes, tokens,
-			account.NewAPITokenCheck(apiTokens, s.log, time.Now), s.log)
+		sessions = account.NewSessions(account.SessionDeps{
+			Store: repositories.NewSessions(db), Users: users, Codes: codes, Tokens: tokens,
+			APITokens: account.NewAPITokenCheck(apiTokens, s.log, time.Now), Log: s.log, Peers: others,
+		})
 		auth = account.NewAuth(account.AuthDeps{
 			Rules: rules, Users: users, Invites: invites, Passwords: passwords, Sessions: sessions,
-			Attempts: account.NewAttempts(time.Now), Logins: users,
+			Attempts: attempts, Logins: users,
 		})
 		ownTokens = account.NewAPITokens(apiTokens, users, sessions, cfg.MaxAPITokens, time.Now)
 		oauth     = account.NewOAuth(account.OAuthDeps{
@@ -48,7 +52,7 @@ func (s *Server) buildPeople(h *routes.Handlers, clusters cluster.AccountRemoval
 	h.Auth = handlers.NewAuth(auth)
 	h.OAuth = handlers.NewOAuth(oauth, cfg.BaseURL, cfg.FrontendURL)
 	h.Session = handlers.NewSession(sessions)
-	h.Profile = handlers.NewProfile(account.NewUsers(users, passwords, sessions, account.Allowance{
+	h.Profile = handlers.NewProfile(account.NewUsers(users, passwords, attempts, sessions, account.Allowance{
 		Limits: s.accountLimits(), Workflows: repositories.NewWorkflows(db), APITokens: apiTokens,
 	}))
 	h.APIToken = handlers.NewAPIToken(ownTokens)
@@ -56,4 +60,12 @@ func (s *Server) buildPeople(h *routes.Handlers, clusters cluster.AccountRemoval
 	h.Invite = handlers.NewInvite(invites)
 	h.User = handlers.NewUser(s.buildAdmin(sessions, ownTokens, clusters))
 	return sessions
+}
+
+// failures counts where all servers on the database see it.
+func (s *Server) failures() account.Failures {
+	if s.db.Embedded() {
+		return account.FailuresHere(time.Now)
+	}
+	return account.FailuresIn(repositories.NewAttempts(s.db.Database()), s.cfg.JWTSecret, time.Now)
 }

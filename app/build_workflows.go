@@ -30,6 +30,7 @@ type workflowServices struct {
 
 func (s *Server) buildWorkflows(
 	documents *repositories.Workflows, clusters clusterServices, events *stream.Broadcaster, trail *audit.Trail,
+	place *placement, others peers,
 ) workflowServices {
 	var (
 		versions = repositories.NewVersions(s.db.Database())
@@ -38,12 +39,13 @@ func (s *Server) buildWorkflows(
 
 		watchers = watcher.NewManager(watcher.Deps{
 			Workflows: documents, Events: events, Connect: watcher.WatchThrough(clusters.service.ConnectionFor), Log: s.log,
+			Sharing: s.sharing(clusters.access, place, others),
 		})
 		executor = run.NewExecutor(run.Deps{
 			Workflows: documents, Runs: runs, Versions: runVersions{versions, history}, Kinds: s.kinds, Audit: trail,
 			Access: clusters.access, Clusters: clusters.service, Events: events, Watch: watchers.Watch,
 			Accounts:   account.NewStanding(repositories.NewUsers(s.db.Database()), repositories.NewAPITokens(s.db.Database()), time.Now),
-			ClusterLog: clusters.log, Log: s.log,
+			ClusterLog: clusters.log, Log: s.log, Server: s.session, CancelElsewhere: others.cancel,
 		}, run.DefaultOptions())
 	)
 	clusters.access.OnChange(executor.AccessChanged)
@@ -56,7 +58,7 @@ func (s *Server) buildWorkflows(
 			Grace: s.cfg.WorkflowGrace, KeepVersions: s.cfg.KeepVersions, KeepRuns: s.cfg.KeepRuns,
 		},
 		executor: executor,
-		recovery: run.NewRecovery(executor, runs, documents, s.db.Embedded()),
+		recovery: run.NewRecovery(executor, runs, documents),
 		watchers: watchers,
 	}
 }

@@ -20,7 +20,7 @@ func opened(t *testing.T, cfg config.Config) *Server {
 	s := New(cfg, slog.New(slog.DiscardHandler))
 	require.NoError(t, s.OpenDatabase(t.Context()))
 	t.Cleanup(func() { require.NoError(t, s.CloseDatabase(context.WithoutCancel(t.Context()))) })
-	require.NoError(t, s.LoadSecrets(t.Context()))
+	require.NoError(t, loadAndBind(t.Context(), s))
 	return s
 }
 
@@ -40,6 +40,6 @@ func TestRotationNeedsAnAnnouncedKey(t *testing.T) {
 	require.NoError(t, announced(s.db))
 	require.NoError(t, NewKey(cfg, io.Discard))
 	require.ErrorContains(t, announced(s.db), "restart all with the new key first")
-	require.NoError(t, s.LoadSecrets(t.Context()))
+	require.NoError(t, loadAndBind(t.Context(), s))
 	require.NoError(t, announced(s.db))
 }

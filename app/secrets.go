@@ -22,20 +22,17 @@ const secretBytes = 32
 
 // LoadSecrets fills in the secrets that the configuration leaves out. They are
 // made on the first start and kept in the data directory, which is this
-// process's alone once its database is open. Secrets that are not those of the
-// database are an error, and so are lost ones.
-func (s *Server) LoadSecrets(ctx context.Context) error {
-	who, err := s.db.Identity(ctx)
-	if err != nil {
+// process's alone once its database is open. Lost secrets are an error.
+func (s *Server) LoadSecrets(ctx context.Context) (err error) {
+	if s.identity, err = s.db.Identity(ctx); err != nil {
 		return err
 	}
 	if s.db.Embedded() {
-		if err := s.checkFiles(ctx, who); err != nil {
+		if err := s.checkFiles(ctx, s.identity); err != nil {
 			return err
 		}
 	}
-	jwtInFile := s.cfg.JWTSecret == ""
-	if jwtInFile {
+	if s.jwtInFile = s.cfg.JWTSecret == ""; s.jwtInFile {
 		secrets, err := loadOrCreateSecrets(jwtFile(s.cfg))
 		if err != nil {
 			return err
@@ -51,14 +48,19 @@ func (s *Server) LoadSecrets(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.box, err = encryption.NewBox(keys[0], keys[1:]...); err != nil {
-		return err
-	}
-	if err := s.bind(ctx, who, jwtInFile); err != nil {
+	s.box, err = encryption.NewBox(keys[0], keys[1:]...)
+	return err
+}
+
+// BindSecrets binds the database to the secrets. Secrets that are not those of the
+// database are an error. It comes after Register, which refuses secrets that are not
+// those of the other servers.
+func (s *Server) BindSecrets(ctx context.Context) error {
+	if err := s.bind(ctx, s.identity, s.jwtInFile); err != nil {
 		return err
 	}
 	if s.db.Embedded() {
-		if err := s.markDir(who); err != nil {
+		if err := s.markDir(s.identity); err != nil {
 			return err
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/kubeorch/core/routes"
 	"github.com/kubeorch/core/services/catalogue"
 	"github.com/kubeorch/core/services/kinds"
+	"github.com/kubeorch/core/services/lease"
 	"github.com/kubeorch/core/services/metrics"
 	"github.com/kubeorch/core/services/run"
 	"github.com/kubeorch/core/services/stream"
@@ -37,6 +38,10 @@ type Server struct {
 
 	box        *encryption.Box // seals what is stored
 	db         *database.DB
+	identity   database.Identity
+	jwtInFile  bool // JWT_SECRET is not configured
+	session    *lease.Session
+	beating    worker // keeps session
 	templates  *catalogue.Templates
 	kinds      *kinds.Registry
 	background *background
@@ -55,9 +60,13 @@ type background struct {
 	executor  *run.Executor
 	metrics   *metrics.Service
 	recovery  worker
+	relay     worker
+	balancer  worker
+	others    peers
 	retention worker
 	monitor   worker
 	sessions  worker
+	access    worker
 }
 
 // New returns a server that has not been started. Its configuration has been

@@ -15,6 +15,7 @@ const (
 	Sessions  = "sessions"
 	Clusters  = "clusters"
 	Workflows = "workflows"
+	Watches   = "watches"
 	Versions  = "versions"
 	Runs      = "runs"
 	Settings  = "settings"
@@ -27,6 +28,10 @@ const (
 
 	Audit     = "audit"
 	APITokens = "api_tokens"
+	Attempts  = "attempts"
+
+	Servers = "servers"
+	Leases  = "leases"
 
 	RelayLog = "relay_log"
 )
@@ -83,11 +88,14 @@ func indexes(keep retention) []index {
 		{collection: Workflows, key: asc("deleted_at"), partial: exists("deleted_at")},
 		{collection: Workflows, key: asc("cluster_ref")},
 
+		{collection: Watches, key: asc("cluster")},
+		{collection: Watches, key: asc("until"), expires: true},
+
 		{collection: Versions, key: newest("version", "workflow_id"), unique: true},
 
 		{collection: Runs, key: newest("started_at", "workflow_id")},
 		{collection: Runs, key: asc("workflow_id"), name: RunsOneRunning, unique: true, partial: running},
-		{collection: Runs, key: asc("lease_until"), partial: running},
+		{collection: Runs, key: asc("lease"), partial: running},
 
 		{collection: Codes, key: asc("expires_at"), expires: true},
 
@@ -105,10 +113,14 @@ func indexes(keep retention) []index {
 		{collection: Audit, key: newestEntry("outcome")},
 		{collection: Audit, key: newestEntry("targets")},
 
+		{collection: Leases, key: asc("holder")},
+
 		{collection: APITokens, key: asc("hash"), unique: true},
 		{collection: APITokens, key: asc("user_id", "name"), unique: true},
 		{collection: APITokens, key: newest("created_at", "user_id")},
 		{collection: APITokens, key: asc("expires_at"), expires: true},
+
+		{collection: Attempts, key: asc("expires"), expires: true},
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -17,9 +18,14 @@ const (
 	codeKeySpecConflict = 86
 )
 
+// indexTime bounds EnsureIndexes. Large collections take their time.
+const indexTime = 30 * time.Minute
+
 // EnsureIndexes creates the missing indexes of the table, and replaces those that
 // exist with other options. Several processes may call it at once.
 func (d *DB) EnsureIndexes(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, indexTime)
+	defer cancel()
 	models := map[string][]mongo.IndexModel{}
 	for _, ix := range indexes(d.keep) {
 		models[ix.collection] = append(models[ix.collection], ix.model())

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"path/filepath"
 	"reflect"
 	"time"
@@ -14,6 +15,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
+	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"github.com/kubeorch/core/database/embedded"
 )
@@ -21,13 +24,21 @@ import (
 // DefaultName is the database's name when the configuration gives none.
 const DefaultName = "kubeorch"
 
+// Unless the URI says otherwise.
 const (
-	// selectionTime is how long an operation waits for a reachable server, unless
-	// the URI says otherwise.
-	selectionTime = 10 * time.Second
-	// cleanupTime bounds closing after a failed Open.
-	cleanupTime = 5 * time.Second
+	// selectionTime is how long an operation waits for a primary. Elections take
+	// longer at times; people then rather hear of it.
+	selectionTime = 5 * time.Second
+	// operationTime bounds an operation whose caller sets no bound, with all its
+	// attempts. A server that hangs is found out by it.
+	operationTime = 10 * time.Second
+	// connectTime bounds connecting, and how long a server may take to answer a
+	// heartbeat. One that takes longer twice is given up, with what waits for it.
+	connectTime = 5 * time.Second
 )
+
+// cleanupTime bounds closing after a failed Open.
+const cleanupTime = 5 * time.Second
 
 // Config says which database to open.
 type Config struct {
@@ -56,13 +67,32 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		cfg.Name = DefaultName
 	}
 	if cfg.URI != "" {
-		return connect(ctx, options.Client().ApplyURI(cfg.URI), cfg, nil)
+		return connect(ctx, serverOptions(cfg.URI), cfg, nil)
 	}
 	store, err := embedded.Open(ctx, filepath.Join(cfg.DataDir, "db"), embedded.Options{Log: cfg.Log, Verify: cfg.Verify})
 	if err != nil {
 		return nil, err
 	}
 	return connect(ctx, store.ClientOptions(), cfg, store)
+}
+
+// serverOptions are those for a MongoDB server. What is acknowledged, and what is
+// read, is on a majority of its members, so that no failover undoes it. Reads and
+// writes are retried, unless the URI says otherwise.
+func serverOptions(uri string) *options.ClientOptions {
+	o := options.Client().ApplyURI(uri)
+	acknowledged := writeconcern.Majority()
+	if o.WriteConcern != nil {
+		acknowledged.Journal = o.WriteConcern.Journal
+	}
+	o.SetWriteConcern(acknowledged).SetReadConcern(readconcern.Majority())
+	if o.ConnectTimeout == nil {
+		o.SetConnectTimeout(connectTime)
+	}
+	if o.Timeout == nil {
+		o.SetTimeout(operationTime)
+	}
+	return o
 }
 
 func connect(ctx context.Context, o *options.ClientOptions, cfg Config, store *embedded.Store) (*DB, error) {
@@ -73,13 +103,18 @@ func connect(ctx context.Context, o *options.ClientOptions, cfg Config, store *e
 	types.RegisterTypeMapEntry(bson.TypeArray, reflect.TypeFor[[]any]())
 	o.SetRegistry(types)
 	o.SetBSONOptions(&options.BSONOptions{DefaultDocumentMap: true, NilSliceAsEmpty: true, NilMapAsEmpty: true})
-	o.SetAppName("kubeorch")
+	if o.AppName == nil {
+		o.SetAppName("kubeorch")
+	}
 	if o.ServerSelectionTimeout == nil {
 		o.SetServerSelectionTimeout(selectionTime)
 	}
 	d := &DB{store: store, keep: retention{audit: cfg.AuditRetention, clusterLog: cfg.ClusterLogTTL}}
 	var err error
 	if d.client, err = mongo.Connect(o); err != nil {
+		if _, ok := errors.AsType[url.EscapeError](err); ok {
+			err = errors.New("a % in a user name or password is written %25") // err would show what follows it
+		}
 		return nil, errors.Join(fmt.Errorf("connect the database: %w", err), d.abandon(ctx))
 	}
 	d.db = d.client.Database(cfg.Name)

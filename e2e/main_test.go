@@ -7,6 +7,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -28,8 +29,8 @@ const coverVariable = "KUBEORCH_E2E_COVER"
 var (
 	// shared is the cluster of the tests that only add objects to one.
 	shared kubetest.Shared
-	// built is the binary that the tests start.
-	built binary
+	// built are the binaries that the tests start.
+	built binaries
 	// common is the server of the tests that need no server of their own.
 	common sharedServer
 )
@@ -39,23 +40,24 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(&built)
 }
 
-// binary is kubeorch, there while its tests run.
-type binary struct {
+// binaries are there while the tests run.
+type binaries struct {
 	tests interface{ Run() int }
-	path  string
+	path  string // of kubeorch
+	devdb string // of the database server
 }
 
-// Run builds the binary, runs the tests and returns their exit code.
-func (b *binary) Run() int {
+// Run builds the binaries, runs the tests and returns their exit code.
+func (b *binaries) Run() int {
 	dir, err := os.MkdirTemp("", "kubeorch-e2e")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	b.path = filepath.Join(dir, "kubeorch")
+	b.path, b.devdb = filepath.Join(dir, "kubeorch"), filepath.Join(dir, "devdb")
 	if err := b.build(); err != nil {
-		fmt.Fprintln(os.Stderr, "the server cannot be built:", err)
+		fmt.Fprintln(os.Stderr, "the servers cannot be built:", err)
 		return 1
 	}
 	code := b.tests.Run()
@@ -68,17 +70,26 @@ func (b *binary) Run() int {
 
 // build builds the server with the race detector, but for the cipher that hashes
 // passwords: there the detector finds nothing and makes a login take a second.
-func (b *binary) build() error {
-	args := []string{"build", "-race", "-gcflags=golang.org/x/crypto/blowfish=-race=false", "-buildvcs=false", "-o", b.path}
+func (b *binaries) build() error {
+	args := []string{"-gcflags=golang.org/x/crypto/blowfish=-race=false"}
 	if os.Getenv(coverVariable) != "" {
 		args = append(args, "-cover", "-coverpkg=github.com/kubeorch/core/...")
 	}
-	build := exec.Command("go", append(args, "github.com/kubeorch/core")...)
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
+	if err := build("github.com/kubeorch/core", b.path, args...); err != nil {
 		return err
 	}
-	return dependOnSources("..")
+	if err := build("github.com/kubeorch/core/tools/devdb", b.devdb); err != nil {
+		return err
+	}
+	return errors.Join(dependOnSources(".."), dependOnSources(filepath.Join("..", "tools", "devdb")))
+}
+
+// build builds a program with the race detector.
+func build(pkg, path string, args ...string) error {
+	args = append([]string{"build", "-race", "-buildvcs=false", "-o", path}, args...)
+	cmd := exec.Command("go", append(args, pkg)...)
+	cmd.Stderr = os.Stderr
+	return cmd.Run()
 }
 
 // dependOnSources opens the directories of the code below root. go test then

@@ -1,17 +1,13 @@
 package e2e
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"regexp"
-	"runtime"
 	"strconv"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -20,12 +16,9 @@ import (
 
 // server is a running kubeorch.
 type server struct {
-	url    string
-	log    *logBuffer
-	cmd    *exec.Cmd
-	killed bool          // by the test
-	exited chan struct{} // closed when the process has ended
-	err    error         // how it ended; read after exited
+	*process
+	url string
+	log *logBuffer
 }
 
 // start starts a server on which Ann and Bob have accounts. The environment is
@@ -40,7 +33,13 @@ func start(t *testing.T, env ...string) *server {
 // before.
 func startIn(t *testing.T, dir string, env ...string) *server {
 	t.Helper()
-	s, err := launch(t.TempDir(), environment(dir, env...))
+	return startWith(t, environment(dir, env...))
+}
+
+// startWith is startIn with a complete environment.
+func startWith(t *testing.T, env []string) *server {
+	t.Helper()
+	s, err := launch(t.TempDir(), env)
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		for _, fault := range s.discard() {
@@ -54,28 +53,15 @@ func startIn(t *testing.T, dir string, env ...string) *server {
 
 // launch starts a server in a working directory.
 func launch(dir string, env []string) (*server, error) {
-	s := &server{log: newLogBuffer(), cmd: exec.Command(built.path), exited: make(chan struct{})}
-	s.cmd.Dir, s.cmd.Env, s.cmd.Stderr = dir, env, s.log
-	return s, s.begin()
+	s := &server{log: newLogBuffer(listening)}
+	cmd := exec.Command(built.path)
+	cmd.Dir, cmd.Env, cmd.Stderr = dir, env, s.log
+	var err error
+	s.process, err = begin(cmd)
+	return s, err
 }
 
-// begin starts the process, which ends with this one even if that is killed.
-func (s *server) begin() error {
-	endWithTests(s.cmd)
-	started := make(chan error)
-	go func() {
-		// What ends the process is the end of the thread that started it.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := s.cmd.Start()
-		started <- err
-		if err == nil {
-			s.err = s.cmd.Wait()
-			close(s.exited)
-		}
-	}()
-	return <-started
-}
+var listening = regexp.MustCompile(`msg=listening addr=(\S+)\n`)
 
 // awaitAddress waits until the server listens.
 func (s *server) awaitAddress() error {
@@ -109,43 +95,11 @@ func environment(dir string, env ...string) (list []string) {
 	return list
 }
 
-// stop ends the server by SIGTERM, requires that it exits with 0 and returns how
-// long that took.
-func (s *server) stop(t *testing.T) time.Duration {
-	t.Helper()
-	begin := time.Now()
-	require.NoError(t, s.terminate())
-	return time.Since(begin)
-}
-
 // stoppedLog stops the server and returns all that it has logged.
 func (s *server) stoppedLog(t *testing.T) string {
 	t.Helper()
 	s.stop(t)
 	return s.log.String()
-}
-
-func (s *server) terminate() error {
-	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return err
-	}
-	select {
-	case <-s.exited:
-		return s.err
-	case <-time.After(40 * time.Second):
-		return errors.New("the server does not stop")
-	}
-}
-
-// kill ends the server as kill -9 does.
-func (s *server) kill(t *testing.T) {
-	t.Helper()
-	s.killed = true
-	require.NoError(t, s.cmd.Process.Kill())
-	<-s.exited
-	status, ok := errors.AsType[*exec.ExitError](s.err)
-	require.True(t, ok, "it had ended by itself: %v", s.err)
-	require.Equal(t, -1, status.ExitCode(), "it had ended by itself")
 }
 
 // discard ends the server for good and returns what was wrong: that it did not
@@ -184,36 +138,4 @@ func (s *server) goroutines(t *testing.T) (n int) {
 	n, err := strconv.Atoi(found[1])
 	require.NoError(t, err)
 	return n
-}
-
-// logBuffer keeps what a server logs.
-type logBuffer struct {
-	address chan string // gets where the server listens
-
-	mu    sync.Mutex
-	buf   bytes.Buffer
-	found bool // address has it
-}
-
-func newLogBuffer() *logBuffer { return &logBuffer{address: make(chan string, 1)} }
-
-var listening = regexp.MustCompile(`msg=listening addr=(\S+)\n`)
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	n, err := b.buf.Write(p)
-	if !b.found {
-		if m := listening.FindSubmatch(b.buf.Bytes()); m != nil {
-			b.found = true
-			b.address <- string(m[1])
-		}
-	}
-	return n, err
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }

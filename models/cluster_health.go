@@ -29,12 +29,15 @@ type ProbeOptions struct {
 	// SkipWithin skips a cluster that was checked less than that long ago, unless
 	// its metadata is old.
 	SkipWithin time.Duration
+	// Wanted is asked before an outcome is stored; it is dropped when that is false.
+	// Nil stands for true.
+	Wanted func() bool
 }
 
 // ClusterCheck is the outcome of a background check.
 type ClusterCheck struct {
 	Cluster Cluster // with the outcome
-	Skipped bool    // the cluster was deleted, or checked a moment ago
+	Skipped bool    // the cluster was deleted, checked a moment ago, or is another server's to check
 	More    bool    // a quick check left something to a later one
 	Stored  bool    // the outcome is stored already
 }

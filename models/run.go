@@ -71,10 +71,13 @@ type Run struct {
 	OwnerID         string    `json:"-" bson:"owner_id"`
 	Cluster         string    `json:"-" bson:"cluster"`          // the cluster's name
 	ClusterRef      string    `json:"-" bson:"cluster_ref"`      // the cluster's id
-	Lease           string    `json:"-" bson:"lease"`            // id of the process that executes it
-	LeaseUntil      time.Time `json:"-" bson:"lease_until"`      // when another process may take it over
-	Deadline        time.Time `json:"-" bson:"deadline"`         // when it fails
+	Lease           string    `json:"-" bson:"lease"`            // session of the server that executes it; empty: none does
 	CancelRequested bool      `json:"-" bson:"cancel_requested"` // somebody has cancelled it
+	Deadline        time.Time `json:"-" bson:"deadline"`         // when it fails
+
+	// LeaseUntil is stored by servers of the version before this one: until then they
+	// execute the run.
+	LeaseUntil time.Time `json:"-" bson:"lease_until,omitempty"`
 
 	// Conflict tells of a failed run that objects of other owners are the only
 	// reason. It is not stored.
@@ -113,6 +116,7 @@ type RunResult struct {
 
 // RunStart is the change of a workflow when a run begins.
 type RunStart struct {
+	RunID      string
 	At         time.Time
 	Version    int
 	ClusterRef string        // where it runs

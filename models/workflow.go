@@ -70,12 +70,32 @@ type Workflow struct {
 	SuccessCount   int        `json:"success_count" bson:"success_count"`
 	FailureCount   int        `json:"failure_count" bson:"failure_count"`
 
-	ClusterRef string `json:"-" bson:"cluster_ref,omitempty"` // id of the cluster of its last run
+	ClusterRef string     `json:"-" bson:"cluster_ref,omitempty"` // id of the cluster of its last run
+	WatchFence WatchFence `json:"-" bson:"watch_fence,omitempty"` // whose statuses are stored
 
 	VersionSeq int   `json:"-" bson:"version_seq"` // stored versions so far
 	Revision   int64 `json:"-" bson:"revision"`    // grows with every edit by people; the ETag
 	StatusRev  int64 `json:"-" bson:"status_rev"`  // grows with every write of a node's status
 	Seq        int64 `json:"-" bson:"seq"`         // grows with every write of a field that answers show
+}
+
+// WatchFence says which server stores the statuses of a workflow: the one that was
+// given its cluster with this number. A server that is given a cluster later has a
+// greater one. The zero value stands for the only server of a database.
+type WatchFence struct {
+	ClusterID string `bson:"cluster"`
+	Fence     int64  `bson:"fence"`
+}
+
+// IsZero reports whether f is the zero value, which is not stored.
+func (f WatchFence) IsZero() bool { return f == WatchFence{} }
+
+// WatchWish says that a server wants the statuses of a workflow to be kept up to
+// date, by whichever server watches its cluster.
+type WatchWish struct {
+	WorkflowID string    `bson:"_id"`
+	ClusterID  string    `bson:"cluster"`
+	Until      time.Time `bson:"until"`
 }
 
 // ETag returns the entity tag of a revision.

@@ -4,12 +4,17 @@ package repositories
 import (
 	"context"
 	"errors"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/kubeorch/core/database"
 	"github.com/kubeorch/core/models"
 )
+
+// awayRetry is when a request may be repeated that found no database: an election
+// takes some seconds.
+const awayRetry = 5 * time.Second
 
 // translate turns the driver's errors into domain errors. Domain errors are
 // returned unchanged.
@@ -25,8 +30,10 @@ func translate(op, what string, err error) error {
 		return &models.Error{Op: op, Kind: models.NotFound, Msg: what + " not found", Err: err}
 	case mongo.IsDuplicateKeyError(err):
 		return &models.Error{Op: op, Kind: models.Conflict, Msg: what + " already exists", Err: err}
+	case database.IsAway(err):
+		return &models.Error{Op: op, Kind: models.Unavailable, RetryAfter: awayRetry, Msg: "the database cannot be reached", Err: err}
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), mongo.IsTimeout(err):
-		return &models.Error{Op: op, Kind: models.Unavailable, Msg: "the database did not answer in time", Err: err}
+		return &models.Error{Op: op, Kind: models.Unavailable, RetryAfter: awayRetry, Msg: "the database did not answer in time", Err: err}
 	case database.IsOutOfSpace(err):
 		return &models.Error{
 			Op: op, Kind: models.InsufficientStorage, Err: err,
@@ -34,8 +41,6 @@ func translate(op, what string, err error) error {
 		}
 	case database.IsDamaged(err):
 		return &models.Error{Op: op, Kind: models.Unavailable, Msg: "a part of the stored data is damaged; an operator has to restore a backup", Err: err}
-	case mongo.IsNetworkError(err):
-		return &models.Error{Op: op, Kind: models.Unavailable, Msg: "the database cannot be reached", Err: err}
 	}
 	return &models.Error{Op: op, Err: err}
 }

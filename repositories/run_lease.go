@@ -3,7 +3,6 @@ package repositories
 import (
 	"context"
 	"errors"
-	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -12,43 +11,40 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// leasedBy matches a running run while lease holds it.
+// leasedBy matches a running run while the session lease has it.
 func leasedBy(id, lease string) bson.D {
 	return bson.D{{Key: "_id", Value: id}, {Key: "status", Value: models.RunRunning}, {Key: "lease", Value: lease}}
 }
 
-// leaseError translates err. No match means that the process has lost its lease.
+// leaseError translates err. No match means that another session has the run.
 func leaseError(op string, err error) error {
 	if errors.Is(err, mongo.ErrNoDocuments) {
-		return &models.Error{Op: op, Kind: models.Conflict, Msg: "the run belongs to another process or has ended", Err: err}
+		return &models.Error{Op: op, Kind: models.Conflict, Msg: "the run belongs to another server or has ended", Err: err}
 	}
 	return translate(op, "run", err)
 }
 
-// Renew extends a lease and reports whether the run was cancelled.
-func (r *Runs) Renew(ctx context.Context, id, lease string, until time.Time) (cancel bool, err error) {
+// Cancelled reports whether somebody has cancelled a run.
+func (r *Runs) Cancelled(ctx context.Context, id, lease string) (bool, error) {
 	var doc struct {
 		CancelRequested bool `bson:"cancel_requested"`
 	}
-	err = r.coll.FindOneAndUpdate(ctx, leasedBy(id, lease), set(bson.D{{Key: "lease_until", Value: until}}),
-		options.FindOneAndUpdate().SetProjection(fields("cancel_requested"))).Decode(&doc)
-	return doc.CancelRequested, leaseError("repositories.Runs.Renew", err)
+	err := r.coll.FindOne(ctx, leasedBy(id, lease), options.FindOne().SetProjection(fields("cancel_requested"))).Decode(&doc)
+	return doc.CancelRequested, leaseError("repositories.Runs.Cancelled", err)
 }
 
-// Release ends a lease early, so that another process can take the run over.
+// Release gives a run up, so that another server can take it over.
 func (r *Runs) Release(ctx context.Context, id, lease string) error {
-	return r.update(ctx, "repositories.Runs.Release", leasedBy(id, lease), bson.D{{Key: "lease_until", Value: time.UnixMilli(0)}})
+	return r.update(ctx, "repositories.Runs.Release", leasedBy(id, lease), bson.D{{Key: "lease", Value: ""}})
 }
 
-// TakeOver gives an abandoned run to lease and returns it. It is a Conflict when
-// the run is no longer as seen: another process took it over, or its own process
-// renewed the lease.
-func (r *Runs) TakeOver(ctx context.Context, seen models.Run, lease string, until time.Time) (models.Run, error) {
-	filter := append(leasedBy(seen.ID, seen.Lease), bson.E{Key: "lease_until", Value: seen.LeaseUntil})
+// TakeOver gives a run of the session seen to the session lease and returns it. It is
+// a Conflict when another server was faster.
+func (r *Runs) TakeOver(ctx context.Context, id, seen, lease string) (models.Run, error) {
 	var doc runDocument
-	err := r.coll.FindOneAndUpdate(ctx, filter,
-		set(bson.D{{Key: "lease", Value: lease}, {Key: "lease_until", Value: until}}),
-		options.FindOneAndUpdate().SetReturnDocument(options.After)).Decode(&doc)
+	err := r.coll.FindOneAndUpdate(ctx, leasedBy(id, seen), bson.D{
+		{Key: "$set", Value: bson.D{{Key: "lease", Value: lease}}}, {Key: "$unset", Value: bson.D{{Key: "lease_until", Value: ""}}},
+	}, options.FindOneAndUpdate().SetReturnDocument(options.After)).Decode(&doc)
 	return doc.run(), leaseError("repositories.Runs.TakeOver", err)
 }
 
@@ -70,7 +66,8 @@ func (r *Runs) Record(ctx context.Context, id, lease string, p models.RunProgres
 	return r.update(ctx, "repositories.Runs.Record", leasedBy(id, lease), change)
 }
 
-// Finish stores the result of a run, whose workflow can then be run again.
+// Finish stores the result of a run, whose workflow can then be run again. It may
+// be called again after an error, when the result may be stored already.
 func (r *Runs) Finish(ctx context.Context, id, lease string, res models.RunResult) error {
 	const op = "repositories.Runs.Finish"
 	change := bson.D{
@@ -85,7 +82,17 @@ func (r *Runs) Finish(ctx context.Context, id, lease string, res models.RunResul
 	if err != nil {
 		return &models.Error{Op: op, Err: err}
 	}
-	return r.update(ctx, op, leasedBy(id, lease), append(change, bson.E{Key: "bytes", Value: len(raw)}))
+	err = r.update(ctx, op, leasedBy(id, lease), append(change, bson.E{Key: "bytes", Value: len(raw)}))
+	if models.KindOf(err) != models.Conflict {
+		return err
+	}
+	same := bson.D{{Key: "_id", Value: id}, {Key: "lease", Value: lease},
+		{Key: "status", Value: res.Status}, {Key: "completed_at", Value: res.CompletedAt}}
+	found := r.coll.FindOne(ctx, same, options.FindOne().SetProjection(fields("_id"))).Err()
+	if errors.Is(found, mongo.ErrNoDocuments) {
+		return err
+	}
+	return leaseError(op, found)
 }
 
 func (r *Runs) update(ctx context.Context, op string, filter, change bson.D) error {

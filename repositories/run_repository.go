@@ -3,7 +3,6 @@ package repositories
 import (
 	"context"
 	"errors"
-	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -13,8 +12,8 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// Runs stores runs. A running run belongs to the process that holds its lease.
-// Methods with a lease change the run only while that lease holds it, and are a
+// Runs stores runs. A running run belongs to the session of a server, its lease.
+// Methods with a lease change the run only while that session has it, and are a
 // Conflict otherwise. It is safe for concurrent use.
 type Runs struct{ coll *mongo.Collection }
 
@@ -59,11 +58,15 @@ func (d runDocument) run() models.Run {
 }
 
 // Begin stores a running run. It is a Conflict while another run of the same
-// workflow is running, in any process.
+// workflow is running, in any process. It may be called again after an error, when
+// the run may be stored already.
 func (r *Runs) Begin(ctx context.Context, run models.Run) error {
 	const op = "repositories.Runs.Begin"
 	_, err := r.coll.InsertOne(ctx, runDocument{Run: run, States: stateDocuments(run.NodeStates)})
 	if mongo.IsDuplicateKeyError(err) {
+		if _, err := r.Get(ctx, run.WorkflowID, run.ID); models.KindOf(err) != models.NotFound {
+			return err // none: it is this run
+		}
 		return &models.Error{Op: op, Kind: models.Conflict, Msg: "a run of this workflow is already in progress", Err: err}
 	}
 	return translate(op, "run", err)
@@ -96,12 +99,11 @@ func (r *Runs) List(ctx context.Context, workflowID string, limit int) ([]models
 		options.Find().SetSort(bson.D{{Key: "started_at", Value: -1}}).SetLimit(int64(limit)))
 }
 
-// Abandoned returns running runs whose lease ended before at, at most 100 and not
-// more than maxRunsBytes holds.
-func (r *Runs) Abandoned(ctx context.Context, at time.Time) ([]models.Run, error) {
-	return r.findMany(ctx, "repositories.Runs.Abandoned",
-		bson.D{{Key: "status", Value: models.RunRunning}, {Key: "lease_until", Value: bson.D{{Key: "$lt", Value: at}}}},
-		options.Find().SetLimit(100))
+// Leased returns all running runs of all users, with their ids and leases alone.
+func (r *Runs) Leased(ctx context.Context) ([]models.Run, error) {
+	return findAll[models.Run](ctx, r.coll, "repositories.Runs.Leased", "runs",
+		bson.D{{Key: "status", Value: models.RunRunning}, {Key: "lease", Value: bson.D{{Key: "$gte", Value: ""}}}},
+		options.Find().SetProjection(fields("lease", "lease_until")))
 }
 
 func (r *Runs) findMany(

@@ -5,7 +5,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -16,12 +15,12 @@ import (
 
 const workflowID = "cccccccccccccccccccccccc"
 
-func running(lease string, until time.Time) models.Run {
+func running(lease string) models.Run {
 	return models.Run{
 		ID: models.NewID(), WorkflowID: workflowID, Status: models.RunRunning, StartedAt: now(), Logs: []string{"[10:00:00] x"},
 		NodeStates: map[string]models.NodeState{"a.b$": {Status: models.NodePending}}, Output: map[string]any{},
 		TriggeredBy: models.TriggeredManually, TriggerData: models.Trigger{UserID: owner},
-		Action: models.RunDeploy, OwnerID: owner, Cluster: "dev", Lease: lease, LeaseUntil: until, Deadline: now(),
+		Action: models.RunDeploy, OwnerID: owner, Cluster: "dev", Lease: lease, Deadline: now(),
 	}
 }
 
@@ -33,7 +32,7 @@ func openRuns(t *testing.T) *repositories.Runs {
 func TestRunComesBackAsItWasStored(t *testing.T) {
 	t.Parallel()
 	store := openRuns(t)
-	run := running("p1", now())
+	run := running("p1")
 	run.NodeStates["a.b$"] = models.NodeState{Status: models.NodeCompleted, Result: []models.ObjectChange{{Kind: "Service", Action: "created"}}}
 	require.NoError(t, store.Begin(t.Context(), run))
 	got, err := store.Get(t.Context(), workflowID, run.ID)
@@ -51,7 +50,7 @@ func TestOneRunAtATime(t *testing.T) {
 	var began atomic.Int32
 	for range 20 {
 		all.Go(func() {
-			err := store.Begin(t.Context(), running("p1", now()))
+			err := store.Begin(t.Context(), running("p1"))
 			if err == nil {
 				began.Add(1)
 			} else if models.KindOf(err) != models.Conflict {
@@ -67,32 +66,49 @@ func TestOneRunAtATime(t *testing.T) {
 	require.NoError(t, store.Finish(t.Context(), run.ID, "p1", models.RunResult{Status: models.RunFailed, Error: "x", CompletedAt: now()}))
 	_, err = store.Running(t.Context(), workflowID)
 	require.Equal(t, models.NotFound, kindOf(t, err))
-	require.NoError(t, store.Begin(t.Context(), running("p1", now())))
+	require.NoError(t, store.Begin(t.Context(), running("p1")))
 	list, err := store.List(t.Context(), workflowID, 10)
 	require.NoError(t, err)
 	require.Len(t, list, 2)
 	require.Equal(t, models.RunRunning, list[0].Status, "the newest comes first")
 }
 
+func TestRunBeginsAndEndsOnce(t *testing.T) {
+	t.Parallel()
+	store := openRuns(t)
+	run, other := running("p1", now()), running("p1", now())
+	result := models.RunResult{Status: models.RunCompleted, CompletedAt: now()}
+	for range 2 {
+		require.NoError(t, store.Begin(t.Context(), run))
+		require.Equal(t, models.Conflict, kindOf(t, store.Begin(t.Context(), other)))
+	}
+	for range 2 {
+		require.NoError(t, store.Finish(t.Context(), run.ID, "p1", result))
+		require.Equal(t, models.Conflict, kindOf(t, store.Finish(t.Context(), run.ID, "p2", result)))
+		require.Equal(t, models.Conflict, kindOf(t, store.Finish(t.Context(), run.ID, "p1", models.RunResult{Status: models.RunFailed})))
+	}
+	require.NoError(t, store.Begin(t.Context(), other), "the lock is free")
+}
+
 func TestOnlyTheHolderChangesARun(t *testing.T) {
 	t.Parallel()
 	store := openRuns(t)
-	run := running("p1", now().Add(-time.Second))
+	run := running("p1")
 	require.NoError(t, store.Begin(t.Context(), run))
 
-	abandoned, err := store.Abandoned(t.Context(), now())
+	leased, err := store.Leased(t.Context())
 	require.NoError(t, err)
-	require.Len(t, abandoned, 1)
-	got, err := store.TakeOver(t.Context(), abandoned[0], "p2", now().Add(time.Minute))
+	require.Equal(t, []models.Run{{ID: run.ID, Lease: "p1"}}, leased)
+	got, err := store.TakeOver(t.Context(), run.ID, "p1", "p2")
 	require.NoError(t, err)
 	require.Equal(t, "p2", got.Lease)
-	_, err = store.TakeOver(t.Context(), abandoned[0], "p3", now().Add(time.Minute))
+	_, err = store.TakeOver(t.Context(), run.ID, "p1", "p3")
 	require.Equal(t, models.Conflict, kindOf(t, err), "the second is too late")
 
-	_, renew := store.Renew(t.Context(), run.ID, "p1", now())
+	_, look := store.Cancelled(t.Context(), run.ID, "p1")
 	version := 1
 	for what, err := range map[string]error{
-		"renew":   renew,
+		"look":    look,
 		"record":  store.Record(t.Context(), run.ID, "p1", models.RunProgress{Version: &version}),
 		"release": store.Release(t.Context(), run.ID, "p1"),
 		"finish":  store.Finish(t.Context(), run.ID, "p1", models.RunResult{Status: models.RunCompleted}),
@@ -101,16 +117,15 @@ func TestOnlyTheHolderChangesARun(t *testing.T) {
 	}
 
 	require.NoError(t, store.RequestCancel(t.Context(), workflowID, run.ID))
-	cancel, err := store.Renew(t.Context(), run.ID, "p2", now().Add(time.Minute))
+	cancel, err := store.Cancelled(t.Context(), run.ID, "p2")
 	require.NoError(t, err)
 	require.True(t, cancel)
 	require.NoError(t, store.Record(t.Context(), run.ID, "p2", models.RunProgress{Version: &version}))
 	require.NoError(t, store.Release(t.Context(), run.ID, "p2"))
-	abandoned, err = store.Abandoned(t.Context(), now())
+	got, err = store.TakeOver(t.Context(), run.ID, "", "p3")
 	require.NoError(t, err)
-	require.Len(t, abandoned, 1)
-	require.Equal(t, 1, abandoned[0].Version)
-	require.NoError(t, store.Finish(t.Context(), run.ID, "p2", models.RunResult{Status: models.RunCancelled, CompletedAt: now()}))
+	require.Equal(t, 1, got.Version)
+	require.NoError(t, store.Finish(t.Context(), run.ID, "p3", models.RunResult{Status: models.RunCancelled, CompletedAt: now()}))
 	require.Equal(t, models.Conflict, kindOf(t, store.RequestCancel(t.Context(), workflowID, run.ID)))
 	require.Equal(t, models.NotFound, kindOf(t, store.RequestCancel(t.Context(), workflowID, models.NewID())))
 }

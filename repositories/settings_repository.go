@@ -65,29 +65,41 @@ func newCode(code string) bson.D {
 		bson.E{Key: "$unset", Value: bson.D{{Key: "last_failed_at", Value: ""}}})
 }
 
-// CountWrongCode counts a wrong code at a time and postpones GuessesUntil by cost.
-// Concurrent calls count one each.
-func (r *Settings) CountWrongCode(ctx context.Context, at time.Time, cost time.Duration) error {
-	const op = "repositories.Settings.CountWrongCode"
+// TakeGuess postpones GuessesUntil by cost, beginning at at, unless it is later
+// than until. Of concurrent calls, as many take a guess as consecutive ones would.
+func (r *Settings) TakeGuess(ctx context.Context, at, until time.Time, cost time.Duration) (taken bool, err error) {
 	var (
-		later = bson.D{{Key: "$gt", Value: at.UnixMilli()}}
-		when  = bson.E{Key: "last_failed_at", Value: at}
-		one   = bson.E{Key: "failed_attempts", Value: 1}
-		until = func(v any) bson.D { return append(byID(invitesID), bson.E{Key: "guesses_until", Value: v}) }
-		add   = bson.D{{Key: "$inc", Value: bson.D{one, {Key: "guesses_until", Value: cost.Milliseconds()}}}, {Key: "$set", Value: bson.D{when}}}
-		begin = bson.D{{Key: "$inc", Value: bson.D{one}}, {Key: "$set", Value: bson.D{when, {Key: "guesses_until", Value: at.Add(cost).UnixMilli()}}}}
+		now   = at.UnixMilli()
+		when  = func(until bson.D) bson.D { return append(byID(invitesID), bson.E{Key: "guesses_until", Value: until}) }
+		going = when(bson.D{{Key: "$gt", Value: now}, {Key: "$lte", Value: until.UnixMilli()}})
+		idle  = when(bson.D{{Key: "$not", Value: bson.D{{Key: "$gt", Value: now}}}})
+		add   = bson.D{{Key: "$inc", Value: bson.D{{Key: "guesses_until", Value: cost.Milliseconds()}}}}
+		begin = set(bson.D{{Key: "guesses_until", Value: at.Add(cost).UnixMilli()}})
 	)
 	for _, try := range []struct{ filter, change bson.D }{
-		{until(later), add},
-		{until(bson.D{{Key: "$not", Value: later}}), begin},
-		{until(later), add}, // when another call has begun meanwhile
+		{going, add},
+		{idle, begin},
+		{going, add}, // when another call has begun meanwhile
 	} {
 		res, err := r.coll.UpdateOne(ctx, try.filter, try.change)
 		if err != nil || res.MatchedCount > 0 {
-			return translate(op, "setting", err)
+			return err == nil, translate("repositories.Settings.TakeGuess", "setting", err)
 		}
 	}
-	return translate(op, "setting", mongo.ErrNoDocuments)
+	return false, nil
+}
+
+// GiveBackGuess undoes TakeGuess.
+func (r *Settings) GiveBackGuess(ctx context.Context, cost time.Duration) error {
+	_, err := r.coll.UpdateOne(ctx, byID(invitesID), bson.D{{Key: "$inc", Value: bson.D{{Key: "guesses_until", Value: -cost.Milliseconds()}}}})
+	return translate("repositories.Settings.GiveBackGuess", "setting", err)
+}
+
+// CountWrongCode counts a wrong code at a time, for administrators to see.
+func (r *Settings) CountWrongCode(ctx context.Context, at time.Time) error {
+	res, err := r.coll.UpdateOne(ctx, byID(invitesID), append(
+		set(bson.D{{Key: "last_failed_at", Value: at}}), bson.E{Key: "$inc", Value: bson.D{{Key: "failed_attempts", Value: 1}}}))
+	return matched("repositories.Settings.CountWrongCode", "setting", res, err)
 }
 
 func (r *Settings) set(ctx context.Context, op, field string, value any) error {

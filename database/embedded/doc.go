@@ -1,6 +1,6 @@
 // Package embedded is a small document database inside the process. It speaks
-// the MongoDB wire protocol to the official driver over connections in memory
-// and listens on nothing.
+// the MongoDB wire protocol to the official driver over connections in memory,
+// and listens on nothing unless Serve is given a listener.
 //
 // # What may be relied on
 //

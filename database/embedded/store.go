@@ -4,19 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
-	"runtime/debug"
 	"sync"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/kubeorch/core/database/embedded/internal/command"
-	"github.com/kubeorch/core/database/embedded/internal/pipe"
 	"github.com/kubeorch/core/database/embedded/internal/storage"
-	"github.com/kubeorch/core/database/embedded/internal/wire"
 )
 
 // ErrInUse is wrapped by Open's error when another process has the directory.
@@ -31,9 +27,6 @@ var (
 
 // ErrClosed is returned for connections after Close.
 var ErrClosed = storage.ErrClosed
-
-// errBroken ends a connection of which a request could not be answered.
-var errBroken = errors.New("the connection is broken")
 
 // uri names the store towards the driver; the dialer ignores the address.
 const uri = "mongodb://embedded.invalid/?directConnection=true"
@@ -60,7 +53,7 @@ type Store struct {
 
 	mu     sync.Mutex
 	closed bool
-	conns  map[*pipe.Conn]struct{}
+	conns  map[net.Conn]struct{}
 }
 
 // Open opens the store in dir. Dir and the file in it are made if they do not
@@ -86,7 +79,7 @@ func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 			return nil, errors.Join(fmt.Errorf("embedded store in %s: %w", dir, err), data.Close())
 		}
 	}
-	s := &Store{data: data, server: command.New(data, o.Now, o.Log), log: o.Log, conns: map[*pipe.Conn]struct{}{}}
+	s := &Store{data: data, server: command.New(data, o.Now, o.Log), log: o.Log, conns: map[net.Conn]struct{}{}}
 	s.ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	s.wg.Go(func() { s.sweep(o.Sweep) })
 	return s, nil
@@ -95,23 +88,6 @@ func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 // ClientOptions returns options with which mongo.Connect talks to the store.
 func (s *Store) ClientOptions() *options.ClientOptions {
 	return options.Client().ApplyURI(uri).SetDialer(s)
-}
-
-// DialContext returns a connection to the store, whatever the address. It makes
-// the store an options.ContextDialer.
-func (s *Store) DialContext(ctx context.Context, _, _ string) (net.Conn, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	client, server := pipe.New()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return nil, ErrClosed
-	}
-	s.conns[server] = struct{}{}
-	s.wg.Go(func() { s.serve(server) })
-	return client, nil
 }
 
 // Close ends all connections, waits for the commands under way and closes the
@@ -141,63 +117,6 @@ func (s *Store) Close(ctx context.Context) error {
 // Verify checks that documents are well formed and that indexes have exactly
 // the entries that documents ask for. It reads everything.
 func (s *Store) Verify(ctx context.Context) error { return s.data.Verify(ctx) }
-
-// serve answers one connection until it is closed or breaks the protocol.
-func (s *Store) serve(c *pipe.Conn) {
-	ctx, cancel := context.WithCancel(s.ctx)
-	c.OnPeerClose(cancel)
-	defer func() {
-		cancel()
-		_ = c.Close()
-		s.mu.Lock()
-		delete(s.conns, c)
-		s.mu.Unlock()
-	}()
-	var in, out []byte
-	for id := int32(1); ; id++ {
-		var err error
-		if in, err = wire.Read(c, in); err == nil {
-			out, err = s.answer(ctx, c, in, out[:0], id)
-		}
-		if err != nil {
-			if errors.Is(err, wire.ErrMalformed) {
-				s.log.WarnContext(ctx, "embedded store: connection closed", "err", err)
-			}
-			return
-		}
-		in, out = dropLarge(in), dropLarge(out)
-	}
-}
-
-// keepBuffer is the largest buffer that an idle connection keeps.
-const keepBuffer = 64 << 10
-
-func dropLarge(b []byte) []byte {
-	if cap(b) > keepBuffer {
-		return nil
-	}
-	return b
-}
-
-func (s *Store) answer(ctx context.Context, w io.Writer, in, out []byte, id int32) (_ []byte, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			s.log.ErrorContext(ctx, "embedded store: internal failure", "panic", p, "stack", string(debug.Stack()))
-			err = errBroken
-		}
-	}()
-	q, err := wire.Parse(in)
-	if err != nil {
-		return out, err
-	}
-	out = wire.AppendHeader(out, q, id)
-	out = wire.EndReply(s.server.Handle(ctx, q, out))
-	if q.NoReply {
-		return out, nil
-	}
-	_, err = w.Write(out)
-	return out, err
-}
 
 // sweep removes what TTL indexes say has expired, and forgotten cursors.
 func (s *Store) sweep(every time.Duration) {

@@ -56,7 +56,9 @@ func open(cfg Config, dial dialFunc, lim limits, refreshes *background) (*Connec
 	c.config = a.rest()
 	c.config.TLSClientConfig = rest.TLSClientConfig{} // the transport has it
 	c.config.WarningHandler = rest.NoWarnings{}
-	var sent http.RoundTripper = newRateLimitTransport(&boundedTransport{next: c.transport, limits: lim, ngrok: strings.Contains(a.server, "ngrok"), used: c.markUsed})
+	var sent http.RoundTripper = newRateLimitTransport(permitTransport{
+		&boundedTransport{next: c.transport, limits: lim, ngrok: strings.Contains(a.server, "ngrok"), used: c.markUsed},
+	})
 	if a.oidc != nil {
 		c.tokens = newIDTokens(a.oidc, dial, refreshes)
 		sent = &oidcTransport{tokens: c.tokens, next: sent}

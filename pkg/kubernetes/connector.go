@@ -88,12 +88,28 @@ func (c *Connector) Get(id string, version int64, load func() (Config, error)) (
 		return nil, err
 	}
 	if ok {
-		have.conn.retire()
-		c.replaced[id] = append(slices.DeleteFunc(c.replaced[id], (*Connection).idle), have.conn)
+		c.retire(id, have.conn)
 	}
 	c.byID[id] = sharedConnection{version, fresh}
 	fresh.idleTimer = time.AfterFunc(c.opts.IdleTime, func() { c.evict(id, fresh) })
 	return fresh, nil
+}
+
+// Retire retires the connection of a cluster, as Get does, if its credentials are
+// older than version. A later Get opens another.
+func (c *Connector) Retire(id string, version int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if have, ok := c.byID[id]; ok && have.version < version {
+		delete(c.byID, id)
+		c.retire(id, have.conn)
+	}
+}
+
+// retire keeps conn until its requests have ended. c.mu must be held.
+func (c *Connector) retire(id string, conn *Connection) {
+	conn.retire()
+	c.replaced[id] = append(slices.DeleteFunc(c.replaced[id], (*Connection).idle), conn)
 }
 
 // evict drops conn unless it is in use. A later Get opens another.

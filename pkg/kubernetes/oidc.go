@@ -10,6 +10,9 @@ import (
 // refreshTokens stores the refresh token of a login for all connections and
 // processes that use it.
 type refreshTokens interface {
+	// Lock keeps the others from redeeming the token until unlock is called: many
+	// issuers end a login whose token comes twice. It waits for them until ctx ends.
+	Lock(ctx context.Context) (unlock func(), err error)
 	// Current returns the stored token.
 	Current(ctx context.Context) (string, error)
 	// Replace stores fresh in place of old. It returns nil and changes nothing

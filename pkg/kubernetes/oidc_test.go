@@ -23,6 +23,25 @@ type vault struct {
 	token  string
 	broken bool
 	stores int
+	locked chan struct{} // holds one place; nil: nothing is locked
+}
+
+func (v *vault) Lock(ctx context.Context) (func(), error) {
+	v.mu.Lock()
+	locked, broken := v.locked, v.broken
+	v.mu.Unlock()
+	switch {
+	case locked == nil:
+		return func() {}, nil
+	case broken:
+		return nil, errors.New("the database is away")
+	}
+	select {
+	case locked <- struct{}{}:
+		return func() { <-locked }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 func (v *vault) Current(context.Context) (string, error) {
@@ -185,14 +204,15 @@ func TestRefusedTokenIsReplacedOnce(t *testing.T) {
 	require.Equal(t, 2, redeemed, "a new token that is refused is no reason for another")
 }
 
-// Two processes share one database: the one whose refresh token has been used up
-// takes over the token that the other has stored.
-func TestLostRaceTakesTheStoredToken(t *testing.T) {
+// Several processes share one database. An issuer that sees a refresh token twice
+// may end the login.
+func TestRefreshTokenIsRedeemedOnce(t *testing.T) {
 	t.Parallel()
 	issuer, api := kubetest.NewIssuer(t), newBearerOnly(t)
-	v := &vault{token: issuer.Login()}
+	v := &vault{token: issuer.Login(), locked: make(chan struct{}, 1)}
+	const processes = 4
 	var all sync.WaitGroup
-	for range 2 {
+	for range processes {
 		conn := connected(t, api.by(issuer, v))
 		all.Go(func() {
 			if err := conn.Test(t.Context()); err != nil {
@@ -201,16 +221,56 @@ func TestLostRaceTakesTheStoredToken(t *testing.T) {
 		})
 	}
 	all.Wait()
-	redeemed, _ := issuer.Counts()
-	require.Equal(t, 2, redeemed)
+	redeemed, refused := issuer.Counts()
+	require.Equal(t, []int{processes, 0}, []int{redeemed, refused})
 	require.Equal(t, issuer.Newest(), v.token)
 
-	stale := api.by(issuer, &vault{token: v.token})
-	require.NoError(t, connected(t, api.by(issuer, v)).Test(t.Context()))
-	conn := connected(t, stale)
+	conn := connected(t, api.by(issuer, v))
+	v.setBroken(true)
 	err := conn.Test(t.Context())
+	require.Equal(t, Busy, ReasonOf(err))
+	require.ErrorContains(t, err, "the database does not answer")
+	redeemed, _ = issuer.Counts()
+	require.Equal(t, processes, redeemed, "without the lock nothing is sent")
+}
+
+func TestWaitingForTheLockEndsInTime(t *testing.T) {
+	t.Parallel()
+	issuer, api := kubetest.NewIssuer(t), newBearerOnly(t)
+	v := &vault{token: issuer.Login(), locked: make(chan struct{}, 1)}
+	v.locked <- struct{}{} // by a process that hangs
+	conn := connected(t, api.by(issuer, v))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	err := conn.Test(ctx)
+	require.Equal(t, Timeout, ReasonOf(err))
+	<-v.locked
+	require.NoError(t, conn.Test(t.Context()))
+}
+
+func TestTokenThatIsUsedUp(t *testing.T) {
+	t.Parallel()
+	issuer, api := kubetest.NewIssuer(t), newBearerOnly(t)
+	v := &vault{token: issuer.Login()}
+	stale, entered := api.by(issuer, &vault{token: v.token}), api.by(issuer, v)
+	entered.RefreshTokens = &enteredLate{vault: vault{token: v.token}, then: issuer.Login()}
+	require.NoError(t, connected(t, api.by(issuer, v)).Test(t.Context()))
+	err := connected(t, stale).Test(t.Context())
 	require.Equal(t, Unauthorized, ReasonOf(err))
 	require.ErrorContains(t, err, "the OIDC issuer "+issuer.URL+" does not accept the refresh token any more")
+	require.NoError(t, connected(t, entered).Test(t.Context()), "a new one was entered meanwhile")
+}
+
+// enteredLate has another token after it was read once.
+type enteredLate struct {
+	vault
+
+	then string
+}
+
+func (e *enteredLate) Current(ctx context.Context) (string, error) {
+	now, err := e.vault.Current(ctx)
+	return now, errors.Join(err, e.Replace(ctx, now, e.then))
 }
 
 func TestTokenThatCannotBeStoredIsStoredLater(t *testing.T) {

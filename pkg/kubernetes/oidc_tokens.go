@@ -5,8 +5,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"k8s.io/apimachinery/pkg/util/wait"
 )
 
 const (
@@ -14,8 +12,6 @@ const (
 	storeTimeout   = 5 * time.Second
 	expiryMargin   = time.Minute      // a token is replaced so long before it expires
 	minTokenAge    = 10 * time.Second // a younger token is not replaced because it is refused
-	rotationPoll   = 200 * time.Millisecond
-	rotationWait   = time.Second // for another process to store the token that it was given
 )
 
 // idTokens keeps the ID token of one login fresh. Concurrent callers share one
@@ -124,23 +120,9 @@ func (t *idTokens) wait(ctx context.Context, r *refresh) (string, error) {
 	}
 }
 
-// renew asks the issuer for an ID token. It stores a new refresh token before
-// anything else: a process that dies between the issuer's answer and that moment
-// loses the login.
+// renew replaces the ID token.
 func (t *idTokens) renew(ctx context.Context) (string, error) {
-	asking, cancel := context.WithTimeout(ctx, refreshTimeout)
-	defer cancel()
-	used := t.newestRefreshToken(asking)
-	g, err := t.issuer.redeem(asking, used)
-	if usedUp(err) {
-		if rotated := t.awaitRotation(asking, used); rotated != "" {
-			used = rotated
-			g, err = t.issuer.redeem(asking, used)
-		}
-	}
-	if g.refresh != "" {
-		t.saveRefreshToken(ctx, used, g.refresh)
-	}
+	g, err := t.redeem(ctx)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.running, t.lastErr, t.lastTry = nil, err, t.now()
@@ -150,6 +132,38 @@ func (t *idTokens) renew(ctx context.Context) (string, error) {
 	t.token, t.received, t.expires = g.idToken, t.now(), g.expires
 	t.renewAt = renewalTime(t.received, g.expires)
 	return t.token, nil
+}
+
+// redeem asks the issuer for an ID token. It stores a new refresh token before
+// anything else: a process that dies between the issuer's answer and that moment
+// loses the login.
+func (t *idTokens) redeem(ctx context.Context) (grant, error) {
+	asking, cancel := context.WithTimeout(ctx, refreshTimeout)
+	defer cancel()
+	if t.store != nil {
+		unlock, err := t.store.Lock(asking)
+		switch {
+		case asking.Err() != nil: // the issuer keeps the others waiting, too
+			return grant{}, t.issuer.failure(asking.Err())
+		case err != nil:
+			msg := "the login at the OIDC issuer " + t.issuer.login.issuer + " cannot be renewed, because the database does not answer"
+			return grant{}, &Error{Reason: Busy, Message: msg, Err: err}
+		}
+		defer unlock()
+	}
+	used := t.newestRefreshToken(asking)
+	g, err := t.issuer.redeem(asking, used)
+	if usedUp(err) {
+		// Somebody may have entered another one meanwhile.
+		if stored := t.storedToken(asking); stored != "" && stored != used {
+			used = stored
+			g, err = t.issuer.redeem(asking, used)
+		}
+	}
+	if g.refresh != "" {
+		t.saveRefreshToken(ctx, used, g.refresh)
+	}
+	return g, err
 }
 
 // renewalTime is shortly before the token expires.
@@ -187,18 +201,6 @@ func (t *idTokens) storedToken(ctx context.Context) string {
 		return ""
 	}
 	return stored
-}
-
-// awaitRotation waits a moment until the process that has used up the refresh
-// token used has stored its successor, and returns that or "".
-func (t *idTokens) awaitRotation(ctx context.Context, used string) (successor string) {
-	_ = wait.PollUntilContextTimeout(ctx, rotationPoll, rotationWait, true, func(ctx context.Context) (bool, error) {
-		if stored := t.storedToken(ctx); stored != used {
-			successor = stored
-		}
-		return successor != "", nil
-	})
-	return successor
 }
 
 // saveRefreshToken makes fresh the refresh token to use next, here and in the

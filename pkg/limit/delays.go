@@ -29,19 +29,55 @@ func (b Backoff) delay(failures int) time.Duration {
 	return min(d, b.Max)
 }
 
-// Delays counts failures by key and makes a key wait longer and longer between
-// tries. It is safe for concurrent use.
+// Failures are those of one key. The zero value is none.
+type Failures struct {
+	Count int
+	Last  time.Time
+}
+
+// Try counts a failure at now in advance, so that concurrent tries are delayed
+// like consecutive ones. It returns the failures that still counted before, and
+// those with the try. While the key has to wait, it returns the remaining wait
+// and counts nothing: a refused try makes no wait longer.
+//
+// Last may lie in the future, where another clock counted it: until now reaches
+// it, the wait is the whole delay.
+func (b Backoff) Try(f Failures, now time.Time) (before, tried Failures, wait time.Duration) {
+	passed := max(0, now.Sub(f.Last))
+	if passed >= b.ResetAfter {
+		f = Failures{}
+	}
+	if wait := b.delay(f.Count) - passed; f.Count > 0 && wait > 0 {
+		return f, f, wait
+	}
+	tried = Failures{f.Count + 1, now}
+	if f.Last.After(now) {
+		tried.Last = f.Last
+	}
+	return f, tried, 0
+}
+
+// Undo returns f without a try: the failures before it or, after further tries of
+// others, one failure less.
+func (f Failures) Undo(before, tried Failures) Failures {
+	f.Count--
+	if f.Count <= 0 {
+		return Failures{}
+	}
+	if f.Last.Equal(tried.Last) {
+		f.Last = before.Last
+	}
+	return f
+}
+
+// Delays counts failures by key in memory and makes a key wait longer and longer
+// between tries. It is safe for concurrent use.
 type Delays[K comparable] struct {
 	backoff Backoff
 	now     func() time.Time
 
 	mu    sync.Mutex
-	byKey *lru.Cache // of failures
-}
-
-type failures struct {
-	count int
-	last  time.Time
+	byKey *lru.Cache // of Failures
 }
 
 // NewDelays returns delays for at most keys keys at a time.
@@ -49,53 +85,35 @@ func NewDelays[K comparable](b Backoff, keys int, now func() time.Time) *Delays[
 	return &Delays[K]{backoff: b, now: now, byKey: lru.New(keys)}
 }
 
-// Try counts a failure in advance, so that concurrent tries are delayed like
-// consecutive ones. The caller takes it back by calling undo once when the try
-// succeeds. For a key that still has to wait, Try returns the remaining wait and
-// a nil undo and counts nothing: a refused try makes no wait longer.
+// Try is Backoff.Try for key. The caller takes the failure back by calling undo
+// once when the try succeeds. For a key that still has to wait, undo is nil.
 func (d *Delays[K]) Try(key K) (undo func(), wait time.Duration) {
 	now := d.now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	before, known := d.get(key)
-	if known && now.Sub(before.last) >= d.backoff.ResetAfter {
-		before = failures{}
-	}
-	if wait := d.backoff.delay(before.count) - now.Sub(before.last); known && wait > 0 {
+	before, tried, wait := d.backoff.Try(d.get(key), now)
+	if wait > 0 {
 		return nil, wait
 	}
-	tried := failures{before.count + 1, now}
 	d.byKey.Add(key, tried)
 	return func() { d.undo(key, before, tried) }, 0
 }
 
-// undo restores the failures before a try or, after further tries of others,
-// takes one failure back.
-func (d *Delays[K]) undo(key K, before, tried failures) {
+func (d *Delays[K]) undo(key K, before, tried Failures) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	current, known := d.get(key)
-	if !known {
-		return
-	}
-	current.count--
-	if current.last.Equal(tried.last) {
-		current.last = before.last
-	}
-	if current.count <= 0 {
+	if left := d.get(key).Undo(before, tried); left.Count > 0 {
+		d.byKey.Add(key, left)
+	} else {
 		d.byKey.Remove(key)
-		return
 	}
-	d.byKey.Add(key, current)
 }
 
 // get needs d.mu.
-func (d *Delays[K]) get(key K) (failures, bool) {
-	known, ok := d.byKey.Get(key)
-	if !ok {
-		return failures{}, false
-	}
-	return known.(failures), true
+func (d *Delays[K]) get(key K) Failures {
+	known, _ := d.byKey.Get(key)
+	f, _ := known.(Failures)
+	return f
 }
 
 // Clear forgets the failures of key.

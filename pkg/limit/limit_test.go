@@ -188,3 +188,16 @@ func BenchmarkTake(b *testing.B) {
 	b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/keysInUse, "B/key")
 	runtime.KeepAlive(buckets)
 }
+
+func TestAnotherClockIsAhead(t *testing.T) {
+	t.Parallel()
+	b := Backoff{Free: 2, Initial: 10 * time.Second, Max: time.Minute, ResetAfter: time.Hour}
+	var c clock
+	ahead := Failures{Count: 1, Last: c.now().Add(3 * time.Hour)}
+	_, tried, wait := b.Try(ahead, c.now())
+	require.Zero(t, wait, "failures without a delay stay that")
+	require.Equal(t, Failures{2, ahead.Last}, tried, "time does not go back")
+	_, _, wait = b.Try(tried, c.now())
+	require.Equal(t, 10*time.Second, wait, "not longer than the delay")
+	require.Equal(t, ahead, tried.Undo(ahead, tried))
+}

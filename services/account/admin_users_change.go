@@ -21,8 +21,8 @@ const (
 // errConcurrentChange is the cause of a Conflict with another change at the same moment.
 var errConcurrentChange = errors.New("another change is in progress")
 
-// change applies c to an account and makes it known to this process. It tries
-// again while others change accounts at the same moment.
+// change applies c to an account and makes it known. It tries again while others
+// change accounts at the same moment.
 func (s *AdminUsers) change(ctx context.Context, id string, c models.AccountChange) (models.User, error) {
 	models.NoteForAudit(ctx, "user_id", id)
 	for attempt := 1; ; attempt++ {
@@ -42,8 +42,7 @@ func (s *AdminUsers) change(ctx context.Context, id string, c models.AccountChan
 	}
 }
 
-// publish makes a change known to this process: it ends the sessions, or has the
-// account read anew.
+// publish makes a change known: it ends the sessions, or has the account read anew.
 func (s *AdminUsers) publish(ctx context.Context, u models.User, c models.AccountChange) error {
 	models.NoteForAudit(ctx, "email", u.Email)
 	if c.EndSessions {

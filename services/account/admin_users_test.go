@@ -21,8 +21,8 @@ func (h *house) office(sessions *Sessions) *AdminUsers {
 	clusters, workflows, runs := repositories.NewClusters(h.db), repositories.NewWorkflows(h.db), repositories.NewRuns(h.db)
 	shares := repositories.NewClusterShares(h.db)
 	leaving := cluster.AccountRemoval{
-		Access: cluster.NewAccess(clusters, shares), Clusters: clusters, Shares: shares,
-		Defaults: repositories.NewClusterDefaults(h.db), Forget: func(string) {},
+		Access: cluster.NewAccess(cluster.AccessDeps{Clusters: clusters, Shares: shares}), Clusters: clusters, Shares: shares,
+		Defaults: repositories.NewClusterDefaults(h.db),
 	}
 	drawn := workflow.AccountDeletion{Workflows: workflows, Versions: repositories.NewVersions(h.db), Runs: runs}
 	return NewAdminUsers(h.store, sessions, OwnedResources{
@@ -140,7 +140,7 @@ func TestLastAdministratorStays(t *testing.T) {
 func TestAdministratorsDemoteEachOther(t *testing.T) {
 	t.Parallel()
 	h, here, first, second := staff(t)
-	there := h.office(h.newSessions())
+	there := h.office(h.newSessions(nil))
 	ids := []string{first.User.ID, second.User.ID}
 	promote(t, here, second.User.ID)
 	for range 20 {

@@ -27,7 +27,7 @@ type tokenOwners interface {
 	ByID(ctx context.Context, id string) (models.User, error)
 }
 
-// tokenEnder ends in this process what is open for a revoked token.
+// tokenEnder ends what is open for a revoked token.
 type tokenEnder interface {
 	EndToken(tokenID string)
 }
@@ -98,8 +98,8 @@ func (s *APITokens) ListOf(ctx context.Context, userID string) ([]models.APIToke
 	return s.store.List(ctx, userID)
 }
 
-// Revoke ends one of an account's tokens and what is open for it: at once in this
-// process, within recheckEvery in others. Another account's token is NotFound.
+// Revoke ends one of an account's tokens and what is open for it. Another account's
+// token is NotFound.
 func (s *APITokens) Revoke(ctx context.Context, userID, id string) error {
 	t, err := s.store.Delete(ctx, userID, id)
 	if err != nil {

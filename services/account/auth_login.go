@@ -61,19 +61,23 @@ func (a *Auth) rehash(ctx context.Context, u models.User, password models.Secret
 }
 
 // tryPassword compares password with that of u. A zero u, for an address without
-// account, takes the same time and counts alike.
+// account, takes the same time and counts alike. What a full queue would refuse is
+// refused before it is counted: so only hashing, which is slow, stores anything.
 func (a *Auth) tryPassword(ctx context.Context, email string, u models.User, password models.Secret) (passwordMatch, error) {
 	known := slices.Contains(u.Networks, networkOf(ctx, u.ID))
-	try, err := a.attempts.begin(ctx, email, known)
+	if a.passwords.queue.full(known) {
+		return passwordMatch{}, busy(nil)
+	}
+	try, err := a.attempts.login(ctx, email, known)
 	if err != nil {
 		return passwordMatch{}, err
 	}
 	m, err := a.passwords.match(ctx, u.PasswordHash, password, known)
 	switch {
 	case err != nil:
-		try.takeBack()
+		try.takeBack(ctx)
 	case m.ok:
-		try.succeeded()
+		try.succeeded(ctx)
 	}
 	return m, err
 }

@@ -62,28 +62,38 @@ func openHouse(t testing.TB, rules AuthRules, invites models.InviteSettings) *ho
 	db := dbtest.Open(t).Database()
 	h := &house{store: repositories.NewUsers(db), db: db}
 	passwords := NewPasswords(bcrypt.MinCost)
+	failures := h.failures()
+	attempts := NewAttempts(failures)
 	h.settings = NewSettings(repositories.NewSettings(db), invites, h.now)
-	h.sessions = h.newSessions()
+	h.sessions = h.newSessions(nil)
 	h.invites = NewInvites(InviteDeps{
 		Store: repositories.NewInvites(db), People: h.store, Codes: h.settings, Rules: rules,
-		FrontendURL: "https://app.example", Now: h.now,
+		Failures: failures, FrontendURL: "https://app.example", Now: h.now,
 	})
 	h.auth = NewAuth(AuthDeps{
 		Rules: rules, Users: h.store, Invites: h.invites, Passwords: passwords, Sessions: h.sessions,
-		Attempts: NewAttempts(h.now), Logins: h.store,
+		Attempts: attempts, Logins: h.store,
 	})
-	h.users = NewUsers(h.store, passwords, h.sessions, Allowance{
+	h.users = NewUsers(h.store, passwords, attempts, h.sessions, Allowance{
 		Limits: models.AccountLimits{APITokens: maxAPITokens}, Workflows: repositories.NewWorkflows(h.db), APITokens: repositories.NewAPITokens(h.db),
 	})
 	return h
 }
 
-// newSessions is what another server on the same database has.
-func (h *house) newSessions() *Sessions {
+// failures is what a server on the database counts with.
+func (h *house) failures() Failures {
+	return FailuresIn(repositories.NewAttempts(h.db), testSecret, h.now)
+}
+
+// newSessions is what another server on the same database has. It knows of its
+// peers only.
+func (h *house) newSessions(peers peers) *Sessions {
 	tokens := NewTokens(testSecret, 48*time.Hour, 7*24*time.Hour, h.now)
 	log := slog.New(slog.DiscardHandler)
-	return NewSessions(repositories.NewSessions(h.db), h.store, repositories.NewCodes(h.db), tokens,
-		NewAPITokenCheck(repositories.NewAPITokens(h.db), log, tokens.now), log)
+	return NewSessions(SessionDeps{
+		Store: repositories.NewSessions(h.db), Users: h.store, Codes: repositories.NewCodes(h.db), Tokens: tokens,
+		APITokens: NewAPITokenCheck(repositories.NewAPITokens(h.db), log, tokens.now), Peers: peers, Log: log,
+	})
 }
 
 func openAccounts(t testing.TB) *house {

@@ -10,9 +10,8 @@ import (
 )
 
 const (
-	// identityAge is how long an identity is cached, and so how long other servers
-	// on the database accept what this one has revoked. A page of the frontend
-	// makes a dozen calls within this time.
+	// identityAge is how long an identity is cached, by a server that is alone. A
+	// page of the frontend makes a dozen calls within this time.
 	identityAge = 2 * time.Second
 	// identityCount bounds the memory; the full cache starts anew.
 	identityCount = 10_000

@@ -8,8 +8,8 @@ import (
 	"github.com/kubeorch/core/pkg/limit"
 )
 
-// giveBackTimeout bounds giving an invite back, which also happens when the
-// request has been cancelled.
+// giveBackTimeout bounds taking back an invite or an attempt, which also happens
+// when the request has been cancelled.
 const giveBackTimeout = 5 * time.Second
 
 // usedInvite is an invite that was used for an account.
@@ -25,31 +25,41 @@ func (s *Invites) prepare(ctx context.Context) error {
 }
 
 // check is Forbidden unless the invite code of in lets its e-mail address sign up.
-// After many wrong codes a client has to wait, ever longer.
+// After many wrong codes a client has to wait, ever longer. A personal code that
+// does not exist is not counted: nobody finds one of 130 bits, and making them up
+// stores nothing.
 func (s *Invites) check(ctx context.Context, in models.Registration) error {
 	if in.InviteCode == "" || len(in.InviteCode) > maxInviteCode {
 		return wrongCode()
 	}
-	// One check at a time, so that parallel guesses are limited like consecutive
-	// ones. Other servers on the same database allow one guess each meanwhile.
+	if !sharedCode.MatchString(in.InviteCode) {
+		i, err := s.byCode(ctx, in.InviteCode)
+		if err != nil {
+			return err
+		}
+		return s.counted(ctx, func() error { return s.checkPersonal(ctx, i, in.Email) })
+	}
+	// One check at a time: while it goes on, the right code counts as a wrong one.
 	select {
 	case s.checking <- struct{}{}:
 		defer func() { <-s.checking }()
 	case <-ctx.Done():
 		return &models.Error{Op: "account.Invites", Kind: models.Unavailable, Msg: "too many people are signing up right now", Err: ctx.Err()}
 	}
-	undo, wait := s.failed.Try(limit.KeyOf(models.ClientFrom(ctx).Network()))
+	return s.counted(ctx, func() error { return s.deps.Codes.check(ctx, in.InviteCode) })
+}
+
+// counted counts a check that is Forbidden as a failure of ctx's client.
+func (s *Invites) counted(ctx context.Context, check func() error) error {
+	undo, wait, err := s.failed.Try(ctx, limit.KeyOf(models.ClientFrom(ctx).Network()))
+	if err != nil {
+		return err
+	}
 	if undo == nil {
 		return models.TooSoon("account.Invites", "too many wrong invite codes", wait)
 	}
-	var err error
-	if sharedCode.MatchString(in.InviteCode) {
-		err = s.deps.Codes.check(ctx, in.InviteCode)
-	} else {
-		_, err = s.personal(ctx, in)
-	}
-	if models.KindOf(err) != models.Forbidden {
-		undo()
+	if err = check(); models.KindOf(err) != models.Forbidden {
+		undo(ctx)
 	}
 	return err
 }
@@ -61,11 +71,21 @@ func (s *Invites) use(ctx context.Context, in models.Registration, userID string
 		giveBack, err := s.deps.Codes.use(ctx, in.InviteCode)
 		return usedInvite{models.RoleUser, detached(giveBack)}, err
 	}
-	i, err := s.personal(ctx, in)
+	i, err := s.byCode(ctx, in.InviteCode)
+	if err == nil {
+		err = s.checkPersonal(ctx, i, in.Email)
+	}
 	if err != nil {
 		return usedInvite{}, err
 	}
+	giveBack := detached(func(ctx context.Context) {
+		// When this fails, the invite is spent and an administrator makes a new one.
+		_ = s.deps.Store.GiveBack(ctx, i.ID, userID)
+	})
 	err = s.deps.Store.Use(ctx, i.ID, userID, models.StoredTime(s.deps.Now()))
+	if models.KindOf(err) == models.Unavailable { // it may be used
+		giveBack(ctx)
+	}
 	if models.KindOf(err) == models.NotFound {
 		err = forbidden("account.Invites", "this invite has just been used or revoked")
 	}
@@ -73,38 +93,38 @@ func (s *Invites) use(ctx context.Context, in models.Registration, userID string
 		return usedInvite{}, err
 	}
 	models.NoteForAudit(ctx, "invite_id", i.ID)
-	return usedInvite{i.Role, detached(func(ctx context.Context) {
-		// When this fails, the invite is spent and an administrator makes a new one.
-		_ = s.deps.Store.GiveBack(ctx, i.ID, userID)
-	})}, nil
+	return usedInvite{i.Role, giveBack}, nil
 }
 
-// personal returns the personal invite of in. It is Forbidden when the invite does
-// not count; the text says why, which a holder of the code may know.
-func (s *Invites) personal(ctx context.Context, in models.Registration) (models.Invite, error) {
-	const op = "account.Invites"
-	i, err := s.deps.Store.ByCode(ctx, hashSecret(in.InviteCode))
+// byCode returns the personal invite with a code. It is Forbidden when there is
+// none.
+func (s *Invites) byCode(ctx context.Context, code string) (models.Invite, error) {
+	i, err := s.deps.Store.ByCode(ctx, hashSecret(code))
 	if models.KindOf(err) == models.NotFound {
-		return i, wrongCode()
+		err = wrongCode()
 	}
-	if err != nil {
-		return i, err
-	}
+	return i, err
+}
+
+// checkPersonal is Forbidden when a personal invite does not count for an e-mail
+// address; the text says why, which a holder of the code may know.
+func (s *Invites) checkPersonal(ctx context.Context, i models.Invite, email string) error {
+	const op = "account.Invites"
 	if state := i.StateAt(s.deps.Now()); state != models.InvitePending {
-		return i, forbidden(op, "this invite is "+state)
+		return forbidden(op, "this invite is "+state)
 	}
-	if i.Email != "" && i.Email != in.Email {
-		return i, forbidden(op, "this invite is for another e-mail address")
+	if i.Email != "" && i.Email != email {
+		return forbidden(op, "this invite is for another e-mail address")
 	}
 	// An invite ends with the rights of the administrator who made it.
 	by, err := s.deps.People.ByID(ctx, i.CreatedBy)
 	if err != nil && models.KindOf(err) != models.NotFound {
-		return i, err
+		return err
 	}
 	if by.Role != models.RoleAdmin || by.Disabled {
-		return i, forbidden(op, "who made this invite may no longer invite")
+		return forbidden(op, "who made this invite may no longer invite")
 	}
-	return i, nil
+	return nil
 }
 
 // detached makes f work also when the request has been cancelled.

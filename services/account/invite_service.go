@@ -48,6 +48,7 @@ type InviteDeps struct {
 	People      inviters
 	Codes       *Settings // the shared code
 	Rules       AuthRules
+	Failures    Failures
 	FrontendURL string
 	Now         func() time.Time
 }
@@ -56,14 +57,14 @@ type InviteDeps struct {
 // invite. It is safe for concurrent use.
 type Invites struct {
 	deps     InviteDeps
-	failed   *limit.Delays[limit.Key] // by network
-	checking chan struct{}            // holds one place: one check at a time
+	failed   delays        // by network
+	checking chan struct{} // holds one place: one check of the shared code at a time
 }
 
 // NewInvites returns a service over what is stored.
 func NewInvites(d InviteDeps) *Invites {
 	backoff := limit.Backoff{Free: 5, Initial: time.Second, Max: 15 * time.Minute, ResetAfter: time.Hour}
-	return &Invites{d, limit.NewDelays[limit.Key](backoff, attemptKeys, d.Now), make(chan struct{}, 1)}
+	return &Invites{d, d.Failures("invite", backoff), make(chan struct{}, 1)}
 }
 
 // Create makes an invite in the name of by. Only this answer holds the code.

@@ -56,16 +56,29 @@ func (q *hashQueue) wait(known bool) (turn chan struct{}, err error) {
 		q.free--
 		return nil, nil
 	}
-	list, most := &q.unknown, maxUnknownWaiting
-	if known {
-		list, most = &q.known, maxKnownWaiting
-	}
+	list, most := q.line(known)
 	if len(*list) >= most {
 		return nil, busy(nil)
 	}
 	turn = make(chan struct{})
 	*list = append(*list, turn)
 	return turn, nil
+}
+
+// line returns a queue and how many may wait in it. q.mu must be held.
+func (q *hashQueue) line(known bool) (list *[]chan struct{}, most int) {
+	if known {
+		return &q.known, maxKnownWaiting
+	}
+	return &q.unknown, maxUnknownWaiting
+}
+
+// full reports whether acquire would be Unavailable at once.
+func (q *hashQueue) full(known bool) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	list, most := q.line(known)
+	return q.free == 0 && len(*list) >= most
 }
 
 // release gives the place to the next in the queues.

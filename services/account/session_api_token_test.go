@@ -70,7 +70,7 @@ func TestAPITokenRevokedElsewhere(t *testing.T) {
 		defer hold.Release()
 		held[token] = models.SessionEnded(models.WithSessionGuard(t.Context(), hold))
 	}
-	there := NewAPITokens(repositories.NewAPITokens(h.db), h.store, h.newSessions(), maxAPITokens, h.now)
+	there := NewAPITokens(repositories.NewAPITokens(h.db), h.store, h.newSessions(nil), maxAPITokens, h.now)
 	require.NoError(t, there.Revoke(t.Context(), userID, made.APIToken.ID))
 	h.pass(identityAge)
 	_, err := h.sessions.Authenticate(t.Context(), made.Token)

@@ -10,7 +10,7 @@ import (
 
 const (
 	// recheckEvery bounds how long streams and terminals outlive a session that
-	// expired or that another server ended.
+	// expired, or that another server ended whose message was lost.
 	recheckEvery = 30 * time.Second
 	// recheckBatch bounds one query of a recheck.
 	recheckBatch = 500
@@ -28,8 +28,8 @@ func (s *Sessions) Guard(ctx context.Context, id models.Identity) (*models.Sessi
 	return models.NewSessionGuard(ended, release), nil
 }
 
-// Run ends what is open for sessions that expired or that another server ended.
-// It returns when ctx ends.
+// Run ends what is open for sessions that expired, or that another server ended
+// without this one hearing of it. It returns when ctx ends.
 func (s *Sessions) Run(ctx context.Context) error {
 	tick := time.NewTicker(recheckEvery)
 	defer tick.Stop()
@@ -37,10 +37,11 @@ func (s *Sessions) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-s.lost:
 		case <-tick.C:
-			if err := s.recheck(ctx); err != nil && ctx.Err() == nil {
-				s.log.WarnContext(ctx, "open sessions could not be checked", "err", err)
-			}
+		}
+		if err := s.recheck(ctx); err != nil && ctx.Err() == nil {
+			s.log.WarnContext(ctx, "open sessions could not be checked", "err", err)
 		}
 	}
 }
@@ -51,7 +52,9 @@ func (s *Sessions) recheck(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		s.drop(func(id models.Identity) bool { return ended[credentialOf(id)] })
+		over := func(id models.Identity) bool { return ended[credentialOf(id)] }
+		s.known.drop(over)
+		s.live.end(over)
 	}
 	return nil
 }

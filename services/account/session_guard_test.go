@@ -88,7 +88,7 @@ func TestRecheck(t *testing.T) {
 	t.Parallel()
 	h := openAccounts(t)
 	elsewhere, here, later := h.whose(t, h.member(t, 0)), h.whose(t, h.signIn(t, 0)), h.whose(t, h.member(t, 1))
-	other := h.newSessions()
+	other := h.newSessions(nil)
 	var held []*models.SessionGuard
 	for _, id := range []models.Identity{elsewhere, here, later, h.apiToken(t, later.UserID, "t1")} {
 		one, err := other.Guard(t.Context(), id)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/kubeorch/core/models"
@@ -55,27 +54,46 @@ type codes interface {
 	Take(ctx context.Context, purpose, code string, now time.Time, value any) error
 }
 
-// Sessions starts, checks and ends sessions. The end of a session takes effect at
-// once on this server, and within identityAge on others that share the database,
-// where streams and terminals of it end within recheckEvery. It is safe for
-// concurrent use.
+// SessionDeps is what Sessions works with.
+type SessionDeps struct {
+	Store     sessionStore
+	Users     sessionUsers // the accounts behind sessions
+	Codes     codes        // for tickets
+	Tokens    *Tokens
+	APITokens apiTokens
+	Peers     peers // nil: there can be no other server
+	Log       *slog.Logger
+}
+
+// Sessions starts, checks and ends sessions. The end of a session takes effect
+// with the next request, on all servers that share the database. What is open for
+// it ends at once on the server that ends it, and on the others when that one's
+// message arrives. Messages can be lost while the database is away, so each
+// server looks for itself, too: every recheckEvery. It is safe for concurrent use.
 type Sessions struct {
 	store  sessionStore
 	users  sessionUsers
 	codes  codes
 	tokens *Tokens
+	peers  peers
 	log    *slog.Logger
 
 	apiTokens apiTokens
 
 	known identityCache
 	live  liveSessions
+	lost  chan struct{} // holds one place: messages may have been lost
 }
 
-// NewSessions returns the sessions in store of the accounts in users. Tickets are
-// kept in codes.
-func NewSessions(store sessionStore, users sessionUsers, codes codes, tokens *Tokens, apiTokens apiTokens, log *slog.Logger) *Sessions {
-	return &Sessions{store: store, users: users, codes: codes, tokens: tokens, apiTokens: apiTokens, log: log}
+// NewSessions returns the sessions in d.Store.
+func NewSessions(d SessionDeps) *Sessions {
+	if d.Peers == nil {
+		d.Peers = noPeers{}
+	}
+	return &Sessions{
+		store: d.Store, users: d.Users, codes: d.Codes, tokens: d.Tokens, peers: d.Peers, log: d.Log, apiTokens: d.APITokens,
+		lost: make(chan struct{}, 1),
+	}
 }
 
 // Start signs u in. method is SessionByPassword or a provider's slug. A
@@ -101,7 +119,7 @@ func (s *Sessions) Start(ctx context.Context, u models.User, method string) (mod
 	if ended, err := s.store.Trim(ctx, u.ID, maxSessions); err != nil {
 		return models.Session{}, err
 	} else if len(ended) > 0 {
-		s.drop(func(id models.Identity) bool { return slices.Contains(ended, id.SessionID) })
+		s.revoke(revocation{SessionIDs: ended})
 	}
 	return s.answer(u, begun)
 }
@@ -163,53 +181,39 @@ func (s *Sessions) List(ctx context.Context, id models.Identity) ([]models.Sessi
 func (s *Sessions) End(ctx context.Context, userID, sessionID string) error {
 	err := s.store.Delete(ctx, userID, sessionID)
 	if err == nil {
-		s.drop(func(id models.Identity) bool { return id.SessionID == sessionID })
+		s.revoke(revocation{SessionIDs: []string{sessionID}})
 	}
 	return err
 }
 
 // EndOthers ends the caller's sessions except the one that asks.
 func (s *Sessions) EndOthers(ctx context.Context, id models.Identity) error {
-	return s.endAll(ctx, id.UserID, id.SessionID)
+	return s.endAll(ctx, revocation{UserID: id.UserID, SessionsOnly: true, Keep: id.SessionID})
 }
 
 // EndAll ends all of the caller's sessions.
 func (s *Sessions) EndAll(ctx context.Context, id models.Identity) error {
-	return s.endAll(ctx, id.UserID, "")
+	return s.endAll(ctx, revocation{UserID: id.UserID, SessionsOnly: true})
 }
 
 // EndAccount ends all sessions of an account that lost rights, and what is open
 // for its API tokens.
 func (s *Sessions) EndAccount(ctx context.Context, userID string) error {
-	err := s.endAll(ctx, userID, "")
-	s.drop(func(id models.Identity) bool { return id.UserID == userID })
+	return s.endAll(ctx, revocation{UserID: userID})
+}
+
+func (s *Sessions) endAll(ctx context.Context, r revocation) error {
+	err := s.store.DeleteAll(ctx, r.UserID, r.Keep)
+	// Also after an error: the account's epoch may have ended them already.
+	s.revoke(r)
 	return err
 }
 
 // Forget drops an account from the cache, after it gained rights.
-func (s *Sessions) Forget(userID string) {
-	s.known.drop(func(id models.Identity) bool { return id.UserID == userID })
-}
+func (s *Sessions) Forget(userID string) { s.revoke(revocation{UserID: userID, Reload: true}) }
 
 // EndToken drops a revoked API token from the cache and ends what is open for it.
-func (s *Sessions) EndToken(tokenID string) {
-	s.drop(func(id models.Identity) bool { return tokenID != "" && id.TokenID == tokenID })
-}
-
-func (s *Sessions) endAll(ctx context.Context, userID, keep string) error {
-	err := s.store.DeleteAll(ctx, userID, keep)
-	// Also after an error: the account's epoch may have ended them already.
-	s.drop(func(id models.Identity) bool {
-		return id.UserID == userID && id.SessionID != "" && id.SessionID != keep
-	})
-	return err
-}
-
-// drop ends the matching sessions in this process.
-func (s *Sessions) drop(match func(models.Identity) bool) {
-	s.known.drop(match)
-	s.live.end(match)
-}
+func (s *Sessions) EndToken(tokenID string) { s.revoke(revocation{TokenID: tokenID}) }
 
 // now is the present at the precision that is stored.
 func (s *Sessions) now() time.Time { return models.StoredTime(s.tokens.now()) }

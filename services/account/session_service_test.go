@@ -100,7 +100,7 @@ func TestSessionEndsElsewhere(t *testing.T) {
 	t.Parallel()
 	h := openAccounts(t)
 	s := h.member(t, 0)
-	other := h.newSessions()
+	other := h.newSessions(nil)
 	id, err := other.Authenticate(t.Context(), s.Token)
 	require.NoError(t, err)
 	require.NoError(t, h.sessions.EndAll(t.Context(), id))
@@ -238,7 +238,7 @@ func TestWhatIsLookedUpWhenItEndsIsNotRemembered(t *testing.T) {
 	s := h.member(t, 0)
 	id := h.whose(t, s)
 	slow := slowSessions{repositories.NewSessions(h.db), make(chan struct{}), make(chan struct{})}
-	sessions := h.newSessions()
+	sessions := h.newSessions(nil)
 	sessions.store = slow
 	looked := make(chan error, 1)
 	go func() {

@@ -36,7 +36,14 @@ type inviteStore interface {
 	SetRegenerate(ctx context.Context, on bool) error
 	SetInviteCode(ctx context.Context, code string) error
 	SwapInviteCode(ctx context.Context, from, to string) (swapped bool, err error)
-	CountWrongCode(ctx context.Context, at time.Time, cost time.Duration) error
+	guessStore
+}
+
+// guessStore bounds and counts wrong codes, of all servers together.
+type guessStore interface {
+	TakeGuess(ctx context.Context, at, until time.Time, cost time.Duration) (taken bool, err error)
+	GiveBackGuess(ctx context.Context, cost time.Duration) error
+	CountWrongCode(ctx context.Context, at time.Time) error
 }
 
 // Settings stores what administrators set at run time. It is safe for
@@ -99,22 +106,33 @@ func (s *Settings) NewInviteCode(ctx context.Context) (models.InviteSettings, er
 }
 
 // check is Forbidden unless code is the present one, and counts wrong ones. After
-// too many wrong ones it is TooMany without looking at code. Concurrent calls may
-// exceed the limit by one guess each.
+// too many wrong ones it is TooMany without looking at code. A guess is taken
+// before code is looked at, so that concurrent ones on all servers are limited like
+// consecutive ones; until the right code has given its guess back, it counts too.
 func (s *Settings) check(ctx context.Context, code string) error {
 	is, err := s.Invites(ctx)
 	if err != nil {
 		return err
 	}
-	now := s.now()
+	now := models.StoredTime(s.now())
 	full := now.Add((guessBurst - 1) * guessCost)
-	if wait := time.UnixMilli(is.GuessesUntil).Sub(full); wait > 0 {
-		return models.TooSoon("account.Settings", "too many wrong invite codes were tried, so none counts right now", wait)
+	wait, taken := time.UnixMilli(is.GuessesUntil).Sub(full), false
+	if wait <= 0 {
+		wait = time.Second // others have taken the last guesses just now
+		if taken, err = s.store.TakeGuess(ctx, now, full, guessCost); err != nil {
+			return err
+		}
 	}
-	if sameCode(code, is.InviteCode) {
+	switch {
+	case !taken:
+		return models.TooSoon("account.Settings", "too many wrong invite codes were tried, so none counts right now", wait)
+	case sameCode(code, is.InviteCode):
+		detached(func(ctx context.Context) {
+			_ = s.store.GiveBackGuess(ctx, guessCost) // when this fails, one guess less is allowed for guessCost
+		})(ctx)
 		return nil
 	}
-	if err := s.store.CountWrongCode(ctx, models.StoredTime(now), guessCost); err != nil {
+	if err := s.store.CountWrongCode(ctx, now); err != nil {
 		return err
 	}
 	return wrongCode()

@@ -42,13 +42,14 @@ type Allowance struct {
 type Users struct {
 	store     profileStore
 	passwords *Passwords
+	attempts  *Attempts
 	sessions  otherSessions
 	allowance Allowance
 }
 
 // NewUsers returns a service over store.
-func NewUsers(store profileStore, passwords *Passwords, sessions otherSessions, allowance Allowance) *Users {
-	return &Users{store, passwords, sessions, allowance}
+func NewUsers(store profileStore, passwords *Passwords, attempts *Attempts, sessions otherSessions, allowance Allowance) *Users {
+	return &Users{store, passwords, attempts, sessions, allowance}
 }
 
 // Profile returns an account as its owner sees it.
@@ -82,7 +83,7 @@ func (s *Users) Rename(ctx context.Context, userID string, in models.ProfileInpu
 
 // ChangePassword replaces the password of an account that has one, and ends its
 // sessions except the one that asks. A wrong current password is Invalid:
-// the session is still good.
+// the session is still good. After too many of them it is TooMany.
 func (s *Users) ChangePassword(ctx context.Context, by models.Identity, in models.PasswordChange) error {
 	const op = "account.Users.ChangePassword"
 	var p models.Problems
@@ -100,7 +101,7 @@ func (s *Users) ChangePassword(ctx context.Context, by models.Identity, in model
 	if u.PasswordHash == "" {
 		return &models.Error{Op: op, Kind: models.Invalid, Msg: "this account logs in through " + u.AuthProvider + " and has no password"}
 	}
-	ok, err := s.passwords.Match(ctx, u.PasswordHash, in.CurrentPassword)
+	ok, err := s.matchCurrent(ctx, u, in.CurrentPassword)
 	if err != nil {
 		return err
 	}
@@ -116,6 +117,22 @@ func (s *Users) ChangePassword(ctx context.Context, by models.Identity, in model
 		return err
 	}
 	return s.sessions.EndOthers(ctx, by)
+}
+
+// matchCurrent reports whether password is that of u, and counts wrong ones.
+func (s *Users) matchCurrent(ctx context.Context, u models.User, password models.Secret) (bool, error) {
+	try, err := s.attempts.change(ctx, u.ID)
+	if err != nil {
+		return false, err
+	}
+	ok, err := s.passwords.Match(ctx, u.PasswordHash, password)
+	switch {
+	case err != nil:
+		try.takeBack(ctx)
+	case ok:
+		try.succeeded(ctx)
+	}
+	return ok, err
 }
 
 func userView(u models.User) models.UserView {

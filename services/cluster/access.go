@@ -3,8 +3,8 @@ package cluster
 import (
 	"cmp"
 	"context"
+	"log/slog"
 	"slices"
-	"sync"
 
 	"github.com/kubeorch/core/models"
 )
@@ -23,20 +23,32 @@ type accessShares interface {
 	Accepted(ctx context.Context, userID, name string) ([]models.ClusterShare, error)
 }
 
+// AccessDeps is what Access works with.
+type AccessDeps struct {
+	Clusters accessClusters
+	Shares   accessShares
+	Peers    peers // nil: there can be no other server
+	Log      *slog.Logger
+}
+
 // Access answers who may do what on which cluster. A user has their own clusters
 // and those whose shares they have accepted. Every answer is read from the
 // database. It is safe for concurrent use.
 type Access struct {
 	clusters accessClusters
 	shares   accessShares
-
-	mu      sync.Mutex
-	changed []func(ctx context.Context, clusterID string)
+	changes  accessChanges
 }
 
-// NewAccess returns the rules over the stored clusters and shares.
-func NewAccess(clusters accessClusters, shares accessShares) *Access {
-	return &Access{clusters: clusters, shares: shares}
+// NewAccess returns the rules over the clusters and shares that are stored.
+func NewAccess(d AccessDeps) *Access {
+	if d.Peers == nil {
+		d.Peers = noPeers{}
+	}
+	return &Access{
+		clusters: d.Clusters, shares: d.Shares,
+		changes: accessChanges{peers: d.Peers, log: d.Log, wake: make(chan struct{}, 1)},
+	}
 }
 
 // Require returns what the user may do on the cluster at address, which is a
@@ -103,6 +115,23 @@ func (a *Access) RequireFor(ctx context.Context, w models.Workflow, action model
 		return models.ClusterGrant{}, &models.Error{Op: op, Kind: models.Conflict, Msg: msg}
 	}
 	return g, err
+}
+
+// ClusterOf returns the id of the cluster that a workflow belongs to, whether or not
+// its owner still has access, or "" when there is none any more.
+func (a *Access) ClusterOf(ctx context.Context, w models.Workflow) (string, error) {
+	g, err := a.RequireFor(ctx, w, models.ClusterRead)
+	if err == nil || !models.LostAccess(err) {
+		return g.Cluster.ID, err
+	}
+	if w.ClusterRef == "" {
+		return "", nil
+	}
+	c, err := a.clusters.ByID(ctx, w.ClusterRef)
+	if models.KindOf(err) == models.NotFound {
+		return "", nil
+	}
+	return c.ID, err
 }
 
 // find looks among the user's own clusters first, then among shared ones, the one
@@ -187,24 +216,6 @@ func (a *Access) List(ctx context.Context, userID string) ([]models.ClusterGrant
 		return cmp.Or(y.Cluster.CreatedAt.Compare(x.Cluster.CreatedAt), cmp.Compare(y.Cluster.ID, x.Cluster.ID))
 	})
 	return grants, nil
-}
-
-// OnChange registers f to be called whenever somebody may have lost access to a
-// cluster. It is for parts that use an access over some time.
-func (a *Access) OnChange(f func(ctx context.Context, clusterID string)) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.changed = append(a.changed, f)
-}
-
-// Changed calls the functions that OnChange registered.
-func (a *Access) Changed(ctx context.Context, clusterID string) {
-	a.mu.Lock()
-	all := slices.Clone(a.changed)
-	a.mu.Unlock()
-	for _, f := range all {
-		f(ctx, clusterID)
-	}
 }
 
 func grantOwner(c models.Cluster) models.ClusterGrant {

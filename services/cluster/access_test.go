@@ -29,7 +29,7 @@ func newSharing(t *testing.T) *sharing {
 	t.Helper()
 	db := dbtest.Open(t).Database()
 	s := &sharing{t: t, db: db, clusters: repositories.NewClusters(db), store: repositories.NewClusterShares(db)}
-	s.rules = NewAccess(s.clusters, s.store)
+	s.rules = NewAccess(AccessDeps{Clusters: s.clusters, Shares: s.store})
 	users := repositories.NewUsers(db)
 	for id, name := range map[string]string{ann: "ann", bob: "bob", eve: "eve"} {
 		require.NoError(t, users.Insert(t.Context(), models.User{ID: id, Name: name, Email: name + "@example.org", Role: models.RoleUser}))

@@ -42,9 +42,8 @@ type AccountRemoval struct {
 	Clusters removalClusters
 	Shares   removalShares
 	Defaults removalDefaults
-	Logs     clusterData            // nil where none are kept
-	Events   removalEvents          // nil where nobody listens
-	Forget   func(clusterID string) // closes the connection to a cluster
+	Logs     clusterData   // nil where none are kept
+	Events   removalEvents // nil where nobody listens
 }
 
 // Delete removes a user's clusters and all shares by and with them.
@@ -63,7 +62,6 @@ func (r AccountRemoval) Delete(ctx context.Context, userID string) error {
 	}
 	errs := []error{err, r.Shares.DeleteByUser(ctx, userID), r.Defaults.DeleteByUser(ctx, userID)}
 	for _, id := range ids {
-		r.Forget(id)
 		errs = append(errs, r.Shares.DeleteByCluster(ctx, id), replaceDefaults(ctx, r.Access, r.Defaults, id))
 		if r.Logs != nil {
 			errs = append(errs, r.Logs.DeleteByCluster(ctx, id))

@@ -78,13 +78,19 @@ func (s *Service) CheckHealth(ctx context.Context, id string, p models.ProbeOpti
 	}
 	old := s.now().Sub(c.Metadata.LastUpdated) > metadataAge
 	describing := old && p.QuickTimeout == 0 && c.Status == models.ClusterConnected
-	if c.LastCheck != nil && s.now().Sub(*c.LastCheck) < p.SkipWithin && !describing {
-		return models.ClusterCheck{Cluster: c, Skipped: true}, nil
+	if c.LastCheck != nil && !describing {
+		// The clock of the server that checked it may be ahead.
+		if age := s.now().Sub(*c.LastCheck); age >= 0 && age < p.SkipWithin {
+			return models.ClusterCheck{Cluster: c, Skipped: true}, nil
+		}
 	}
-	o := checkOptions{background: true, quick: p.QuickTimeout, describe: old && p.QuickTimeout == 0}
+	o := checkOptions{background: true, quick: p.QuickTimeout, describe: old && p.QuickTimeout == 0, wanted: p.Wanted}
 	f := s.checks.do(ctx, c, o.describe, func() checkResult { return s.check(ctx, c, o) })
 	if errors.Is(f.err, errSlowCluster) {
 		return models.ClusterCheck{Cluster: c, More: true, Stored: true}, nil
+	}
+	if errors.Is(f.err, errUnwanted) {
+		return models.ClusterCheck{Cluster: c, Skipped: true}, nil
 	}
 	more := old && !f.described && f.cluster.Status == models.ClusterConnected
 	return models.ClusterCheck{Cluster: f.cluster, More: more, Stored: f.stored || f.err != nil}, f.err
@@ -95,10 +101,14 @@ type checkOptions struct {
 	describe   bool          // read its metadata
 	background bool          // count failures
 	quick      time.Duration // wait this long only, and take silence for no outcome
+	wanted     func() bool   // asked before the outcome is used; nil: it always is
 }
 
 // errSlowCluster ends a quick check without an outcome.
 var errSlowCluster = errors.New("the cluster did not answer at once")
+
+// errUnwanted ends a check whose outcome another server is to find.
+var errUnwanted = errors.New("another server checks the cluster by now")
 
 // check tests c, stores the outcome and returns c with it.
 func (s *Service) check(ctx context.Context, c models.Cluster, o checkOptions) checkResult {
@@ -106,6 +116,7 @@ func (s *Service) check(ctx context.Context, c models.Cluster, o checkOptions) c
 	if o.quick > 0 {
 		wait = o.quick
 	}
+	at := s.checkTime(c)
 	probing, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	metadata, err := s.probe(probing, c, o.describe)
@@ -114,8 +125,10 @@ func (s *Service) check(ctx context.Context, c models.Cluster, o checkOptions) c
 		return checkResult{cluster: c, err: ctx.Err()}
 	case err != nil && o.quick > 0 && probing.Err() != nil:
 		return checkResult{cluster: c, err: errSlowCluster}
+	case o.wanted != nil && !o.wanted():
+		return checkResult{cluster: c, err: errUnwanted}
 	}
-	h := models.ClusterHealth{CredentialVersion: c.CredentialVersion, At: s.now().UTC(), Metadata: metadata}
+	h := models.ClusterHealth{CredentialVersion: c.CredentialVersion, At: at, Metadata: metadata}
 	if h.Status, h.Error = healthOf(err); err != nil && o.background {
 		h.Failures = c.Failures + 1
 	}
@@ -129,6 +142,17 @@ func (s *Service) check(ctx context.Context, c models.Cluster, o checkOptions) c
 		out.err = s.record(ctx, c, h)
 	}
 	return out
+}
+
+// checkTime returns the time of a check of c that begins now. It is not the end: of
+// two servers that check at the same time, the one that began later knows better.
+// Nor is it before the last check, since the clocks of servers differ.
+func (s *Service) checkTime(c models.Cluster) time.Time {
+	now := s.now().UTC()
+	if c.LastCheck != nil && c.LastCheck.After(now) {
+		return *c.LastCheck
+	}
+	return now
 }
 
 // record stores an outcome, also while the server stops, and tells the listeners

@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,18 +25,21 @@ type checker interface {
 	CheckHealth(ctx context.Context, id string, p models.ProbeOptions) (models.ClusterCheck, error)
 }
 
-// observer receives the list of all clusters, once each round.
-type observer interface {
-	Observe(ctx context.Context, all []models.Cluster)
+// placement tells which clusters this server checks; the others are checked by
+// other servers with the same database.
+type placement interface {
+	Holds(clusterID string) (fence int64, held bool)
 }
 
 // MonitorDeps is what a HealthMonitor works with.
 type MonitorDeps struct {
 	Clusters monitoredClusters
 	Checker  checker
-	Observer observer
 	Reach    func() map[string]kubernetes.Reach // outcomes of calls by others, by cluster; may be nil
 	Log      *slog.Logger
+
+	// Placement is nil for a server that is always the only one of its database.
+	Placement placement
 }
 
 // MonitorOptions tune a HealthMonitor.
@@ -59,7 +63,7 @@ func DefaultMonitorOptions() MonitorOptions {
 
 const monitorPage = 500 // clusters read from the database at once
 
-// HealthMonitor tests every cluster again and again.
+// HealthMonitor tests the clusters that this server holds again and again.
 //
 // There are two lanes. Connected and new clusters are in the fast one, where a
 // test ends after Quick. What may take long is in the slow one: clusters that did
@@ -67,9 +71,8 @@ const monitorPage = 500 // clusters read from the database at once
 // is tested after 1, 2, 4 … rounds, until somebody tests it by hand, it answers,
 // or calls of other parts of the server succeed again.
 //
-// Several servers with one database share the work: a server skips a cluster
-// that was checked less than half a round ago, and each takes the clusters at
-// times of its own.
+// Several servers with one database share the work: a cluster is held by one of
+// them at a time. A cluster that was checked less than half a round ago is skipped.
 type HealthMonitor struct {
 	deps    MonitorDeps
 	opts    MonitorOptions
@@ -81,6 +84,7 @@ type HealthMonitor struct {
 
 	mu      sync.Mutex
 	checked []models.ClusterChecked // to be written
+	moved   map[string]bool         // clusters that this server has got or given up lately
 }
 
 // NewHealthMonitor returns a monitor that does nothing before Run.
@@ -88,8 +92,12 @@ func NewHealthMonitor(deps MonitorDeps, opts MonitorOptions) *HealthMonitor {
 	return &HealthMonitor{deps: deps, opts: opts, metrics: newMonitorMetrics(), seed: maphash.MakeSeed(), now: time.Now}
 }
 
-// monitored is a cluster to be tested.
-type monitored struct{ owner, id string }
+// monitored is a cluster to be tested. One that another server holds is tested when
+// calls of this server reach it again.
+type monitored struct {
+	owner, id string
+	elsewhere bool
+}
 
 // monitorLanes queue the clusters to be tested. Each takes the owners in turn, so
 // that one account's dead clusters do not hold up the clusters of others.
@@ -109,14 +117,14 @@ func (m *HealthMonitor) Run(ctx context.Context) error {
 	for range max(1, m.opts.Fast) {
 		all.Go(func() {
 			lanes.fast.Work(func(c monitored) {
-				if m.check(ctx, c.id, m.opts.Quick) {
+				if m.check(ctx, c, m.opts.Quick) {
 					lanes.slow.Add(c, 0)
 				}
 			})
 		})
 	}
 	for range max(1, m.opts.Slow) {
-		all.Go(func() { lanes.slow.Work(func(c monitored) { m.check(ctx, c.id, 0) }) })
+		all.Go(func() { lanes.slow.Work(func(c monitored) { m.check(ctx, c, 0) }) })
 	}
 	m.rounds(ctx, lanes)
 	lanes.fast.Stop()
@@ -130,17 +138,20 @@ func (m *HealthMonitor) rounds(ctx context.Context, lanes monitorLanes) {
 	round, flush := time.NewTicker(m.opts.Every), time.NewTicker(m.opts.Flush)
 	defer round.Stop()
 	defer flush.Stop()
-	m.round(ctx, lanes, true)
+	first := true
+	m.round(ctx, lanes, first)
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-flush.C:
 			m.flush(ctx)
+			m.queueMoved(ctx, lanes, first)
 			m.queueReachable(lanes)
 		case <-round.C:
+			first = false
 			m.flush(ctx)
-			m.round(ctx, lanes, false)
+			m.round(ctx, lanes, first)
 		}
 	}
 }
@@ -148,30 +159,52 @@ func (m *HealthMonitor) rounds(ctx context.Context, lanes monitorLanes) {
 // round queues the clusters that are due. In the first round pauses do not
 // count, since the reason for a failure may have gone while the server was down.
 func (m *HealthMonitor) round(ctx context.Context, lanes monitorLanes, first bool) {
+	held, err := m.held(ctx)
+	if err != nil {
+		return
+	}
+	for _, c := range held {
+		if first {
+			c.Failures = 0
+		}
+		if m.isDue(c) {
+			lanes.add(c, m.offset(c.ID))
+		}
+	}
+}
+
+func (l monitorLanes) add(c models.Cluster, after time.Duration) {
+	lane := l.slow
+	if c.Status == models.ClusterConnected || c.Status == models.ClusterUnknown {
+		lane = l.fast
+	}
+	lane.Add(monitored{owner: c.OwnerID, id: c.ID}, after)
+}
+
+// held returns the clusters that this server holds, and counts them.
+func (m *HealthMonitor) held(ctx context.Context) ([]models.Cluster, error) {
 	all, err := m.all(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
 			m.deps.Log.WarnContext(ctx, "clusters to check could not be listed", "err", err)
 		}
-		return
+		return nil, err
 	}
-	m.deps.Observer.Observe(ctx, all)
-	m.metrics.count(all)
 	m.owners = make(map[string]string, len(all))
 	for _, c := range all {
 		m.owners[c.ID] = c.OwnerID
-		if first {
-			c.Failures = 0
-		}
-		if !m.isDue(c) {
-			continue
-		}
-		lane := lanes.slow
-		if c.Status == models.ClusterConnected || c.Status == models.ClusterUnknown {
-			lane = lanes.fast
-		}
-		lane.Add(monitored{c.OwnerID, c.ID}, m.offset(c.ID))
 	}
+	all = slices.DeleteFunc(all, func(c models.Cluster) bool { return !m.holds(c.ID) })
+	m.metrics.count(all)
+	return all, nil
+}
+
+func (m *HealthMonitor) holds(id string) bool {
+	if m.deps.Placement == nil {
+		return true
+	}
+	_, held := m.deps.Placement.Holds(id)
+	return held
 }
 
 func (m *HealthMonitor) all(ctx context.Context) (all []models.Cluster, err error) {
@@ -188,65 +221,26 @@ func (m *HealthMonitor) all(ctx context.Context) (all []models.Cluster, err erro
 	}
 }
 
-// queueReachable queues the clusters that calls reach again, whatever is left of
-// their pauses. After half a round no check from before is recent enough to make
-// the test skip them.
-func (m *HealthMonitor) queueReachable(lanes monitorLanes) {
-	if m.deps.Reach == nil {
-		return
-	}
-	before := m.failing
-	m.failing = make(map[string]bool, len(before))
-	for id, r := range m.deps.Reach() {
-		switch {
-		case r.Failures > 0:
-			m.failing[id] = true
-		case before[id]:
-			lanes.slow.Add(monitored{m.owners[id], id}, m.opts.Every/2)
-		}
-	}
-}
-
-// isDue reports whether a cluster's pause is over at its offset in this round,
-// give or take half a round, since tests may have been late.
-func (m *HealthMonitor) isDue(c models.Cluster) bool {
-	if c.LastCheck == nil {
-		return true
-	}
-	age := m.now().Add(m.offset(c.ID)).Sub(*c.LastCheck)
-	return age >= m.pause(c.Failures)-m.opts.Every/2
-}
-
-// pause returns the time between two tests of a cluster that failed so often.
-func (m *HealthMonitor) pause(failures int) time.Duration {
-	const most = 16 // more would overflow
-	return min(m.opts.Every<<max(0, min(failures-1, most)), max(m.opts.MaxPause, m.opts.Every))
-}
-
-// offset returns when in a round a cluster is tested. It is the same in every
-// round and differs between processes.
-func (m *HealthMonitor) offset(id string) time.Duration {
-	half := uint64(max(1, m.opts.Every/2))                  //nolint:gosec // is positive
-	return time.Duration(maphash.String(m.seed, id) % half) //nolint:gosec // is smaller than half a round
-}
-
 // check tests one cluster and reports whether a quick test left work to do.
-func (m *HealthMonitor) check(ctx context.Context, id string, quick time.Duration) (more bool) {
+func (m *HealthMonitor) check(ctx context.Context, c monitored, quick time.Duration) (more bool) {
 	defer func() {
 		if p := recover(); p != nil {
-			m.deps.Log.ErrorContext(ctx, "panic in a cluster check", "cluster", id, "panic", p, "stack", string(debug.Stack()))
+			m.deps.Log.ErrorContext(ctx, "panic in a cluster check", "cluster", c.id, "panic", p, "stack", string(debug.Stack()))
 		}
 	}()
-	if ctx.Err() != nil {
+	wanted := func() bool { return c.elsewhere || m.holds(c.id) }
+	if ctx.Err() != nil || !wanted() {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, m.opts.Deadline)
 	defer cancel()
 	start := m.now()
-	got, err := m.deps.Checker.CheckHealth(ctx, id, models.ProbeOptions{QuickTimeout: quick, SkipWithin: m.opts.Every / 2})
+	got, err := m.deps.Checker.CheckHealth(ctx, c.id, models.ProbeOptions{
+		QuickTimeout: quick, SkipWithin: m.opts.Every / 2, Wanted: wanted,
+	})
 	if err != nil {
 		if ctx.Err() == nil {
-			m.deps.Log.WarnContext(ctx, "the outcome of a cluster check could not be stored", "cluster", id, "err", err)
+			m.deps.Log.WarnContext(ctx, "the outcome of a cluster check could not be stored", "cluster", c.id, "err", err)
 		}
 		return false
 	}

@@ -23,6 +23,7 @@ type fakeClusters struct {
 	mu       sync.Mutex
 	clusters map[string]*models.Cluster
 	checks   map[string]int // outcomes by id
+	times    map[string][]time.Time
 	running  int
 	most     int
 	writes   int // of times of checks
@@ -33,7 +34,7 @@ type fakeClusters struct {
 
 func newFakeClusters(n int) *fakeClusters {
 	m := &fakeClusters{
-		clusters: map[string]*models.Cluster{}, checks: map[string]int{}, hangs: map[string]bool{}, refuses: map[string]bool{},
+		clusters: map[string]*models.Cluster{}, checks: map[string]int{}, times: map[string][]time.Time{}, hangs: map[string]bool{}, refuses: map[string]bool{},
 	}
 	for i := range n {
 		id := fmt.Sprintf("%03d", i)
@@ -58,12 +59,12 @@ func (m *fakeClusters) SetChecked(_ context.Context, list []models.ClusterChecke
 	defer m.mu.Unlock()
 	m.writes++
 	for _, c := range list {
-		m.clusters[c.ID].LastCheck = &c.At
+		if last := m.clusters[c.ID].LastCheck; last == nil || last.Before(c.At) {
+			m.clusters[c.ID].LastCheck = &c.At
+		}
 	}
 	return nil
 }
-
-func (m *fakeClusters) Observe(context.Context, []models.Cluster) {}
 
 func (m *fakeClusters) CheckHealth(ctx context.Context, id string, p models.ProbeOptions) (models.ClusterCheck, error) {
 	m.mu.Lock()
@@ -94,6 +95,8 @@ func (m *fakeClusters) CheckHealth(ctx context.Context, id string, p models.Prob
 		panic("oh")
 	case m.hangs[id] && p.QuickTimeout > 0:
 		return models.ClusterCheck{Cluster: c, More: true, Stored: true}, nil
+	case p.Wanted != nil && !p.Wanted():
+		return models.ClusterCheck{Cluster: c, Skipped: true}, nil
 	}
 	return m.outcome(id), nil
 }
@@ -102,6 +105,7 @@ func (m *fakeClusters) outcome(id string) models.ClusterCheck {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.checks[id]++
+	m.times[id] = append(m.times[id], time.Now())
 	now, stored := time.Now(), m.clusters[id]
 	c := *stored
 	c.LastCheck = &now
@@ -129,7 +133,7 @@ func (m *fakeClusters) watched(t *testing.T, d time.Duration) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	deps := MonitorDeps{Clusters: m, Checker: m, Observer: m, Reach: m.reach, Log: slog.New(slog.DiscardHandler)}
+	deps := MonitorDeps{Clusters: m, Checker: m, Reach: m.reach, Log: slog.New(slog.DiscardHandler)}
 	monitor := NewHealthMonitor(deps, DefaultMonitorOptions())
 	go func() { done <- monitor.Run(ctx) }()
 	time.Sleep(d)
@@ -244,26 +248,6 @@ func TestMonitorPausesForTheDead(t *testing.T) {
 		minutes = append(minutes, int(m.pause(failures).Minutes()))
 	}
 	require.Equal(t, []int{1, 1, 2, 4, 8, 10, 10, 10}, minutes)
-}
-
-// Two servers over one database share the work without speaking to each other.
-func TestTwoMonitorsShareTheWork(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		m := newFakeClusters(203)
-		var both sync.WaitGroup
-		for range 2 {
-			both.Go(func() { m.watched(t, 10*time.Minute-time.Second) })
-			time.Sleep(7 * time.Second)
-		}
-		both.Wait()
-		sum := 0
-		for i, n := range m.counts("003") {
-			require.GreaterOrEqual(t, n, 9, "cluster %d", i)
-			sum += n
-		}
-		require.Less(t, sum, 200*13, "checks of 200 clusters in 10 rounds")
-	})
 }
 
 func TestMonitorStopsAtOnce(t *testing.T) {

@@ -3,6 +3,8 @@ package cluster
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/kubernetes"
@@ -21,11 +23,16 @@ func (s *Service) Connection(ctx context.Context, userID, name string) (*kuberne
 }
 
 // ConnectionFor is Connection to the cluster of w, for readers of what w has
-// there. It fails when the owner of w has lost the access.
-func (s *Service) ConnectionFor(ctx context.Context, w models.Workflow) (*kubernetes.Connection, error) {
+// there. It fails when the owner of w has lost the access, and is Unavailable when
+// that cluster is another one than clusterID; "" stands for any.
+func (s *Service) ConnectionFor(ctx context.Context, w models.Workflow, clusterID string) (*kubernetes.Connection, error) {
 	g, err := s.deps.Access.RequireFor(ctx, w, models.ClusterRead)
 	if err != nil {
 		return nil, err
+	}
+	if clusterID != "" && g.Cluster.ID != clusterID {
+		msg := "the workflow has just been given another cluster"
+		return nil, &models.Error{Op: "cluster.Service.ConnectionFor", Kind: models.Unavailable, Msg: msg}
 	}
 	return s.ConnectionTo(ctx, g)
 }
@@ -63,4 +70,27 @@ func (s *Service) connection(c models.Cluster) (*kubernetes.Connection, error) {
 		return cfg, err
 	})
 	return conn, failure("cluster.Service.connection", err)
+}
+
+// checkConnections closes the connection of a cluster that was removed, and
+// retires one with other credentials than those that are stored, so that whoever
+// uses it over some time asks for another. It goes on when ctx ends.
+func (s *Service) checkConnections(ctx context.Context, clusterID string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), testTime)
+	defer cancel()
+	ids := []string{clusterID}
+	if clusterID == AnyCluster {
+		ids = slices.Collect(maps.Keys(s.deps.Connect.Reach()))
+	}
+	for _, id := range ids {
+		c, err := s.deps.Store.ByID(ctx, id)
+		switch {
+		case err == nil:
+			s.deps.Connect.Retire(id, c.CredentialVersion)
+		case models.KindOf(err) == models.NotFound:
+			s.deps.Connect.Forget(id)
+		default:
+			s.deps.Log.WarnContext(ctx, "a connection could not be checked", "cluster", id, "err", err)
+		}
+	}
 }

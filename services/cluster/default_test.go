@@ -59,7 +59,7 @@ func TestALostDefaultIsReplaced(t *testing.T) {
 	s.share(prod, bob, models.ClusterEditor)
 	require.NoError(t, defaults.Set(t.Context(), bob, other.ID))
 	removal := AccountRemoval{
-		Access: s.rules, Clusters: s.clusters, Shares: s.store, Defaults: defaults, Forget: func(string) {},
+		Access: s.rules, Clusters: s.clusters, Shares: s.store, Defaults: defaults,
 	}
 	require.NoError(t, removal.Delete(t.Context(), eve))
 	require.Equal(t, prod.ID, of(bob), "the owner was removed")

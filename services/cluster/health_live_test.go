@@ -34,7 +34,7 @@ func TestMonitorTellsOpenPages(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	monitor := NewHealthMonitor(MonitorDeps{
-		Clusters: r.store, Checker: r.Service, Observer: states, Log: slog.New(slog.DiscardHandler),
+		Clusters: r.store, Checker: r.Service, Log: slog.New(slog.DiscardHandler),
 	}, opts)
 	go func() { done <- monitor.Run(ctx) }()
 

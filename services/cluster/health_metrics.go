@@ -17,7 +17,7 @@ type monitorMetrics struct {
 func newMonitorMetrics() monitorMetrics {
 	return monitorMetrics{
 		clusters: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "kubeorch_clusters", Help: "Registered clusters by the state that the last check found.",
+			Name: "kubeorch_clusters", Help: "Clusters that this server checks, by the state that the last check found.",
 		}, []string{"status"}),
 		checks: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "kubeorch_cluster_check_seconds", Help: "Time that checks of clusters in the background took.",
@@ -26,11 +26,13 @@ func newMonitorMetrics() monitorMetrics {
 	}
 }
 
-func (m monitorMetrics) count(all []models.Cluster) {
+// count shows how many of the held clusters are in each state. The sum over all
+// servers is that of all clusters.
+func (m monitorMetrics) count(held []models.Cluster) {
 	by := map[string]int{
 		models.ClusterConnected: 0, models.ClusterDisconnected: 0, models.ClusterError: 0, models.ClusterUnknown: 0,
 	}
-	for _, c := range all {
+	for _, c := range held {
 		by[c.Status]++
 	}
 	for status, n := range by {

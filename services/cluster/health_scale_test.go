@@ -96,8 +96,7 @@ func (f *fleet) watched(t *testing.T, every time.Duration, rounds int32) (at []t
 	opts.Every, opts.Quick, opts.MaxPause, opts.Flush = every, 150*time.Millisecond, 10*every, every/10
 	ctx, cancel := context.WithCancel(t.Context())
 	monitor := NewHealthMonitor(MonitorDeps{
-		Clusters: f.clusterRig.store, Checker: f.Service,
-		Observer: NewEvents(&published{}, nil, slog.New(slog.DiscardHandler)), Log: slog.New(slog.DiscardHandler),
+		Clusters: f.clusterRig.store, Checker: f.Service, Log: slog.New(slog.DiscardHandler),
 	}, opts)
 	done := make(chan error, 1)
 	start, before := time.Now(), f.least()

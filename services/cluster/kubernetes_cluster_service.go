@@ -54,7 +54,9 @@ type sealer interface {
 type connector interface {
 	Get(id string, version int64, load func() (kubernetes.Config, error)) (*kubernetes.Connection, error)
 	Endpoint(cfg kubernetes.Config) (string, error)
+	Retire(id string, version int64)
 	Forget(id string)
+	Reach() map[string]kubernetes.Reach
 }
 
 // listener learns what happens to clusters. Its methods must not block for long.
@@ -94,6 +96,12 @@ type Deps struct {
 	Listeners Listeners
 	Entries   entryLog
 	Log       *slog.Logger
+	// Claim takes a name until release is called. It returns nil while somebody has
+	// it, here or on another server. Nil: names need not be taken.
+	Claim func(ctx context.Context, name string) (release func(), err error)
+	// Added is called when a cluster was registered, so that a server soon checks
+	// and watches it. It must not block, and may be nil.
+	Added func()
 	// MaxClusters is how many clusters a user may register; 0: any number.
 	MaxClusters int
 }
@@ -111,7 +119,9 @@ type Service struct {
 
 // NewService returns a service that works with deps.
 func NewService(deps Deps) *Service {
-	return &Service{deps: deps, now: time.Now, testTime: testTime}
+	s := &Service{deps: deps, now: time.Now, testTime: testTime}
+	deps.Access.OnChange(s.checkConnections)
+	return s
 }
 
 // Add registers a cluster and tests it for up to 10 s. It is stored whether or
@@ -163,6 +173,9 @@ func (s *Service) insert(ctx context.Context, c models.Cluster) (models.Cluster,
 	}
 	if err := s.checkLimit(ctx, c.OwnerID, s.deps.MaxClusters); err != nil {
 		return c, errors.Join(err, s.deps.Store.Delete(context.WithoutCancel(ctx), c.ID))
+	}
+	if s.deps.Added != nil {
+		s.deps.Added()
 	}
 	return c, nil
 }
@@ -245,7 +258,6 @@ func (s *Service) Delete(ctx context.Context, userID, name string) (models.Clust
 	if err := s.deps.Store.Delete(ctx, c.ID); err != nil {
 		return models.ClusterDeletion{}, err
 	}
-	s.deps.Connect.Forget(c.ID)
 	for _, l := range s.deps.Listeners {
 		l.Removed(ctx, c)
 	}

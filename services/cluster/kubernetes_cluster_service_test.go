@@ -61,7 +61,7 @@ func newClusterRig(t *testing.T) *clusterRig {
 	store, shares, log := repositories.NewClusters(db), repositories.NewClusterShares(db), slog.New(slog.DiscardHandler)
 	r := &clusterRig{t: t, store: store, logs: repositories.NewClusterLogs(db)}
 	r.with = Deps{
-		Store: store, Access: NewAccess(store, shares), Shares: shares, Log: log, Entries: NewLog(r.logs, log),
+		Store: store, Access: NewAccess(AccessDeps{Clusters: store, Shares: shares}), Shares: shares, Log: log, Entries: NewLog(r.logs, log),
 		Defaults: repositories.NewClusterDefaults(db), People: repositories.NewUsers(db),
 		Workflows: repositories.NewWorkflows(db),
 	}

@@ -187,12 +187,12 @@ func TestClustersOfRemovedAccounts(t *testing.T) {
 	s.share(prod, bob, models.ClusterEditor)
 	s.share(prod, eve, models.ClusterViewer)
 	s.share(mine, ann, models.ClusterViewer)
-	var forgotten []string
+	var changed []string
+	s.rules.OnChange(func(_ context.Context, id string) { changed = append(changed, id) })
 	var events published
 	removal := AccountRemoval{
 		Access: s.rules, Clusters: s.clusters, Shares: s.store, Defaults: repositories.NewClusterDefaults(s.db),
 		Events: NewEvents(&events, SharersOf(s.store), slog.New(slog.DiscardHandler)),
-		Forget: func(id string) { forgotten = append(forgotten, id) },
 	}
 	clash := s.cluster(eve, "test")
 	err := removal.Transfer(t.Context(), ann, eve)
@@ -214,8 +214,9 @@ func TestClustersOfRemovedAccounts(t *testing.T) {
 	require.ElementsMatch(t, []string{
 		"clusters:" + eve + " cluster_update prod connected", "clusters:" + eve + " cluster_update test connected",
 	}, events.take())
+	changed = nil
 	require.NoError(t, removal.Delete(t.Context(), eve))
-	require.ElementsMatch(t, []string{prod.ID, test.ID}, forgotten)
+	require.ElementsMatch(t, []string{prod.ID, test.ID}, changed)
 	require.ElementsMatch(t, []string{
 		"clusters:" + eve + " cluster_removed prod", "clusters:" + bob + " cluster_removed prod", "clusters:" + eve + " cluster_removed test",
 	}, events.take(), "he is told as well")

@@ -3,9 +3,15 @@ package cluster
 import (
 	"context"
 	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/kubeorch/core/models"
 )
+
+// claimPoll is the time between two attempts at a name that somebody else has.
+const claimPoll = 200 * time.Millisecond
 
 // swapTries bounds how often a refresh token is stored anew because the record
 // changed at the same moment.
@@ -17,6 +23,18 @@ type refreshedTokens struct {
 	service *Service
 	id      string
 	login   models.ClusterCredentials // whose issuer and client the tokens belong to
+}
+
+// Lock takes the login among all servers.
+func (t refreshedTokens) Lock(ctx context.Context) (unlock func(), err error) {
+	if t.service.deps.Claim == nil {
+		return func() {}, nil
+	}
+	err = wait.PollUntilContextCancel(ctx, claimPoll, true, func(ctx context.Context) (bool, error) {
+		unlock, err = t.service.deps.Claim(ctx, "oidc:"+t.id)
+		return unlock != nil, err
+	})
+	return unlock, err
 }
 
 // Current returns the stored refresh token, or "" when the cluster has another

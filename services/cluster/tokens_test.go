@@ -1,8 +1,11 @@
 package cluster
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -52,6 +55,40 @@ func TestRefreshTokenIsReplacedInPlace(t *testing.T) {
 	same, err := r.Connection(t.Context(), ann, "a")
 	require.NoError(t, err)
 	require.Same(t, conn, same)
+}
+
+func TestLoginIsLockedByItsName(t *testing.T) {
+	t.Parallel()
+	r := newClusterRig(t)
+	tokens := oidcCluster(t, r)
+	unlock, err := tokens.Lock(t.Context())
+	require.NoError(t, err)
+	unlock() // nobody to lock out
+
+	var taken atomic.Pointer[string]
+	tries := 0
+	r.deps.Claim = func(ctx context.Context, name string) (func(), error) {
+		if tries++; tries > 3 {
+			return nil, errors.New("the database is away")
+		}
+		if !taken.CompareAndSwap(nil, &name) {
+			return nil, nil
+		}
+		return func() { taken.Store(nil) }, ctx.Err()
+	}
+	unlock, err = tokens.Lock(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "oidc:"+tokens.id, *taken.Load())
+	short, cancel := context.WithTimeout(t.Context(), claimPoll/2)
+	defer cancel()
+	_, err = tokens.Lock(short)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	unlock()
+	unlock, err = tokens.Lock(t.Context())
+	require.NoError(t, err)
+	unlock()
+	_, err = tokens.Lock(t.Context())
+	require.ErrorContains(t, err, "the database is away")
 }
 
 func TestWhatAPersonEntersWins(t *testing.T) {

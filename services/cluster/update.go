@@ -23,6 +23,9 @@ func (s *Service) Update(ctx context.Context, owner, name string, p models.Clust
 	if err != nil {
 		return models.Cluster{}, err
 	}
+	if c.CredentialVersion != g.Cluster.CredentialVersion {
+		s.deps.Access.Changed(ctx, c.ID)
+	}
 	if p.Server != nil || p.AuthType != nil || p.Insecure != nil || p.Credentials != nil {
 		if c, err = s.CheckSingleCluster(ctx, c, true); err != nil {
 			return models.Cluster{}, err

@@ -151,10 +151,10 @@ func (g guardedTarget) Delete(ctx context.Context, refs []applier.Ref, o applier
 // openTarget returns the cluster of a run, bounded by what the owner of the
 // workflow may do there.
 func (e *Executor) openTarget(ctx context.Context, s *session) (clusterTarget, error) {
-	if err := e.requireStarter(ctx, s); err != nil {
+	if err := whileAway(ctx, func() error { return e.requireStarter(ctx, s) }); err != nil {
 		return nil, err
 	}
-	g, err := e.grantFor(ctx, s.workflowInCluster())
+	g, err := askWhileAway(ctx, func() (models.ClusterGrant, error) { return e.grantFor(ctx, s.workflowInCluster()) })
 	if err != nil {
 		return nil, err
 	}
@@ -180,7 +180,7 @@ func (e *Executor) openTarget(ctx context.Context, s *session) (clusterTarget, e
 }
 
 // defaultAccessTTL is how long a run relies on an answer about its access.
-// AccessChanged, which tells of changes in this process, has it asked at once.
+// AccessChanged has it asked at once.
 const defaultAccessTTL = 100 * time.Millisecond
 
 // workflowInCluster identifies the workflow of a run and the cluster that the
@@ -225,12 +225,13 @@ func (e *Executor) recheckAccess(ctx context.Context, s *session) {
 	}
 }
 
-// AccessChanged ends the runs in a cluster whose owners have lost it.
+// AccessChanged ends the runs in a cluster whose owners have lost it; an empty id
+// stands for each cluster.
 func (e *Executor) AccessChanged(ctx context.Context, clusterID string) {
 	e.mu.Lock()
 	var there []*session
 	for _, s := range e.active {
-		if s.run.ClusterRef == clusterID {
+		if clusterID == "" || s.run.ClusterRef == clusterID {
 			there = append(there, s)
 		}
 	}

@@ -145,28 +145,33 @@ func TestShareThatEndedElsewhereEndsTheRun(t *testing.T) {
 // The process that is told ends the run in the middle of a wave.
 func TestShareThatEndsEndsTheRunAtOnce(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	var ended atomic.Bool
-	r.access = func() (models.ClusterGrant, error) {
-		if ended.Load() {
-			return models.ClusterGrant{}, noClusterHere()
-		}
-		return member(), nil
+	for name, id := range map[string]string{"of the cluster": "c1", "of any cluster": ""} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			var ended atomic.Bool
+			r.access = func() (models.ClusterGrant, error) {
+				if ended.Load() {
+					return models.ClusterGrant{}, noClusterHere()
+				}
+				return member(), nil
+			}
+			var tell func()
+			r.cluster.apply = func(ctx context.Context, _ string) error {
+				tell()
+				return ctx.Err()
+			}
+			w := r.draw("web:deployment")
+			tell = func() {
+				ended.Store(true)
+				r.exec.AccessChanged(t.Context(), "another")
+				r.exec.AccessChanged(t.Context(), id)
+			}
+			run := r.mustRun(w.ID, models.TriggerData{})
+			require.Equal(t, string(endAccess), run.Error)
+			require.Empty(t, r.cluster.names())
+		})
 	}
-	var tell func()
-	r.cluster.apply = func(ctx context.Context, _ string) error {
-		tell()
-		return ctx.Err()
-	}
-	w := r.draw("web:deployment")
-	tell = func() {
-		ended.Store(true)
-		r.exec.AccessChanged(t.Context(), "another")
-		r.exec.AccessChanged(t.Context(), "c1")
-	}
-	run := r.mustRun(w.ID, models.TriggerData{})
-	require.Equal(t, string(endAccess), run.Error)
-	require.Empty(t, r.cluster.names())
 }
 
 // A run that is taken over asks again, before it writes anything.
@@ -193,8 +198,9 @@ func TestRecoveryAsksForAccessAgain(t *testing.T) {
 	r.access = func() (models.ClusterGrant, error) {
 		return models.ClusterGrant{}, &models.Error{Kind: models.Forbidden, Msg: "gone"}
 	}
+	r.servers.end(r.exec)
 	second := r.executor(r.runs)
-	require.NoError(t, NewRecovery(second, r.runs, r.workflows, false).once(t.Context(), models.Now().Add(time.Hour)))
+	require.NoError(t, NewRecovery(second, r.runs, r.workflows).once(t.Context()))
 	got := r.eventually(w.ID, run.ID)
 	require.Equal(t, models.RunFailed, got.Status)
 	require.Equal(t, "gone", got.Error)

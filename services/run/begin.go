@@ -89,7 +89,7 @@ func (e *Executor) newRun(w models.Workflow, action string) models.Run {
 	return models.Run{
 		ID: models.NewID(), WorkflowID: w.ID, Status: models.RunRunning, StartedAt: now, Logs: []string{},
 		Action: action, OwnerID: w.OwnerID, Cluster: w.ClusterID, ClusterRef: w.ClusterRef,
-		Lease: e.lease, LeaseUntil: now.Add(e.opts.Lease), Deadline: now.Add(e.opts.Deadline),
+		Lease: e.deps.Server.ID(), Deadline: now.Add(e.opts.Deadline),
 	}
 }
 
@@ -124,15 +124,20 @@ func typedNames(typed models.TriggerData) []models.TypedKeys {
 // reads the status of the workflow again under the lock, because archiving
 // changes the status first and then ends the runs.
 func (e *Executor) begin(ctx context.Context, s *session, work work) error {
-	if e.isStopping() {
+	switch {
+	case e.isStopping():
 		return errStopping()
+	case s.run.Lease == "":
+		return &models.Error{Op: "run.Executor.begin", Kind: models.Unavailable, Msg: "the database did not answer for a while", RetryAfter: time.Second}
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.opts.Lease)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
-	if err := e.deps.Runs.Begin(ctx, s.run); err != nil {
+	if err := whileAway(ctx, func() error { return e.deps.Runs.Begin(ctx, s.run) }); err != nil {
 		return err
 	}
-	head, err := e.deps.Workflows.Head(ctx, s.run.OwnerID, s.run.WorkflowID)
+	head, err := askWhileAway(ctx, func() (models.WorkflowHead, error) {
+		return e.deps.Workflows.Head(ctx, s.run.OwnerID, s.run.WorkflowID)
+	})
 	if err == nil && s.run.Action == models.RunDeploy && head.Status != models.WorkflowPublished {
 		err = &models.Error{Op: "run.Executor.begin", Kind: models.Conflict, Msg: "the workflow is " + head.Status + " now"}
 	}
@@ -141,7 +146,7 @@ func (e *Executor) begin(ctx context.Context, s *session, work work) error {
 	}
 	if err != nil {
 		res := s.end(models.RunFailed, models.MessageOf(err))
-		return errors.Join(err, e.deps.Runs.Finish(ctx, s.run.ID, e.lease, res))
+		return errors.Join(err, e.deps.Runs.Finish(ctx, s.run.ID, s.run.Lease, res))
 	}
 	return nil
 }

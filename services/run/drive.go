@@ -42,15 +42,15 @@ func (e *Executor) forget(s *session) {
 func (e *Executor) drive(ctx context.Context, s *session, work work) {
 	ctx, stop := context.WithDeadlineCause(ctx, s.run.Deadline, endDeadline)
 	defer stop()
-	renewing, quit := make(chan struct{}), make(chan struct{})
+	following, quit := make(chan struct{}), make(chan struct{})
 	go func() {
-		defer close(renewing)
-		e.keepLease(ctx, s, quit)
+		defer close(following)
+		e.follow(ctx, s, quit)
 	}()
 	// People wait for a run: a cluster that was out of reach is tried at once.
-	err := recovered(func() error { return work(kubernetes.ProbeEarly(ctx), s) })
+	err := recovered(func() error { return work(e.underLease(kubernetes.ProbeEarly(ctx), s), s) })
 	close(quit)
-	<-renewing
+	<-following
 	e.settle(ctx, s, err)
 }
 
@@ -64,38 +64,46 @@ func recovered(work func() error) error {
 	return err
 }
 
-// keepLease renews the lease of s until quit is closed. It ends the run when
-// the lease is lost, when somebody has cancelled the run, and when its owner has
-// lost the cluster.
-func (e *Executor) keepLease(ctx context.Context, s *session, quit <-chan struct{}) {
-	tick := time.NewTicker(e.opts.Lease / 3)
+// follow looks again and again at what others did with the run of s, until quit is
+// closed: it ends the run when somebody has cancelled it or it belongs to another
+// server, and when its owner has lost the cluster.
+func (e *Executor) follow(ctx context.Context, s *session, quit <-chan struct{}) {
+	tick := time.NewTicker(e.opts.Recheck)
 	defer tick.Stop()
-	held := time.Now().Add(e.opts.Lease)
 	for {
 		select {
 		case <-quit:
 			return
 		case <-tick.C:
 		}
-		begun := time.Now()
-		cancelled, err := e.renew(ctx, s)
+		cancelled, err := e.isCancelled(ctx, s)
 		switch {
-		case err == nil:
-			held = begun.Add(e.opts.Lease)
-		case models.KindOf(err) == models.Conflict, time.Now().After(held):
+		case models.KindOf(err) == models.Conflict, !e.deps.Server.Valid(s.run.Lease):
 			e.deps.Log.WarnContext(ctx, "lost a run", "run", s.run.ID, "err", err)
 			s.cancel(endLost)
 			return
-		}
-		if cancelled {
+		case err == nil && cancelled:
 			s.cancel(endCancelled)
 		}
 		e.recheckAccess(ctx, s)
 	}
 }
 
-func (e *Executor) renew(ctx context.Context, s *session) (cancelled bool, err error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.opts.Lease/3)
+func (e *Executor) isCancelled(ctx context.Context, s *session) (bool, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.opts.Recheck)
 	defer cancel()
-	return e.deps.Runs.Renew(ctx, s.run.ID, e.lease, e.now().Add(e.opts.Lease))
+	return e.deps.Runs.Cancelled(ctx, s.run.ID, s.run.Lease)
+}
+
+// underLease returns a context whose requests to the cluster are sent only while the
+// session has the run. A process that was frozen writes nothing then, although it
+// does not know yet what happened meanwhile.
+func (e *Executor) underLease(ctx context.Context, s *session) context.Context {
+	return kubernetes.WithPermit(ctx, func() error {
+		if !e.deps.Server.Valid(s.run.Lease) {
+			s.cancel(endLost)
+			return endLost
+		}
+		return nil
+	})
 }

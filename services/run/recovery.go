@@ -9,10 +9,10 @@ import (
 	"github.com/kubeorch/core/services/plan"
 )
 
-// abandonedRuns finds runs whose lease has expired.
+// abandonedRuns finds running runs and takes them over.
 type abandonedRuns interface {
-	Abandoned(ctx context.Context, at time.Time) ([]models.Run, error)
-	TakeOver(ctx context.Context, seen models.Run, lease string, until time.Time) (models.Run, error)
+	Leased(ctx context.Context) ([]models.Run, error)
+	TakeOver(ctx context.Context, id, seen, lease string) (models.Run, error)
 }
 
 // recoveredWorkflows finds workflows regardless of their owner.
@@ -26,60 +26,88 @@ type Recovery struct {
 	exec      *Executor
 	runs      abandonedRuns
 	workflows recoveredWorkflows
-	alone     bool
+	nudge     chan struct{}
+	idle      map[string]time.Time // runs of this server's session that it does not execute, by when they were seen first; used by Run alone
 }
 
-// NewRecovery returns a worker that finishes runs through exec. alone says that
-// no other process uses the database; every run that is in progress when Run
-// begins is then taken over at once, without waiting for the end of its lease.
-func NewRecovery(exec *Executor, runs abandonedRuns, workflows recoveredWorkflows, alone bool) *Recovery {
-	return &Recovery{exec: exec, runs: runs, workflows: workflows, alone: alone}
+// NewRecovery returns a worker that finishes runs through exec.
+func NewRecovery(exec *Executor, runs abandonedRuns, workflows recoveredWorkflows) *Recovery {
+	return &Recovery{exec: exec, runs: runs, workflows: workflows, nudge: make(chan struct{}, 1), idle: map[string]time.Time{}}
+}
+
+// Nudge has abandoned runs looked for now, because a server left. It does not block.
+func (r *Recovery) Nudge() {
+	select {
+	case r.nudge <- struct{}{}:
+	default:
+	}
 }
 
 // Run looks for abandoned runs, at once and then at intervals, until ctx ends; then
 // it returns nil. The runs that it takes over go on in the executor.
 func (r *Recovery) Run(ctx context.Context) error {
-	tick := time.NewTicker(r.exec.opts.Lease / 3)
+	tick := time.NewTicker(r.exec.opts.Recheck)
 	defer tick.Stop()
-	until := r.exec.now()
-	if r.alone {
-		until = until.Add(r.exec.opts.Deadline) // later than any lease
-	}
-	for ; ; until = r.exec.now() {
-		if err := r.once(ctx, until); err != nil && ctx.Err() == nil {
+	for {
+		if err := r.once(ctx); err != nil && ctx.Err() == nil {
 			r.exec.deps.Log.WarnContext(ctx, "looking for abandoned runs failed", "err", err)
 		}
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-r.nudge:
 		case <-tick.C:
 		}
 	}
 }
 
-// once takes over runs of other processes whose leases end before until.
-func (r *Recovery) once(ctx context.Context, until time.Time) error {
-	abandoned, err := r.runs.Abandoned(ctx, until)
+// once takes over the runs whose sessions are over.
+func (r *Recovery) once(ctx context.Context) error {
+	running, err := r.runs.Leased(ctx)
+	if err != nil || len(running) == 0 {
+		return err
+	}
+	// Read after the runs: a session that is not among these is over.
+	sessions, err := r.exec.deps.Server.Sessions(ctx)
 	if err != nil {
 		return err
 	}
+	own := r.exec.deps.Server.ID()
+	delete(sessions, own)
+	before := r.idle
+	r.idle = map[string]time.Time{}
 	var errs []error
-	for _, seen := range abandoned {
-		if r.exec.isStopping() {
+	for _, seen := range running {
+		if own == "" || r.exec.isStopping() {
 			break
 		}
-		if r.exec.session(seen.ID) != nil {
-			continue // this process works on it
+		if sessions[seen.Lease] || r.isBusy(seen, own, before) {
+			continue
 		}
-		run, err := r.runs.TakeOver(ctx, seen, r.exec.lease, r.exec.now().Add(r.exec.opts.Lease))
+		run, err := r.runs.TakeOver(ctx, seen.ID, seen.Lease, own)
 		if err == nil {
 			err = r.resume(ctx, run)
 		} else if models.KindOf(err) == models.Conflict {
-			continue // another process was faster
+			continue // another server was faster
 		}
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// isBusy reports whether a run that belongs to this server, or to one of an earlier
+// version, is worked on. A run of this server that is not executed is about to
+// begin; if it stays so, its end could not be stored.
+func (r *Recovery) isBusy(seen models.Run, own string, before map[string]time.Time) bool {
+	if seen.Lease != own || r.exec.session(seen.ID) != nil {
+		return seen.Lease == own || r.exec.now().Before(seen.LeaseUntil)
+	}
+	since, known := before[seen.ID]
+	if !known {
+		since = time.Now()
+	}
+	r.idle[seen.ID] = since
+	return time.Since(since) < 2*storeTime
 }
 
 // resume continues a run. A run that cannot be continued ends as failed.

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kubeorch/core/models"
+	"github.com/kubeorch/core/pkg/kubernetes"
 	"github.com/kubeorch/core/repositories"
 )
 
@@ -27,13 +28,6 @@ func (m *mortal) gone() error {
 	return nil
 }
 
-func (m *mortal) Renew(ctx context.Context, id, lease string, until time.Time) (bool, error) {
-	if err := m.gone(); err != nil {
-		return false, err
-	}
-	return m.Runs.Renew(ctx, id, lease, until)
-}
-
 func (m *mortal) Finish(ctx context.Context, id, lease string, res models.RunResult) error {
 	if err := m.gone(); err != nil {
 		return err
@@ -41,14 +35,14 @@ func (m *mortal) Finish(ctx context.Context, id, lease string, res models.RunRes
 	return m.Runs.Finish(ctx, id, lease, res)
 }
 
-func shortLease(o *Options) { o.AnswerAfter, o.Lease = time.Millisecond, 600*time.Millisecond }
+func quick(o *Options) { o.AnswerAfter, o.Recheck = time.Millisecond, 200*time.Millisecond }
 
 // recover runs a recovery worker over exec until the test ends.
 func (r *rig) recover(exec *Executor) {
 	r.t.Helper()
 	ctx, cancel := context.WithCancel(r.t.Context())
 	done := make(chan error, 1)
-	go func() { done <- NewRecovery(exec, r.runs, r.workflows, false).Run(ctx) }()
+	go func() { done <- NewRecovery(exec, r.runs, r.workflows).Run(ctx) }()
 	r.t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
@@ -61,7 +55,7 @@ func TestRunOfAKilledProcessIsFinished(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	store := &mortal{Runs: r.runs}
-	first := r.executor(store, shortLease)
+	first := r.executor(store, quick)
 	w := r.draw("conf:configmap web:deployment conf>web")
 	var stuck atomic.Bool
 	stuck.Store(true)
@@ -76,21 +70,23 @@ func TestRunOfAKilledProcessIsFinished(t *testing.T) {
 	r.running(w.ID)
 	store.dead.Store(true)
 	stuck.Store(false)
-	r.recover(r.executor(r.runs, shortLease))
+	r.servers.end(first)
+	r.recover(r.executor(r.runs, quick))
 
 	done := r.eventually(w.ID, run.ID)
 	require.Equal(t, models.RunCompleted, done.Status, done.Error)
 	require.Equal(t, map[string]string{"conf": "completed", "web": "completed"}, states(done))
 	require.Equal(t, "ConfigMap conf, Deployment web", r.cluster.names())
-	stored, err := r.workflows.Get(t.Context(), ann, w.ID)
-	require.NoError(t, err)
-	require.Equal(t, []int{1, 1}, []int{stored.RunCount, stored.CurrentVersion})
+	require.Eventually(t, func() bool { // it is counted after it has ended
+		stored, err := r.workflows.Get(t.Context(), ann, w.ID)
+		return err == nil && stored.RunCount == 1 && stored.CurrentVersion == 1
+	}, 10*time.Second, 10*time.Millisecond)
 	require.Equal(t, models.RunCompleted, r.mustRun(w.ID, models.TriggerData{}).Status)
 }
 
 func TestRunGoesOnAfterAStop(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, shortLease)
+	r := newRig(t, quick)
 	w := r.draw("web:deployment")
 	r.cluster.apply = func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() }
 	run := r.mustRun(w.ID, models.TriggerData{})
@@ -100,9 +96,7 @@ func TestRunGoesOnAfterAStop(t *testing.T) {
 	require.Equal(t, models.Unavailable, models.KindOf(err))
 
 	r.cluster.apply = nil
-	// The lease is so long that only its release lets another process in.
-	next := r.executor(r.runs, func(o *Options) { o.Lease = time.Hour })
-	r.recover(next)
+	r.recover(r.executor(r.runs)) // the session of the first one is not over
 	require.Equal(t, models.RunCompleted, r.eventually(w.ID, run.ID).Status)
 }
 
@@ -111,7 +105,7 @@ func TestRunThatNeverBeganIsFailed(t *testing.T) {
 	r := newRig(t)
 	w := r.draw("web:deployment")
 	run := r.exec.newRun(w, models.RunDeploy)
-	run.Lease, run.LeaseUntil = "dead", models.Now().Add(-time.Second)
+	run.Lease = "dead"
 	require.NoError(t, r.runs.Begin(t.Context(), run))
 	r.recover(r.exec)
 	done := r.eventually(w.ID, run.ID)
@@ -120,28 +114,76 @@ func TestRunThatNeverBeganIsFailed(t *testing.T) {
 	require.Empty(t, r.cluster.names())
 }
 
-func TestTheOnlyProcessWaitsForNoLease(t *testing.T) {
+func TestRecoveryLeavesRunsOfOthersAlone(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	w, own := r.draw("web:deployment"), r.draw("mine:deployment")
-	run := r.exec.newRun(w, models.RunDeploy)
-	run.Lease, run.LeaseUntil = "dead", models.Now().Add(10*time.Second)
-	require.NoError(t, r.runs.Begin(t.Context(), run))
-
+	own := r.draw("mine:deployment")
 	goOn := make(chan struct{})
 	r.cluster.apply = func(context.Context, string) error { <-goOn; return nil }
 	ended := make(chan models.Run, 1)
 	go func() { ran, _ := r.exec.Run(t.Context(), ann, own.ID, models.TriggerData{}); ended <- ran }()
 	r.running(own.ID)
-	require.NoError(t, NewRecovery(r.exec, r.runs, r.workflows, true).once(t.Context(), models.Now().Add(time.Hour)))
-	require.Equal(t, models.RunFailed, r.eventually(w.ID, run.ID).Status)
+
+	other := r.executor(r.runs)
+	theirs, older := r.draw("web:deployment"), r.draw("web:deployment")
+	begun := other.newRun(theirs, models.RunDeploy)
+	require.NoError(t, r.runs.Begin(t.Context(), begun))
+	old := r.exec.newRun(older, models.RunDeploy)
+	old.Lease, old.LeaseUntil = "of the version before", models.Now().Add(time.Minute)
+	require.NoError(t, r.runs.Begin(t.Context(), old))
+
+	recovery := NewRecovery(r.exec, r.runs, r.workflows)
+	require.NoError(t, recovery.once(t.Context()))
+	for _, run := range []models.Run{begun, old} {
+		now, err := r.runs.Get(t.Context(), run.WorkflowID, run.ID)
+		require.NoError(t, err)
+		require.Equal(t, []string{models.RunRunning, run.Lease}, []string{now.Status, now.Lease})
+	}
+	r.servers.end(other)
+	require.NoError(t, recovery.once(t.Context()))
+	require.Equal(t, models.RunFailed, r.eventually(theirs.ID, begun.ID).Status, "its server is gone")
 	close(goOn)
-	require.Equal(t, models.RunCompleted, (<-ended).Status, "a run of this process is none of its business")
+	require.Equal(t, models.RunCompleted, (<-ended).Status, "a run that is executed here is none of its business")
+}
+
+// A run whose end could not be stored is finished by the server that began it.
+func TestRunThatThisServerForgotIsFinished(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	w := r.draw("web:deployment")
+	run := r.exec.newRun(w, models.RunDeploy)
+	require.NoError(t, r.runs.Begin(t.Context(), run))
+	recovery := NewRecovery(r.exec, r.runs, r.workflows)
+	require.NoError(t, recovery.once(t.Context()))
+	require.Nil(t, r.exec.session(run.ID), "it may be about to begin")
+	recovery.idle[run.ID] = time.Now().Add(-3 * storeTime)
+	require.NoError(t, recovery.once(t.Context()))
+	require.Equal(t, models.RunFailed, r.eventually(w.ID, run.ID).Status)
+}
+
+// A server whose session is over sends nothing to the cluster any more.
+func TestRunOfALostSessionWritesNothing(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, quick)
+	w := r.draw("a:configmap web:deployment a>web")
+	applied := make(chan error, 1)
+	r.cluster.apply = func(ctx context.Context, name string) error {
+		if name == "a" {
+			r.servers.end(r.exec) // while the process is frozen
+			applied <- kubernetes.Permitted(ctx)
+		}
+		return ctx.Err()
+	}
+	run := r.mustRun(w.ID, models.TriggerData{})
+	require.Error(t, <-applied)
+	r.cluster.apply = nil
+	r.recover(r.executor(r.runs, quick))
+	require.Equal(t, models.RunCompleted, r.eventually(w.ID, run.ID).Status)
 }
 
 func TestValuesThatDiedWithTheProcessAreAskedForAgain(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, shortLease)
+	r := newRig(t, quick)
 	w := r.draw("pw:secret web:deployment")
 	r.cluster.apply = func(ctx context.Context, name string) error {
 		if name == "values of pw" {
@@ -153,7 +195,7 @@ func TestValuesThatDiedWithTheProcessAreAskedForAgain(t *testing.T) {
 	r.running(w.ID)
 	require.NoError(t, r.exec.Stop(t.Context()))
 	r.cluster.apply = nil
-	r.recover(r.executor(r.runs, shortLease))
+	r.recover(r.executor(r.runs, quick))
 	done := r.eventually(w.ID, run.ID)
 	require.Equal(t, models.RunFailed, done.Status)
 	require.Equal(t, map[string]string{"pw": "failed", "web": "completed"}, states(done))
@@ -165,7 +207,7 @@ func TestCancelledRunIsNotTakenUpAgain(t *testing.T) {
 	r := newRig(t)
 	w := r.draw("web:deployment")
 	run := r.exec.newRun(w, models.RunDeploy)
-	run.Version, run.CancelRequested, run.LeaseUntil = 1, true, models.Now().Add(-time.Second)
+	run.Version, run.CancelRequested, run.Lease = 1, true, ""
 	require.NoError(t, r.runs.Begin(t.Context(), run))
 	r.recover(r.exec)
 	require.Equal(t, models.RunCancelled, r.eventually(w.ID, run.ID).Status)

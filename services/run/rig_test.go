@@ -3,7 +3,9 @@ package run
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -35,11 +37,50 @@ type rig struct {
 	exec      *Executor
 	db        *mongo.Database
 	access    func() (models.ClusterGrant, error) // nil for an owner's
+	servers   *servers
+}
+
+// servers are the processes of a test.
+type servers struct {
+	mu   sync.Mutex
+	live map[string]bool
+}
+
+// process is one of them.
+type process struct {
+	*servers
+
+	id string
+}
+
+func (p process) ID() string { return p.id }
+
+func (p process) Valid(id string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return id == p.id && p.live[id]
+}
+
+func (p process) Sessions(context.Context) (map[string]bool, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return maps.Clone(p.live), nil
+}
+
+// end ends the session of e's process, which does not know it yet.
+func (s *servers) end(e *Executor) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.live, e.deps.Server.ID())
 }
 
 func newRig(t testing.TB, options ...func(*Options)) *rig {
 	t.Helper()
-	db := dbtest.Open(t).Database()
+	return newRigOn(t, dbtest.Open(t).Database(), options...)
+}
+
+func newRigOn(t testing.TB, db *mongo.Database, options ...func(*Options)) *rig {
+	t.Helper()
 	engine, err := template.Load(templates.FS)
 	require.NoError(t, err)
 	registry, err := kinds.NewRegistry(kinds.Builtin(engine, []models.Plugin{{
@@ -51,6 +92,7 @@ func newRig(t testing.TB, options ...func(*Options)) *rig {
 	r := &rig{
 		t: t, db: db, workflows: repositories.NewWorkflows(db), runs: repositories.NewRuns(db),
 		versions: repositories.NewVersions(db), kinds: registry, cluster: newMemoryCluster(),
+		servers: &servers{live: map[string]bool{}},
 	}
 	r.exec = r.executor(r.runs, options...)
 	return r
@@ -64,9 +106,13 @@ func (r *rig) executor(runs store, options ...func(*Options)) *Executor {
 	for _, o := range options {
 		o(&opts)
 	}
+	p := process{r.servers, models.NewID()}
+	r.servers.mu.Lock()
+	r.servers.live[p.id] = true
+	r.servers.mu.Unlock()
 	e := NewExecutor(Deps{
 		Workflows: r.workflows, Runs: runs, Versions: r.versions, Kinds: r.kinds,
-		Access: r, Events: noEvents{}, Watch: func(string) {}, Log: slog.New(slog.DiscardHandler),
+		Access: r, Events: noEvents{}, Watch: func(string) {}, Log: slog.New(slog.DiscardHandler), Server: p,
 	}, opts)
 	e.target = func(_ context.Context, _ models.ClusterGrant, workflowID string) (clusterTarget, error) {
 		return r.cluster.of(workflowID), nil

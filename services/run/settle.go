@@ -17,15 +17,21 @@ type auditTrail interface {
 	Record(ctx context.Context, e models.AuditEntry)
 }
 
+// storeTime bounds the writes with which a run begins and ends. A change of the
+// database's primary takes less.
+const storeTime = 10 * time.Second
+
 // settle stores how a run ended, unless another process continues it. It works
 // after the end of ctx, whose cause tells why the run ended.
 func (e *Executor) settle(ctx context.Context, s *session, err error) {
 	end, _ := errors.AsType[ending](context.Cause(ctx))
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.opts.Lease*2/3)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
 	switch {
 	case end == endLost:
-		return
+		// A process that stood still may have stored statuses that are not right any
+		// more; whoever watches the cluster corrects them.
+		e.deps.Watch(s.run.WorkflowID)
 	case err == nil:
 		e.finish(ctx, s, models.RunCompleted, "")
 	case end == endHandover:
@@ -55,8 +61,8 @@ func (e failure) UserMessage() string { return string(e) }
 
 func (e *Executor) handOver(ctx context.Context, s *session) {
 	s.logf("%s; the run goes on when it is back", endHandover)
-	err := e.deps.Runs.Record(ctx, s.run.ID, e.lease, s.progress())
-	err = errors.Join(err, e.deps.Runs.Release(ctx, s.run.ID, e.lease))
+	err := e.deps.Runs.Record(ctx, s.run.ID, s.run.Lease, s.progress())
+	err = errors.Join(err, e.deps.Runs.Release(ctx, s.run.ID, s.run.Lease))
 	e.deps.Log.InfoContext(ctx, "handed a run over", "run", s.run.ID, "err", err)
 }
 
@@ -66,7 +72,8 @@ func (e *Executor) finish(ctx context.Context, s *session, status, message strin
 	} else {
 		s.logf("run %s: %s", status, message)
 	}
-	if err := e.store(ctx, s.run.ID, s.end(status, message)); err != nil {
+	res := s.end(status, message)
+	if err := whileAway(ctx, func() error { return e.deps.Runs.Finish(ctx, s.run.ID, s.run.Lease, res) }); err != nil {
 		// Another process will find the run without a lease and finish it.
 		e.deps.Log.ErrorContext(ctx, "a finished run could not be stored", "run", s.run.ID, "err", err)
 		return
@@ -81,15 +88,24 @@ func (e *Executor) finish(ctx context.Context, s *session, status, message strin
 	e.deps.Log.InfoContext(ctx, "run ended", "run", s.run.ID, "workflow", s.run.WorkflowID, "status", status)
 }
 
+// countTime bounds count. No other process does it once the run is stored.
+const countTime = 30 * time.Second
+
 // count adds the result of a run to its workflow and to its version.
 func (e *Executor) count(ctx context.Context, s *session, status string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), countTime)
+	defer cancel()
 	var group errgroup.Group
 	group.Go(func() error {
-		return e.deps.Workflows.CountResult(ctx, s.run.WorkflowID, status == models.RunCompleted)
+		return whileAway(ctx, func() error {
+			return e.deps.Workflows.CountResult(ctx, s.run.WorkflowID, s.run.ID, status == models.RunCompleted)
+		})
 	})
 	if version := s.snapshot().Version; version > 0 {
 		group.Go(func() error {
-			return e.deps.Versions.SetRunStatus(ctx, s.run.WorkflowID, version, versionStatus(status))
+			return whileAway(ctx, func() error {
+				return e.deps.Versions.SetRunStatus(ctx, s.run.WorkflowID, version, versionStatus(status))
+			})
 		})
 	}
 	return group.Wait()
@@ -101,22 +117,6 @@ func versionStatus(run string) string {
 		return run
 	}
 	return models.RunFailed
-}
-
-// store stores a result and tries again while the database does not answer.
-func (e *Executor) store(ctx context.Context, runID string, res models.RunResult) error {
-	const pause = 200 * time.Millisecond
-	for {
-		err := e.deps.Runs.Finish(ctx, runID, e.lease, res)
-		if err == nil || models.KindOf(err) != models.Unavailable {
-			return err
-		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return err
-		}
-	}
 }
 
 // recordEnd records how a run ended, in the name of the user who started it.

@@ -21,7 +21,7 @@ type executedWorkflows interface {
 	Get(ctx context.Context, owner, id string) (models.Workflow, error)
 	Head(ctx context.Context, owner, id string) (models.WorkflowHead, error)
 	StartRun(ctx context.Context, id string, start models.RunStart) error
-	CountResult(ctx context.Context, id string, succeeded bool) error
+	CountResult(ctx context.Context, id, runID string, succeeded bool) error
 	SetNodeStatus(ctx context.Context, workflowID, nodeID string, status map[string]any, secretCreated *bool) error
 }
 
@@ -40,10 +40,10 @@ type reader interface {
 	RequestCancel(ctx context.Context, workflowID, id string) error
 }
 
-// holder changes a run as long as this process holds its lease.
+// holder changes a run as long as a session of this server has it.
 type holder interface {
 	Begin(ctx context.Context, run models.Run) error
-	Renew(ctx context.Context, id, lease string, until time.Time) (cancel bool, err error)
+	Cancelled(ctx context.Context, id, lease string) (bool, error)
 	Release(ctx context.Context, id, lease string) error
 	Record(ctx context.Context, id, lease string, p models.RunProgress) error
 	Finish(ctx context.Context, id, lease string, res models.RunResult) error
@@ -108,6 +108,13 @@ type store interface {
 	holder
 }
 
+// server is this one among the servers of the database; see lease.Session.
+type server interface {
+	ID() string
+	Valid(id string) bool
+	Sessions(ctx context.Context) (map[string]bool, error)
+}
+
 // Deps is what an Executor works with.
 type Deps struct {
 	Workflows workflows
@@ -124,20 +131,25 @@ type Deps struct {
 	Audit      auditTrail // may be nil
 	ClusterLog clusterLog // may be nil
 	Log        *slog.Logger
+
+	Server server
+	// CancelElsewhere tells the other servers that a run which none of this server's is
+	// was cancelled. It does not block and may be nil.
+	CancelElsewhere func(runID string)
 }
 
 // Options tune an Executor.
 type Options struct {
 	AnswerAfter time.Duration // the longest that Run and TearDown keep their caller waiting
 	Deadline    time.Duration // of a whole run
-	Lease       time.Duration // without renewal for this long, another process takes a run over
+	Recheck     time.Duration // between two looks at what others did with a run, and at the runs of others
 	Grace       time.Duration // how long Stop waits for running runs before it hands them over
 }
 
 // DefaultOptions returns the options of a server.
 func DefaultOptions() Options {
 	return Options{
-		AnswerAfter: 20 * time.Second, Deadline: 10 * time.Minute, Lease: 15 * time.Second, Grace: 4 * time.Second,
+		AnswerAfter: 20 * time.Second, Deadline: 10 * time.Minute, Recheck: 5 * time.Second, Grace: 4 * time.Second,
 	}
 }
 
@@ -147,7 +159,6 @@ func DefaultOptions() Options {
 type Executor struct {
 	deps   Deps
 	opts   Options
-	lease  string // names this process in the leases of runs
 	now    func() time.Time
 	target func(ctx context.Context, g models.ClusterGrant, workflowID string) (clusterTarget, error)
 
@@ -162,7 +173,7 @@ type Executor struct {
 // NewExecutor returns an executor. Stop ends it.
 func NewExecutor(deps Deps, opts Options) *Executor {
 	e := &Executor{
-		deps: deps, opts: opts, lease: models.NewID(), now: models.Now, active: map[string]*session{}, accessTTL: defaultAccessTTL,
+		deps: deps, opts: opts, now: models.Now, active: map[string]*session{}, accessTTL: defaultAccessTTL,
 	}
 	e.target = e.connect
 	return e
@@ -227,10 +238,31 @@ func (e *Executor) cancel(ctx context.Context, id, runID string) error {
 	if err := e.deps.Runs.RequestCancel(ctx, id, runID); err != nil {
 		return err
 	}
-	if s := e.session(runID); s != nil {
-		s.cancel(endCancelled)
+	if !e.CancelRequested(runID) && e.deps.CancelElsewhere != nil {
+		e.deps.CancelElsewhere(runID)
 	}
 	return nil
+}
+
+// CancelRequested ends a run whose cancellation is stored. It reports whether this
+// server executes the run.
+func (e *Executor) CancelRequested(runID string) bool {
+	s := e.session(runID)
+	if s != nil {
+		s.cancel(endCancelled)
+	}
+	return s != nil
+}
+
+// SessionLost ends the runs of a session of this server that is over.
+func (e *Executor) SessionLost(id string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, s := range e.active {
+		if s.run.Lease == id {
+			s.cancel(endLost)
+		}
+	}
 }
 
 func (e *Executor) session(runID string) *session {

@@ -173,7 +173,6 @@ func TestLongRunIsAnsweredEarlyAndCanBeCancelled(t *testing.T) {
 
 func TestRunInAnotherProcessCanBeCancelled(t *testing.T) {
 	t.Parallel()
-	quick := func(o *Options) { o.AnswerAfter, o.Lease = time.Millisecond, 2*time.Second }
 	r := newRig(t, quick)
 	w := r.draw("web:deployment")
 	r.cluster.apply = func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() }

@@ -14,7 +14,7 @@ import (
 )
 
 // attach has the watcher of its cluster track a workflow, or detaches a workflow
-// that has nothing to watch.
+// that has nothing to watch or that another server watches.
 func (m *Manager) attach(ctx context.Context, id string, in *interest) error {
 	wf, err := m.deps.Workflows.ByID(ctx, id)
 	if models.KindOf(err) == models.NotFound || err == nil && !deployed(wf) {
@@ -24,12 +24,28 @@ func (m *Manager) attach(ctx context.Context, id string, in *interest) error {
 	if err != nil {
 		return err
 	}
-	conn, err := m.deps.Connect(ctx, wf)
-	if err != nil && models.LostAccess(err) {
+	wf, by, held, err := m.place(ctx, wf, in)
+	if models.KindOf(err) == models.Conflict {
 		m.detach(id, in)
+	}
+	if err != nil {
+		return err
+	}
+	if !held {
+		m.detach(id, in)
+		return m.announce(ctx, id, in, false)
+	}
+	return errors.Join(m.attachHere(ctx, wf, by, in), m.announce(ctx, id, in, true))
+}
+
+// attachHere has this server watch wf and store its statuses under by.
+func (m *Manager) attachHere(ctx context.Context, wf models.Workflow, by models.WatchFence, in *interest) error {
+	conn, err := m.deps.Connect(ctx, wf, by.ClusterID)
+	if err != nil && models.LostAccess(err) {
+		m.detach(wf.ID, in)
 		// It is tried again like any failure: another process may register the
 		// cluster, or share it again.
-		return errors.Join(err, m.storeLostAccess(ctx, wf, err))
+		return errors.Join(err, m.storeLostAccess(ctx, wf, by, err))
 	}
 	if err != nil {
 		return err
@@ -38,7 +54,7 @@ func (m *Manager) attach(ctx context.Context, id string, in *interest) error {
 	if err != nil {
 		return err
 	}
-	m.moveTo(conn, id, in)
+	m.moveTo(watcherKey{conn, by}, wf.ID, in)
 	if in.by != nil {
 		in.by.track(wf, custom)
 	}
@@ -47,7 +63,9 @@ func (m *Manager) attach(ctx context.Context, id string, in *interest) error {
 
 // storeLostAccess has the statuses of a workflow say that its owner has lost the
 // cluster. Nodes without a status, and removed ones, stay as they are.
-func (m *Manager) storeLostAccess(ctx context.Context, wf models.Workflow, lost error) error {
+func (m *Manager) storeLostAccess(ctx context.Context, wf models.Workflow, by models.WatchFence, lost error) error {
+	m.losing.RLock()
+	defer m.losing.RUnlock()
 	why := models.MessageOf(lost)
 	for _, n := range wf.Nodes {
 		last := n.Data.Map(models.StatusKey)
@@ -55,14 +73,12 @@ func (m *Manager) storeLostAccess(ctx context.Context, wf models.Workflow, lost 
 		if last == nil || status.Equal(last, next) || status.Equal(last, status.Removed(n.Type)) {
 			continue
 		}
-		if err := m.sink().put(ctx, wf.ID, n.ID, n.Type, next, nil); err != nil {
+		if err := m.sink(by).put(ctx, wf.ID, n.ID, n.Type, next, nil); err != nil {
 			return err
 		}
 	}
 	return nil
 }
-
-func (m *Manager) sink() statusSink { return statusSink{m.deps.Workflows, m.deps.Events, m.deps.Log} }
 
 // deployed reports whether wf has, or is about to have, objects in a cluster.
 func deployed(wf models.Workflow) bool {
@@ -99,62 +115,4 @@ func (m *Manager) customResources(
 		}
 	}
 	return found, nil
-}
-
-// moveTo attaches a workflow to the watcher of cluster. The queue hands a workflow
-// to one worker at a time, which alone reads and writes in.by.
-func (m *Manager) moveTo(cluster watchedCluster, id string, in *interest) {
-	if in.by != nil && in.by.cluster == cluster {
-		return
-	}
-	m.detach(id, in)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.watchers == nil { // stopped
-		return
-	}
-	w := m.watchers[cluster]
-	if w == nil {
-		w = &sharedWatcher{
-			resourceWatcher: newResourceWatcher(m.ctx, cluster, m.sink()),
-			cluster:         cluster,
-		}
-		m.watchers[cluster] = w
-		w.running.Go(func() { m.follow(w) })
-	}
-	w.users++
-	in.by = w
-}
-
-// detach ends the watch of a workflow, and its watcher with the last workflow.
-func (m *Manager) detach(id string, in *interest) {
-	w := in.by
-	if w == nil {
-		return
-	}
-	in.by = nil
-	w.untrack(id)
-	m.mu.Lock()
-	w.users--
-	unused := w.users == 0 && m.watchers[w.cluster] == w
-	if unused {
-		delete(m.watchers, w.cluster)
-	}
-	m.mu.Unlock()
-	if unused {
-		w.stop()
-	}
-}
-
-// follow moves the workflows of w to the new connection when the connection of w
-// has been replaced, for instance because the credentials changed.
-func (m *Manager) follow(w *sharedWatcher) {
-	select {
-	case <-w.ctx.Done():
-		return
-	case <-w.cluster.Done():
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.refreshAll()
 }

@@ -31,7 +31,7 @@ func watchOnDevCluster(t *testing.T, nodes ...[3]string) (*watched, *kubetest.Cl
 	conn, err := connector.Open(kubernetes.Config{AuthType: kubernetes.AuthKubeconfig, Kubeconfig: string(cluster.Kubeconfig())})
 	require.NoError(t, err)
 	t.Cleanup(func() { connector.Discard(conn) })
-	w.run(WatchThrough(func(context.Context, models.Workflow) (*kubernetes.Connection, error) { return conn, nil }))
+	w.run(WatchThrough(func(context.Context, models.Workflow, string) (*kubernetes.Connection, error) { return conn, nil }))
 	return w, cluster
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -21,9 +22,11 @@ const (
 type eventInformer struct {
 	*watch.Informer[*status.Event]
 	cancel context.CancelFunc
+	began  time.Time
 }
 
 func (w *resourceWatcher) watchEvents() *eventInformer {
+	ofEvents, failed := func(n *trackedNode) bool { return n.source.Events() }, w.cannotWatch(status.EventResource())
 	i := watch.New(w.cluster, watch.Query{Resource: status.EventResource(), Fields: status.EventFields},
 		watch.Options[*status.Event]{
 			Extract: func(o metav1.Object) (string, *status.Event) {
@@ -35,10 +38,21 @@ func (w *resourceWatcher) watchEvents() *eventInformer {
 				return eventGroup(e.Kind, e.Namespace, e.Name), e
 			},
 			Changed: w.enqueueEvents,
+			Synced:  func() { w.enqueueAll(ofEvents) },
 			// Where events may not be read, statuses have no reasons from events.
-			Failed: w.cannotWatch(status.EventResource()),
+			Failed: func(err error) { failed(err); w.enqueueAll(ofEvents) },
 		})
-	return &eventInformer{i, w.run(i.Run)}
+	return &eventInformer{i, w.run(i.Run), time.Now()}
+}
+
+// untilEvents returns how long the stored status of a node may stay because the
+// events have not been read. The caller holds w.mu.
+func (w *resourceWatcher) untilEvents(n *trackedNode) time.Duration {
+	i := w.clusterEvents
+	if !n.source.Events() || i == nil || i.Synced() || i.Failed() {
+		return 0
+	}
+	return eventsWait - time.Since(i.began)
 }
 
 // eventGroup is the group of the events about an object. The claims that are made

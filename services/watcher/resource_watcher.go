@@ -24,6 +24,10 @@ const (
 	// Some objects are replaced by deleting them first.
 	goneFor = 2 * time.Second
 
+	// eventsWait is how long the stored status of a node stays while the events of
+	// the cluster have not been read, which may give the reason that it has.
+	eventsWait = 5 * time.Second
+
 	// statusRetry is the pause after a status could not be stored.
 	statusRetry = 2 * time.Second
 
@@ -34,7 +38,9 @@ const (
 // nodeStatuses stores the statuses of nodes.
 type nodeStatuses interface {
 	ByID(ctx context.Context, id string) (models.Workflow, error)
-	SetNodeStatus(ctx context.Context, workflowID, nodeID string, status map[string]any, secretCreated *bool) error
+	SetWatchedStatus(
+		ctx context.Context, by models.WatchFence, workflowID, nodeID string, status map[string]any, secretCreated *bool,
+	) error
 }
 
 // statusEvents publishes to the readers of a stream.
@@ -48,12 +54,42 @@ type statusSink struct {
 	statuses nodeStatuses
 	events   statusEvents
 	log      *slog.Logger
+
+	by    models.WatchFence // zero for the only server of a database
+	holds func(models.WatchFence) bool
+	lost  func(workflowID string) // called when another server stores the statuses
+}
+
+// errLost says that another server watches the cluster by now.
+func errLost() error {
+	return &models.Error{Op: "watcher.statusSink.put", Kind: models.Conflict, Msg: "another server watches the cluster"}
+}
+
+// store stores a status, and fails with a Conflict if another server is to do that.
+func (s statusSink) store(
+	ctx context.Context, workflowID, nodeID string, next status.Status, secretCreated *bool,
+) error {
+	if !s.holds(s.by) {
+		return errLost()
+	}
+	if err := s.statuses.SetWatchedStatus(ctx, s.by, workflowID, nodeID, next, secretCreated); err != nil {
+		return err
+	}
+	// A process that stood still after it had stored the status would publish it
+	// after newer ones.
+	if !s.holds(s.by) {
+		return errLost()
+	}
+	return nil
 }
 
 func (s statusSink) put(
 	ctx context.Context, workflowID, nodeID, nodeType string, next status.Status, secretCreated *bool,
 ) error {
-	if err := s.statuses.SetNodeStatus(ctx, workflowID, nodeID, next, secretCreated); err != nil {
+	if err := s.store(ctx, workflowID, nodeID, next, secretCreated); err != nil {
+		if models.KindOf(err) == models.Conflict && !s.by.IsZero() {
+			s.lost(workflowID)
+		}
 		return err
 	}
 	update := models.NodeUpdate{NodeID: nodeID, Type: nodeType, Status: next}

@@ -3,6 +3,7 @@ package watcher
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -29,6 +30,7 @@ const (
 type watchedWorkflows interface {
 	nodeStatuses
 	Inventory(ctx context.Context, workflowID string) ([]models.OwnedObject, error)
+	RaiseWatchFence(ctx context.Context, workflowID string, by models.WatchFence) (models.Workflow, error)
 }
 
 // Deps is what a Manager works with.
@@ -40,21 +42,28 @@ type Deps struct {
 	// its error when the workflow's owner has no access to the cluster.
 	Connect Connect
 	Log     *slog.Logger
+
+	// Sharing is how several servers with one database share the watching. It is
+	// nil for a server that is always the only one, which watches everything.
+	Sharing *Sharing
 }
 
-// Connect finds the connection that a workflow is watched through.
-type Connect func(ctx context.Context, w models.Workflow) (watchedCluster, error)
+// Connect finds the connection that a workflow is watched through. It fails when
+// the objects of the workflow are in another cluster than clusterID, unless that is
+// empty. It sends nothing to the cluster.
+type Connect func(ctx context.Context, w models.Workflow, clusterID string) (watchedCluster, error)
 
 // WatchThrough adapts a function that returns a concrete connection.
-func WatchThrough[C watchedCluster](f func(ctx context.Context, w models.Workflow) (C, error)) Connect {
-	return func(ctx context.Context, w models.Workflow) (watchedCluster, error) {
-		return f(ctx, w)
+func WatchThrough[C watchedCluster](f func(ctx context.Context, w models.Workflow, clusterID string) (C, error)) Connect {
+	return func(ctx context.Context, w models.Workflow, clusterID string) (watchedCluster, error) {
+		return f(ctx, w, clusterID)
 	}
 }
 
 // Manager decides which workflows are watched: those with readers, and those that
-// ran lately. Its methods, except Stop, wait for neither clusters nor the database.
-// It is safe for concurrent use.
+// ran lately. Of several servers, the one that holds the cluster of a workflow
+// watches it; see Sharing. The methods, except Stop and Releasing, wait for neither
+// clusters nor the database. A Manager is safe for concurrent use.
 type Manager struct {
 	deps  Deps
 	queue *watch.Queue[string] // ids of workflows to decide about
@@ -66,23 +75,9 @@ type Manager struct {
 
 	mu       sync.Mutex
 	interest map[string]*interest
-	watchers map[watchedCluster]*sharedWatcher
-}
+	watchers map[watcherKey]*sharedWatcher
 
-// interest is why and how a workflow is watched.
-type interest struct {
-	holds    int            // readers now
-	last     time.Time      // when the last of them left, or the last run ended
-	stale    bool           // the workflow must be read again
-	failures int            // in a row
-	by       *sharedWatcher // nil while it is not watched
-}
-
-// sharedWatcher is a watcher and the number of workflows it tracks.
-type sharedWatcher struct {
-	*resourceWatcher
-	cluster watchedCluster
-	users   int
+	losing sync.RWMutex // held for reading while a lost access is stored
 }
 
 // NewManager returns a manager that begins to watch with Start.
@@ -92,7 +87,7 @@ func NewManager(deps Deps) *Manager {
 		queue:    watch.NewQueue[string](),
 		keep:     watchKeep,
 		interest: make(map[string]*interest),
-		watchers: make(map[watchedCluster]*sharedWatcher),
+		watchers: make(map[watcherKey]*sharedWatcher),
 	}
 }
 
@@ -153,55 +148,36 @@ func (m *Manager) AccessChanged() {
 	m.refreshAll()
 }
 
-// refreshAll reads all watched workflows again. The caller holds m.mu.
-func (m *Manager) refreshAll() {
-	for id, in := range m.interest {
-		in.stale = true
-		m.queue.Add(id, 0)
-	}
-}
-
-func (m *Manager) mark(id string, holds int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.interest == nil { // stopped
-		return
-	}
-	in := m.interest[id]
-	if in == nil {
-		in = &interest{}
-		m.interest[id] = in
-	}
-	in.holds += holds
-	in.last = time.Now()
-	if holds >= 0 {
-		in.stale, in.failures = true, 0
-	}
-	m.queue.Add(id, 0)
-}
-
 // decide starts, renews or ends the watch of a workflow.
 func (m *Manager) decide(id string) {
+	if cluster, ok := strings.CutPrefix(id, gainedPrefix); ok {
+		m.readWishes(cluster)
+		return
+	}
 	m.mu.Lock()
 	in := m.interest[id]
 	if in == nil {
 		m.mu.Unlock()
 		return
 	}
-	held, idle := in.holds > 0, m.keep-time.Since(in.last)
+	held, idle := in.holds > 0, in.idle(m.keep)
 	if !held && idle <= 0 {
 		delete(m.interest, id)
 		m.mu.Unlock()
 		m.detach(id, in)
 		return
 	}
-	stale := in.stale
+	refresh := time.Until(in.refresh)
+	stale := in.stale || !in.refresh.IsZero() && refresh <= 0
 	in.stale = false
 	m.mu.Unlock()
 	if !held {
 		m.queue.Add(id, idle)
 	}
 	if !stale {
+		if refresh > 0 {
+			m.queue.Add(id, refresh)
+		}
 		return
 	}
 	if err := m.try(id, in); err != nil && m.ctx.Err() == nil {
@@ -214,6 +190,7 @@ func (m *Manager) decide(id string) {
 func (m *Manager) try(id string, in *interest) error {
 	ctx, cancel := context.WithTimeout(m.ctx, watchAttempt)
 	defer cancel()
+	defer m.refreshLater(id, in)
 	return panics.ToError(func() error { return m.attach(ctx, id, in) })
 }
 

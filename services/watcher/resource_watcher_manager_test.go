@@ -139,7 +139,7 @@ func TestManagerSurvivesAPanic(t *testing.T) {
 	w := &watched{t: t, api: watchtest.New(t), in: "shop"}
 	w.draw([][3]string{{"cm", "configmap", ""}})
 	var attempts atomic.Int32
-	w.run(func(context.Context, models.Workflow) (watchedCluster, error) {
+	w.run(func(context.Context, models.Workflow, string) (watchedCluster, error) {
 		if attempts.Add(1) == 1 {
 			panic("what nobody thought of")
 		}
@@ -178,7 +178,7 @@ func TestStatusesSayThatTheAccessIsGone(t *testing.T) {
 	asked := make(chan struct{}, 8)
 	m := NewManager(Deps{
 		Workflows: store, Events: store, Log: slog.New(slog.DiscardHandler),
-		Connect: func(context.Context, models.Workflow) (watchedCluster, error) {
+		Connect: func(context.Context, models.Workflow, string) (watchedCluster, error) {
 			asked <- struct{}{}
 			return nil, &models.Error{Kind: models.Forbidden, Msg: "no access any more"}
 		},

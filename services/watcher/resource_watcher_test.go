@@ -52,7 +52,13 @@ func (s *watchedStore) Inventory(context.Context, string) ([]models.OwnedObject,
 	return s.inventory, nil
 }
 
-func (s *watchedStore) SetNodeStatus(_ context.Context, wf, node string, st map[string]any, secret *bool) error {
+func (s *watchedStore) RaiseWatchFence(ctx context.Context, id string, _ models.WatchFence) (models.Workflow, error) {
+	return s.ByID(ctx, id)
+}
+
+func (s *watchedStore) SetWatchedStatus(
+	_ context.Context, _ models.WatchFence, wf, node string, st map[string]any, secret *bool,
+) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.fails > 0 {
@@ -119,7 +125,7 @@ func watchNodes(t *testing.T, nodes ...[3]string) *watched {
 	t.Helper()
 	w := &watched{t: t, api: watchtest.New(t), in: "shop"}
 	w.draw(nodes)
-	w.run(WatchThrough(func(_ context.Context, wf models.Workflow) (*watchtest.API, error) {
+	w.run(WatchThrough(func(_ context.Context, wf models.Workflow, _ string) (*watchtest.API, error) {
 		if wf.OwnerID != "ann" || wf.ClusterID != "c1" {
 			return nil, &models.Error{Kind: models.NotFound}
 		}

@@ -13,7 +13,7 @@ import (
 // updateStatus computes the status of a node, and stores and publishes a new one.
 func (w *resourceWatcher) updateStatus(ref nodeRef) {
 	err := panics.ToError(func() error { return w.tryUpdateStatus(ref) })
-	if err == nil || w.ctx.Err() != nil {
+	if err == nil || w.ctx.Err() != nil || models.KindOf(err) == models.Conflict { // another server's by now
 		return
 	}
 	w.log.Warn("a status could not be updated", "workflow", ref.workflow, "node", ref.node, "err", err)
@@ -32,11 +32,15 @@ func (w *resourceWatcher) tryUpdateStatus(ref nodeRef) error {
 	n, v := t.nodes[ref.node], w.view(t, ref)
 	w.mu.RUnlock()
 
-	next := w.nextStatus(t, n, ref, v)
-	if next == nil || status.Equal(w.lastOf(n), next) {
+	next, last := w.nextStatus(t, n, ref, v), w.lastOf(n)
+	if next == nil || status.Equal(last, next) {
 		return nil
 	}
-	if err := w.store(t.id, n, next); err != nil {
+	if v.wait > 0 && last != nil {
+		w.queue.Add(ref, v.wait)
+		return nil
+	}
+	if err := w.storeStatus(t.id, n, next); err != nil {
 		return err
 	}
 	w.mu.Lock()
@@ -51,6 +55,7 @@ type view struct {
 	objects  []*status.Object
 	pods     []*status.Pod
 	events   []*status.Event
+	wait     time.Duration // until then events may give a reason that is not known yet
 }
 
 // view collects what the informers hold. The caller holds w.mu.
@@ -66,7 +71,7 @@ func (w *resourceWatcher) view(t *trackedWorkflow, ref nodeRef) (v view) {
 		}
 		v.objects = append(v.objects, kind.Group(ref.group())...)
 	}
-	v.events = w.eventsOf(n, ref)
+	v.events, v.wait = w.eventsOf(n, ref), w.untilEvents(n)
 	if n.source.Pods == status.NoPods || w.pods == nil {
 		v.complete = true
 		return v
@@ -142,7 +147,7 @@ func (w *resourceWatcher) lastOf(n *trackedNode) status.Status {
 	return n.last
 }
 
-func (w *resourceWatcher) store(workflowID string, n *trackedNode, next status.Status) error {
+func (w *resourceWatcher) storeStatus(workflowID string, n *trackedNode, next status.Status) error {
 	var secretCreated *bool
 	if n.kind == kinds.TypeSecret {
 		created, _ := next["secretCreated"].(bool)

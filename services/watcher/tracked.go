@@ -106,7 +106,22 @@ func (n *trackedNode) isMissed() bool {
 	}
 	switch state {
 	case "", "pending", "Pending", "error", "failed":
-		return false
+		return readFromCluster(n.last)
 	}
 	return true
+}
+
+// readFromCluster reports whether a status tells of an object that was there. Runs
+// store nothing but a state and a message.
+func readFromCluster(s status.Status) bool {
+	switch s["reason"] {
+	case "Removed", "Deleted", "AccessLost":
+		return false
+	}
+	for key := range s {
+		if key != "state" && key != "message" {
+			return true
+		}
+	}
+	return s["state"] == "Pending" // the phase of a claim
 }

@@ -1,0 +1,248 @@
+package lease
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/kubeorch/core/models"
+)
+
+const (
+	// retry is the pause after a heartbeat that could not be stored.
+	retry = 500 * time.Millisecond
+	// joinPoll is the pause between two looks while a server joins.
+	joinPoll = 100 * time.Millisecond
+)
+
+// Register begins the session, which Run then keeps. It is a Conflict while a
+// server with other secrets uses the database; the record of a server that has died
+// counts until it is over.
+func (s *Session) Register(ctx context.Context) error {
+	if s.solo() {
+		return nil
+	}
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
+	err := s.requireSameSecrets(ctx)
+	if err != nil {
+		err = errors.Join(err, s.Leave(ctx))
+	}
+	return err
+}
+
+// requireSameSecrets waits until each server with other secrets is over, and fails
+// when one turns out to be alive.
+func (s *Session) requireSameSecrets(ctx context.Context) error {
+	first := map[string]int64{}
+	for {
+		all, err := s.deps.Servers.List(ctx)
+		if err != nil {
+			return err
+		}
+		all = slices.DeleteFunc(all, func(o models.Server) bool { return o.Secrets == s.deps.Secrets })
+		if len(all) == 0 {
+			return nil
+		}
+		for _, o := range all {
+			if beat, known := first[o.ID]; known && beat != o.Beat {
+				return &models.Error{Op: "lease.Session.Register", Kind: models.Conflict, Msg: fmt.Sprintf(
+					"server %q uses this database with another JWT_SECRET: give all servers the same one, or stop that server", o.Name)}
+			}
+			first[o.ID] = o.Beat
+		}
+		if err := pause(ctx, joinPoll); err != nil {
+			return err
+		}
+		if s.sinceHeartbeat() > s.opts.Beat {
+			_ = s.round(ctx) // a failure shows at the next List
+		}
+	}
+}
+
+// Join takes part: it waits until each other server knows of this one and shares
+// its events, or is known not to consider itself alone. It is called before the
+// server listens, while Run goes on.
+func (s *Session) Join(ctx context.Context) error {
+	s.mu.Lock()
+	s.joined = true
+	s.mu.Unlock()
+	for begun := time.Now(); time.Since(begun) < s.opts.Alone && !s.isKnown(); {
+		s.Kick()
+		if err := pause(ctx, joinPoll); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isKnown reports whether this server and all others have seen each other.
+func (s *Session) isKnown() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, o := range s.others {
+		if !s.sharing || !slices.Contains(o.seen, s.id) {
+			return false
+		}
+	}
+	return true
+}
+
+// Run keeps the session until ctx ends, and begins another one after it was lost.
+// It returns nil.
+func (s *Session) Run(ctx context.Context) error {
+	if s.solo() {
+		<-ctx.Done()
+		return nil
+	}
+	wait := s.opts.Beat
+	for {
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-s.kick:
+			timer.Stop()
+		case <-timer.C:
+		}
+		wait = s.opts.Beat
+		if err := s.round(ctx); err != nil && ctx.Err() == nil {
+			s.deps.Log.WarnContext(ctx, "a heartbeat could not be stored", "err", err)
+			wait = retry
+		}
+		if left := s.opts.Valid - s.sinceHeartbeat(); left > 0 {
+			wait = min(wait, left)
+		}
+	}
+}
+
+func (s *Session) sinceHeartbeat() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Since(s.beaten)
+}
+
+// round stores a heartbeat and looks at the other servers. It ends a session that
+// has lasted too long, and begins a new one if there is none. Only one goroutine
+// calls it at a time.
+func (s *Session) round(ctx context.Context) error {
+	id := s.ID()
+	switch {
+	case id == "":
+		return s.begin(ctx)
+	case !s.Valid(id):
+		s.lose(ctx, id)
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Valid-s.sinceHeartbeat())
+	defer cancel()
+	if err := s.beat(ctx, id); err != nil {
+		return err
+	}
+	return s.look(ctx)
+}
+
+// begin stores a new session, ends the former one of this process, whose work has
+// stopped, and looks who else is there.
+func (s *Session) begin(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Valid)
+	defer cancel()
+	now, begun := models.Now(), time.Now()
+	me := models.Server{
+		ID: models.NewID(), Name: s.deps.Name, Version: s.deps.Version, Since: s.since, BeatAt: now, Secrets: s.deps.Secrets,
+	}
+	if err := s.deps.Servers.Insert(ctx, me); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	former := s.former
+	s.id, s.beaten, s.former = me.ID, begun, ""
+	s.mu.Unlock()
+	if former != "" {
+		if err := s.deps.Servers.Leave(ctx, former); err != nil {
+			return err // it is over a little later by itself
+		}
+	}
+	err := s.look(ctx)
+	s.tellChange()
+	return err
+}
+
+// beat stores a heartbeat that says whom this server shares its events with.
+func (s *Session) beat(ctx context.Context, id string) error {
+	begun := time.Now()
+	s.mu.Lock()
+	h := models.Heartbeat{At: models.Now(), Leaving: s.leaving}
+	if s.sharing {
+		h.Seen = s.seen()
+	}
+	s.mu.Unlock()
+	err := s.deps.Servers.Beat(ctx, id, h)
+	if models.KindOf(err) == models.NotFound {
+		s.lose(ctx, id)
+		return nil
+	}
+	if err == nil {
+		s.mu.Lock()
+		s.beaten = begun
+		s.mu.Unlock()
+	}
+	return err
+}
+
+// lose ends the session in this process.
+func (s *Session) lose(ctx context.Context, id string) {
+	s.mu.Lock()
+	s.former, s.id = id, ""
+	leases := s.leases
+	s.leases = map[string]*Lease{}
+	lost := slices.Clone(s.hooks.lost)
+	s.mu.Unlock()
+	s.deps.Log.WarnContext(ctx, "this server was silent for too long; other servers may do its work now", "session", id)
+	for _, l := range leases {
+		l.end()
+	}
+	for _, f := range lost {
+		f(id)
+	}
+	s.tellChange()
+	s.Kick()
+}
+
+// Retire tells the other servers that this one takes no work any more, so that they
+// take its share once that is free. It does not wait for them.
+func (s *Session) Retire() {
+	s.mu.Lock()
+	s.leaving = true
+	s.mu.Unlock()
+	s.Kick()
+}
+
+// Leave ends the session in good order: its leases are free at once. Run has
+// returned, and what was done under them has ended.
+func (s *Session) Leave(ctx context.Context) error {
+	s.mu.Lock()
+	id := s.id
+	s.id = ""
+	s.mu.Unlock()
+	if s.solo() || id == "" {
+		return nil
+	}
+	return errors.Join(s.deps.Leases.ReleaseAll(ctx, id), s.deps.Servers.Leave(ctx, id))
+}
+
+// pause waits for d, or returns the error of ctx.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
