@@ -36,9 +36,9 @@ func (s *Server) Register(ctx context.Context) error {
 func (s *Server) Join(ctx context.Context) error { return s.session.Join(ctx) }
 
 // Retire tells the other servers that this one takes no work any more.
-func (s *Server) Retire(context.Context) error {
+func (s *Server) Retire(ctx context.Context) error {
 	if s.session != nil {
-		s.session.Retire()
+		s.session.Retire(ctx)
 	}
 	return nil
 }
