@@ -53,6 +53,7 @@ func (s *Server) Build(context.Context) error {
 		Docs:     apiDocs,
 		Template: handlers.NewTemplate(s.templates),
 		Audit:    handlers.NewAudit(trail),
+		Server:   handlers.NewServer(s.directory()),
 	}
 	clusters.addTo(&h, events, s.log)
 	workflows.addTo(&h, events, s.log)

@@ -97,6 +97,14 @@ func (s *Server) buildBalancer(clusters clusterServices, watchers *watcher.Manag
 	})
 }
 
+// directory tells which servers there are.
+func (s *Server) directory() *lease.Directory {
+	db := s.db.Database()
+	return &lease.Directory{
+		Session: s.session, Leases: repositories.NewLeases(db), Runs: repositories.NewRuns(db), Clusters: repositories.NewClusters(db).IDs,
+	}
+}
+
 // placement answers for the balancer, which is made after those who ask.
 type placement struct{ balancer *lease.Balancer }
 

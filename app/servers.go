@@ -13,13 +13,12 @@ import (
 // Register makes this server known to the others on the database. Servers with
 // another JWT_SECRET refuse each other.
 func (s *Server) Register(ctx context.Context) error {
-	deps := lease.Deps{Version: Version(), Secrets: fingerprintOf(s.box, s.cfg.JWTSecret).jwt, Log: s.log}
+	host, err := os.Hostname()
+	if err != nil {
+		return err
+	}
+	deps := lease.Deps{Name: host, Version: Version(), Secrets: fingerprintOf(s.box, s.cfg.JWTSecret).jwt, Log: s.log}
 	if !s.db.Embedded() {
-		host, err := os.Hostname()
-		if err != nil {
-			return err
-		}
-		deps.Name = host
 		deps.Servers, deps.Leases = repositories.NewServers(s.db.Database()), repositories.NewLeases(s.db.Database())
 	}
 	s.session = lease.NewSession(deps, lease.DefaultOptions())
@@ -36,9 +35,9 @@ func (s *Server) Register(ctx context.Context) error {
 func (s *Server) Join(ctx context.Context) error { return s.session.Join(ctx) }
 
 // Retire tells the other servers that this one takes no work any more.
-func (s *Server) Retire(context.Context) error {
+func (s *Server) Retire(ctx context.Context) error {
 	if s.session != nil {
-		s.session.Retire()
+		s.session.Retire(ctx)
 	}
 	return nil
 }

@@ -47,9 +47,9 @@ func TestNewerSchema(t *testing.T) {
 		works  bool
 	}{
 		"of the next version, which says that this one may stay": {bson.M{"version": 3, "oldest": 2}, true},
-		"of the next version":                         {bson.M{"version": 3}, true},
-		"of the version after that":                   {bson.M{"version": 4}, false},
-		"of one that breaks with this one":            {bson.M{"version": 3, "oldest": 3}, false},
+		"of the next version":                          {bson.M{"version": 3}, true},
+		"of the version after that":                    {bson.M{"version": 4}, false},
+		"of one that breaks with this one":             {bson.M{"version": 3, "oldest": 3}, false},
 		"of the far future, which works with old ones": {bson.M{"version": 99, "oldest": 1}, true},
 	} {
 		t.Run(name, func(t *testing.T) {

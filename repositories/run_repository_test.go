@@ -76,7 +76,7 @@ func TestOneRunAtATime(t *testing.T) {
 func TestRunBeginsAndEndsOnce(t *testing.T) {
 	t.Parallel()
 	store := openRuns(t)
-	run, other := running("p1", now()), running("p1", now())
+	run, other := running("p1"), running("p1")
 	result := models.RunResult{Status: models.RunCompleted, CompletedAt: now()}
 	for range 2 {
 		require.NoError(t, store.Begin(t.Context(), run))
