@@ -22,10 +22,16 @@ func command(t *testing.T, dir string, args ...string) (stdout string, err error
 // commandWith is command with settings, given as pairs.
 func commandWith(t *testing.T, dir string, env []string, args ...string) (stdout string, err error) {
 	t.Helper()
+	return commandIn(t, environment(dir, env...), args...)
+}
+
+// commandIn is command with a complete environment.
+func commandIn(t *testing.T, env []string, args ...string) (stdout string, err error) {
+	t.Helper()
 	var out, complaint bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), built.path, args...)
 	cmd.Dir = t.TempDir()
-	cmd.Env = environment(dir, env...)
+	cmd.Env = env
 	cmd.Stdout, cmd.Stderr = &out, &complaint
 	err = cmd.Run()
 	if failed, ok := errors.AsType[*exec.ExitError](err); ok {

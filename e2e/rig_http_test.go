@@ -80,20 +80,29 @@ func (p *person) ask(t *testing.T, status int, method, path string, body any) ob
 	return res.json(t)
 }
 
-// send is ask for goroutines that are not the test's.
+// send is exchange for those who need only the status and the body.
 func (p *person) send(ctx context.Context, method, path, body string) (status int, text string, err error) {
-	req, err := http.NewRequestWithContext(ctx, method, p.url+api+path, strings.NewReader(body))
+	res, err := p.exchange(ctx, method, path, body)
 	if err != nil {
 		return 0, "", err
+	}
+	return res.StatusCode, res.text, nil
+}
+
+// exchange is ask for goroutines that are not the test's.
+func (p *person) exchange(ctx context.Context, method, path, body string) (answer, error) {
+	req, err := http.NewRequestWithContext(ctx, method, p.url+api+path, strings.NewReader(body))
+	if err != nil {
+		return answer{}, err
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Authorization", "Bearer "+p.token)
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	res, err := client.Do(req)
 	if err != nil {
-		return 0, "", err
+		return answer{}, err
 	}
 	defer func() { _ = res.Body.Close() }()
-	answer, err := io.ReadAll(res.Body)
-	return res.StatusCode, string(answer), err
+	text, err := io.ReadAll(res.Body)
+	return answer{res, string(text)}, err
 }

@@ -116,6 +116,7 @@ type RunResult struct {
 
 // RunStart is the change of a workflow when a run begins.
 type RunStart struct {
+	RunID      string
 	At         time.Time
 	Version    int
 	ClusterRef string        // where it runs

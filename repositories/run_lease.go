@@ -66,7 +66,8 @@ func (r *Runs) Record(ctx context.Context, id, lease string, p models.RunProgres
 	return r.update(ctx, "repositories.Runs.Record", leasedBy(id, lease), change)
 }
 
-// Finish stores the result of a run, whose workflow can then be run again.
+// Finish stores the result of a run, whose workflow can then be run again. It may
+// be called again after an error, when the result may be stored already.
 func (r *Runs) Finish(ctx context.Context, id, lease string, res models.RunResult) error {
 	const op = "repositories.Runs.Finish"
 	change := bson.D{
@@ -81,7 +82,17 @@ func (r *Runs) Finish(ctx context.Context, id, lease string, res models.RunResul
 	if err != nil {
 		return &models.Error{Op: op, Err: err}
 	}
-	return r.update(ctx, op, leasedBy(id, lease), append(change, bson.E{Key: "bytes", Value: len(raw)}))
+	err = r.update(ctx, op, leasedBy(id, lease), append(change, bson.E{Key: "bytes", Value: len(raw)}))
+	if models.KindOf(err) != models.Conflict {
+		return err
+	}
+	same := bson.D{{Key: "_id", Value: id}, {Key: "lease", Value: lease},
+		{Key: "status", Value: res.Status}, {Key: "completed_at", Value: res.CompletedAt}}
+	found := r.coll.FindOne(ctx, same, options.FindOne().SetProjection(fields("_id"))).Err()
+	if errors.Is(found, mongo.ErrNoDocuments) {
+		return err
+	}
+	return leaseError(op, found)
 }
 
 func (r *Runs) update(ctx context.Context, op string, filter, change bson.D) error {

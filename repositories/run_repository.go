@@ -58,11 +58,15 @@ func (d runDocument) run() models.Run {
 }
 
 // Begin stores a running run. It is a Conflict while another run of the same
-// workflow is running, in any process.
+// workflow is running, in any process. It may be called again after an error, when
+// the run may be stored already.
 func (r *Runs) Begin(ctx context.Context, run models.Run) error {
 	const op = "repositories.Runs.Begin"
 	_, err := r.coll.InsertOne(ctx, runDocument{Run: run, States: stateDocuments(run.NodeStates)})
 	if mongo.IsDuplicateKeyError(err) {
+		if _, err := r.Get(ctx, run.WorkflowID, run.ID); models.KindOf(err) != models.NotFound {
+			return err // none: it is this run
+		}
 		return &models.Error{Op: op, Kind: models.Conflict, Msg: "a run of this workflow is already in progress", Err: err}
 	}
 	return translate(op, "run", err)

@@ -73,6 +73,23 @@ func TestOneRunAtATime(t *testing.T) {
 	require.Equal(t, models.RunRunning, list[0].Status, "the newest comes first")
 }
 
+func TestRunBeginsAndEndsOnce(t *testing.T) {
+	t.Parallel()
+	store := openRuns(t)
+	run, other := running("p1"), running("p1")
+	result := models.RunResult{Status: models.RunCompleted, CompletedAt: now()}
+	for range 2 {
+		require.NoError(t, store.Begin(t.Context(), run))
+		require.Equal(t, models.Conflict, kindOf(t, store.Begin(t.Context(), other)))
+	}
+	for range 2 {
+		require.NoError(t, store.Finish(t.Context(), run.ID, "p1", result))
+		require.Equal(t, models.Conflict, kindOf(t, store.Finish(t.Context(), run.ID, "p2", result)))
+		require.Equal(t, models.Conflict, kindOf(t, store.Finish(t.Context(), run.ID, "p1", models.RunResult{Status: models.RunFailed})))
+	}
+	require.NoError(t, store.Begin(t.Context(), other), "the lock is free")
+}
+
 func TestOnlyTheHolderChangesARun(t *testing.T) {
 	t.Parallel()
 	store := openRuns(t)

@@ -38,6 +38,7 @@ func (d versionDocument) version() (models.Version, error) {
 
 // Add stores v under the next number of its workflow and returns it. Numbers have
 // no gaps, also with concurrent calls: storing a version is what takes its number.
+// It may be called again after an error, when v may be stored already.
 func (r *Versions) Add(ctx context.Context, v models.Version) (models.Version, error) {
 	const op = "repositories.Versions.Add"
 	nodes, err := nodeDocuments(v.Nodes)
@@ -57,6 +58,10 @@ func (r *Versions) Add(ctx context.Context, v models.Version) (models.Version, e
 		if !mongo.IsDuplicateKeyError(err) {
 			return v, translate(op, "version", err)
 		}
+		if number, err := r.number(ctx, v); !errors.Is(err, mongo.ErrNoDocuments) {
+			v.Number = number
+			return v, translate(op, "version", err)
+		}
 	}
 	return v, &models.Error{Op: op, Kind: models.Unavailable, Msg: "too many versions are being stored at once; try again"}
 }
@@ -71,6 +76,15 @@ func (r *Versions) last(ctx context.Context, workflowID string) (int, error) {
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		return 0, nil
 	}
+	return doc.Number, err
+}
+
+// number returns the number under which v is stored.
+func (r *Versions) number(ctx context.Context, v models.Version) (int, error) {
+	var doc struct {
+		Number int `bson:"version"`
+	}
+	err := r.coll.FindOne(ctx, byID(v.ID), options.FindOne().SetProjection(fields("version"))).Decode(&doc)
 	return doc.Number, err
 }
 

@@ -38,6 +38,20 @@ func TestVersionNumbersHaveNoGaps(t *testing.T) {
 	require.Equal(t, 7, page[0].Number)
 }
 
+func TestVersionIsStoredOnce(t *testing.T) {
+	t.Parallel()
+	store := repositories.NewVersions(dbtest.Open(t).Database())
+	v := models.Version{ID: models.NewID(), WorkflowID: workflowID, CreatedAt: now()}
+	for range 2 {
+		stored, err := store.Add(t.Context(), v)
+		require.NoError(t, err)
+		require.Equal(t, 1, stored.Number)
+		next, err := store.Add(t.Context(), models.Version{ID: models.NewID(), WorkflowID: models.NewID(), CreatedAt: now()})
+		require.NoError(t, err)
+		require.Equal(t, 1, next.Number, "of another workflow")
+	}
+}
+
 func TestVersionKeepsItsGraph(t *testing.T) {
 	t.Parallel()
 	store := repositories.NewVersions(dbtest.Open(t).Database())

@@ -235,10 +235,15 @@ func TestRunsAreCounted(t *testing.T) {
 	at := now()
 	object := models.OwnedObject{Cluster: "dev", APIVersion: "v1", Kind: "Service", Namespace: "a", Name: "b"}
 	start := models.RunStart{At: at, Version: 1, Inventory: []models.OwnedObject{object}}
-	require.NoError(t, store.StartRun(t.Context(), w.ID, start))
-	require.NoError(t, store.StartRun(t.Context(), w.ID, start))
-	require.NoError(t, store.CountResult(t.Context(), w.ID, true))
-	require.NoError(t, store.CountResult(t.Context(), w.ID, false))
+	for _, again := range []bool{false, true} { // as after a call of which nobody knows whether it was done
+		for _, id := range []string{"r1", "r2"} {
+			start.RunID = id
+			if !again || id == "r2" { // runs begin one after the other
+				require.NoError(t, store.StartRun(t.Context(), w.ID, start))
+			}
+			require.NoError(t, store.CountResult(t.Context(), w.ID, id, id == "r1"))
+		}
+	}
 	got, err := store.Get(t.Context(), owner, w.ID)
 	require.NoError(t, err)
 	require.Equal(t, []int{2, 1, 1, 1}, []int{got.RunCount, got.SuccessCount, got.FailureCount, got.CurrentVersion})

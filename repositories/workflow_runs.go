@@ -10,27 +10,40 @@ import (
 )
 
 // StartRun counts a run that begins, and stores its cluster and inventory, which
-// a recovery needs. It does nothing when the workflow was deleted.
+// a recovery needs. It does nothing when the workflow was deleted, and when the run
+// is counted already: it may be called again after an error.
 func (r *Workflows) StartRun(ctx context.Context, id string, start models.RunStart) error {
-	_, err := r.coll.UpdateOne(ctx, present(id), bson.D{
+	fresh := append(present(id), bson.E{Key: "started_run", Value: bson.D{{Key: "$ne", Value: start.RunID}}})
+	_, err := r.coll.UpdateOne(ctx, fresh, bson.D{
 		{Key: "$inc", Value: bson.D{{Key: "seq", Value: 1}, {Key: "run_count", Value: 1}}},
 		{Key: "$max", Value: bson.D{{Key: "version_seq", Value: start.Version}}},
 		{Key: "$set", Value: bson.D{
+			{Key: "started_run", Value: start.RunID},
 			{Key: "last_run_at", Value: start.At}, {Key: "cluster_ref", Value: start.ClusterRef}, {Key: "inventory", Value: start.Inventory},
 		}},
 	})
 	return translate("repositories.Workflows.StartRun", "workflow", err)
 }
 
+// countedRuns is how many runs a workflow remembers as counted. The next run may
+// begin, and end, before the last one is counted.
+const countedRuns = 10
+
 // CountResult counts a run that has ended. It does nothing when the workflow was
-// deleted.
-func (r *Workflows) CountResult(ctx context.Context, id string, succeeded bool) error {
+// deleted, and when the run is counted already: it may be called again after an
+// error.
+func (r *Workflows) CountResult(ctx context.Context, id, runID string, succeeded bool) error {
 	counter := "failure_count"
 	if succeeded {
 		counter = "success_count"
 	}
-	_, err := r.coll.UpdateOne(ctx, present(id),
-		bson.D{{Key: "$inc", Value: bson.D{{Key: "seq", Value: 1}, {Key: counter, Value: 1}}}})
+	fresh := append(present(id), bson.E{Key: "counted_runs", Value: bson.D{{Key: "$ne", Value: runID}}})
+	_, err := r.coll.UpdateOne(ctx, fresh, bson.D{
+		{Key: "$inc", Value: bson.D{{Key: "seq", Value: 1}, {Key: counter, Value: 1}}},
+		{Key: "$push", Value: bson.D{{Key: "counted_runs", Value: bson.D{
+			{Key: "$each", Value: bson.A{runID}}, {Key: "$slice", Value: -countedRuns},
+		}}}},
+	})
 	return translate("repositories.Workflows.CountResult", "workflow", err)
 }
 

@@ -115,7 +115,7 @@ func newStore(t testing.TB) *embedded.Store {
 // address.
 func listen(t testing.TB, serve func(context.Context, net.Listener) error) (address string) {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatalf("listen for the test database: %v", err)
 	}

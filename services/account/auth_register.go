@@ -74,10 +74,20 @@ func (a *Auth) insertFirst(ctx context.Context, u models.User) (models.User, err
 	}
 	u.Role = models.RoleAdmin
 	first, err := a.users.InsertFirst(ctx, u)
+	if err != nil && a.stored(ctx, u) == nil {
+		return u, nil
+	}
 	if err != nil || !first {
 		return models.User{}, err
 	}
 	return u, nil
+}
+
+// stored returns nil when u is stored. It is asked when storing u ended with an
+// error that may leave that open.
+func (a *Auth) stored(ctx context.Context, u models.User) error {
+	_, err := a.users.ByID(ctx, u.ID)
+	return err
 }
 
 // checkSignup returns why an account with an invite is refused. It changes
@@ -108,7 +118,12 @@ func (a *Auth) insertInvited(ctx context.Context, u models.User, in models.Regis
 	if err == nil {
 		return u, nil
 	}
-	invite.giveBack(ctx)
+	switch found := a.stored(ctx, u); {
+	case found == nil:
+		return u, nil
+	case models.KindOf(found) == models.NotFound: // else the invite might count twice
+		invite.giveBack(ctx)
+	}
 	if models.KindOf(err) == models.Conflict {
 		err = &models.Error{Op: "account.Auth.Register", Kind: models.Conflict, Msg: emailTaken, Err: err}
 	}

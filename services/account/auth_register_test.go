@@ -1,6 +1,8 @@
 package account
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -53,6 +55,31 @@ func TestInviteCodeIsUsedUp(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEqual(t, "012345", after.InviteCode)
 	require.Len(t, after.InviteCode, 6)
+}
+
+// lossyAccounts stores accounts and loses the answer.
+type lossyAccounts struct{ accountStore }
+
+func (l lossyAccounts) Insert(ctx context.Context, u models.User) error {
+	return errors.Join(&models.Error{Kind: models.Unavailable}, l.accountStore.Insert(ctx, u))
+}
+
+func (l lossyAccounts) InsertFirst(ctx context.Context, u models.User) (bool, error) {
+	_, err := l.accountStore.InsertFirst(ctx, u)
+	return false, errors.Join(&models.Error{Kind: models.Unavailable}, err)
+}
+
+// An account that the database stores without saying so uses its invite up.
+func TestAccountWhoseStoringWasNotAcknowledged(t *testing.T) {
+	t.Parallel()
+	h := openHouse(t, AuthRules{Enabled: true, SignupEnabled: true}, models.InviteSettings{InviteCode: "012345", RegenerateAfterSignup: true})
+	h.auth.users = lossyAccounts{h.store}
+	for i := range 2 {
+		_, err := h.auth.Register(t.Context(), registration(i))
+		require.NoError(t, err)
+	}
+	_, err := h.auth.Register(t.Context(), registration(2))
+	require.Equal(t, models.Forbidden, models.KindOf(err))
 }
 
 func TestInviteCodeIsGivenBack(t *testing.T) {

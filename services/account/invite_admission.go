@@ -78,7 +78,14 @@ func (s *Invites) use(ctx context.Context, in models.Registration, userID string
 	if err != nil {
 		return usedInvite{}, err
 	}
+	giveBack := detached(func(ctx context.Context) {
+		// When this fails, the invite is spent and an administrator makes a new one.
+		_ = s.deps.Store.GiveBack(ctx, i.ID, userID)
+	})
 	err = s.deps.Store.Use(ctx, i.ID, userID, models.StoredTime(s.deps.Now()))
+	if models.KindOf(err) == models.Unavailable { // it may be used
+		giveBack(ctx)
+	}
 	if models.KindOf(err) == models.NotFound {
 		err = forbidden("account.Invites", "this invite has just been used or revoked")
 	}
@@ -86,10 +93,7 @@ func (s *Invites) use(ctx context.Context, in models.Registration, userID string
 		return usedInvite{}, err
 	}
 	models.NoteForAudit(ctx, "invite_id", i.ID)
-	return usedInvite{i.Role, detached(func(ctx context.Context) {
-		// When this fails, the invite is spent and an administrator makes a new one.
-		_ = s.deps.Store.GiveBack(ctx, i.ID, userID)
-	})}, nil
+	return usedInvite{i.Role, giveBack}, nil
 }
 
 // byCode returns the personal invite with a code. It is Forbidden when there is

@@ -151,10 +151,10 @@ func (g guardedTarget) Delete(ctx context.Context, refs []applier.Ref, o applier
 // openTarget returns the cluster of a run, bounded by what the owner of the
 // workflow may do there.
 func (e *Executor) openTarget(ctx context.Context, s *session) (clusterTarget, error) {
-	if err := e.requireStarter(ctx, s); err != nil {
+	if err := whileAway(ctx, func() error { return e.requireStarter(ctx, s) }); err != nil {
 		return nil, err
 	}
-	g, err := e.grantFor(ctx, s.workflowInCluster())
+	g, err := askWhileAway(ctx, func() (models.ClusterGrant, error) { return e.grantFor(ctx, s.workflowInCluster()) })
 	if err != nil {
 		return nil, err
 	}

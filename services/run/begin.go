@@ -132,10 +132,12 @@ func (e *Executor) begin(ctx context.Context, s *session, work work) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
-	if err := e.deps.Runs.Begin(ctx, s.run); err != nil {
+	if err := whileAway(ctx, func() error { return e.deps.Runs.Begin(ctx, s.run) }); err != nil {
 		return err
 	}
-	head, err := e.deps.Workflows.Head(ctx, s.run.OwnerID, s.run.WorkflowID)
+	head, err := askWhileAway(ctx, func() (models.WorkflowHead, error) {
+		return e.deps.Workflows.Head(ctx, s.run.OwnerID, s.run.WorkflowID)
+	})
 	if err == nil && s.run.Action == models.RunDeploy && head.Status != models.WorkflowPublished {
 		err = &models.Error{Op: "run.Executor.begin", Kind: models.Conflict, Msg: "the workflow is " + head.Status + " now"}
 	}

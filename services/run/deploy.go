@@ -62,15 +62,16 @@ func (e *Executor) prepare(ctx context.Context, s *session) error {
 		return nil
 	}
 	graph := s.workflow.Graph().Tidy()
-	v, err := e.deps.Versions.Add(ctx, models.Version{
+	v := models.Version{
 		ID: models.NewID(), WorkflowID: s.run.WorkflowID, Nodes: graph.Nodes, Edges: graph.Edges,
 		Description: "Automatic snapshot of a run", CreatedAt: e.now(), CreatedBy: s.run.OwnerID,
 		IsAutomatic: true, RunID: s.run.ID, RunStatus: models.RunRunning,
-	})
+	}
+	v, err := askWhileAway(ctx, func() (models.Version, error) { return e.deps.Versions.Add(ctx, v) })
 	if err != nil {
 		return err
 	}
-	before, err := e.deps.Workflows.Inventory(ctx, s.run.WorkflowID)
+	before, err := e.inventory(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -81,12 +82,16 @@ func (e *Executor) prepare(ctx context.Context, s *session) error {
 	for _, w := range s.plan.Warnings {
 		s.logf("warning: %s", w)
 	}
-	start := models.RunStart{At: s.run.StartedAt, Version: v.Number, ClusterRef: s.run.ClusterRef, Inventory: union(before, planned(s))}
+	start := models.RunStart{RunID: s.run.ID, At: s.run.StartedAt, Version: v.Number, ClusterRef: s.run.ClusterRef, Inventory: union(before, planned(s))}
 	// Both are on disk before anything is applied. Written at once, they share a
 	// commit.
 	var group errgroup.Group
-	group.Go(func() error { return e.deps.Workflows.StartRun(ctx, s.run.WorkflowID, start) })
-	group.Go(func() error { return e.deps.Runs.Record(ctx, s.run.ID, s.run.Lease, s.progress()) })
+	group.Go(func() error {
+		return whileAway(ctx, func() error { return e.deps.Workflows.StartRun(ctx, s.run.WorkflowID, start) })
+	})
+	group.Go(func() error {
+		return whileAway(ctx, func() error { return e.deps.Runs.Record(ctx, s.run.ID, s.run.Lease, s.progress()) })
+	})
 	return group.Wait()
 }
 

@@ -26,7 +26,7 @@ func (e *Executor) listOwned(
 	ctx context.Context, s *session, t clusterTarget, gvks ...schema.GroupVersionKind,
 ) <-chan ownedObjects {
 	answer := make(chan ownedObjects, 1)
-	inventory, err := e.deps.Workflows.Inventory(ctx, s.run.WorkflowID)
+	inventory, err := e.inventory(ctx, s)
 	if err != nil {
 		answer <- ownedObjects{err: err}
 		return answer
@@ -85,7 +85,7 @@ func distinct(gvks []schema.GroupVersionKind) []schema.GroupVersionKind {
 // that it had adopted. Claims and Secrets are kept, because their content cannot
 // be restored. It runs only after every node was applied.
 func (e *Executor) prune(ctx context.Context, s *session, t clusterTarget, owned ownedObjects) error {
-	inventory, err := e.deps.Workflows.Inventory(ctx, s.run.WorkflowID)
+	inventory, err := e.inventory(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func (e *Executor) prune(ctx context.Context, s *session, t clusterTarget, owned
 	remaining, err := remove(ctx, s, t, gone, applier.DeleteOptions{})
 	now := append(inventoryOf(s, append(s.touched, remaining...)), keepElsewhere(inventory, s.run.Cluster)...)
 	if !sameObjects(now, inventory) {
-		if serr := e.deps.Workflows.SetInventory(ctx, s.run.WorkflowID, now); serr != nil {
+		if serr := e.setInventory(ctx, s, now); serr != nil {
 			return serr
 		}
 	}

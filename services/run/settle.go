@@ -72,7 +72,8 @@ func (e *Executor) finish(ctx context.Context, s *session, status, message strin
 	} else {
 		s.logf("run %s: %s", status, message)
 	}
-	if err := e.store(ctx, s.run, s.end(status, message)); err != nil {
+	res := s.end(status, message)
+	if err := whileAway(ctx, func() error { return e.deps.Runs.Finish(ctx, s.run.ID, s.run.Lease, res) }); err != nil {
 		// Another process will find the run without a lease and finish it.
 		e.deps.Log.ErrorContext(ctx, "a finished run could not be stored", "run", s.run.ID, "err", err)
 		return
@@ -87,15 +88,24 @@ func (e *Executor) finish(ctx context.Context, s *session, status, message strin
 	e.deps.Log.InfoContext(ctx, "run ended", "run", s.run.ID, "workflow", s.run.WorkflowID, "status", status)
 }
 
+// countTime bounds count. No other process does it once the run is stored.
+const countTime = 30 * time.Second
+
 // count adds the result of a run to its workflow and to its version.
 func (e *Executor) count(ctx context.Context, s *session, status string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), countTime)
+	defer cancel()
 	var group errgroup.Group
 	group.Go(func() error {
-		return e.deps.Workflows.CountResult(ctx, s.run.WorkflowID, status == models.RunCompleted)
+		return whileAway(ctx, func() error {
+			return e.deps.Workflows.CountResult(ctx, s.run.WorkflowID, s.run.ID, status == models.RunCompleted)
+		})
 	})
 	if version := s.snapshot().Version; version > 0 {
 		group.Go(func() error {
-			return e.deps.Versions.SetRunStatus(ctx, s.run.WorkflowID, version, versionStatus(status))
+			return whileAway(ctx, func() error {
+				return e.deps.Versions.SetRunStatus(ctx, s.run.WorkflowID, version, versionStatus(status))
+			})
 		})
 	}
 	return group.Wait()
@@ -107,22 +117,6 @@ func versionStatus(run string) string {
 		return run
 	}
 	return models.RunFailed
-}
-
-// store stores a result and tries again while the database does not answer.
-func (e *Executor) store(ctx context.Context, run models.Run, res models.RunResult) error {
-	const pause = 200 * time.Millisecond
-	for {
-		err := e.deps.Runs.Finish(ctx, run.ID, run.Lease, res)
-		if err == nil || models.KindOf(err) != models.Unavailable {
-			return err
-		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return err
-		}
-	}
 }
 
 // recordEnd records how a run ended, in the name of the user who started it.

@@ -50,10 +50,13 @@ func (e *Executor) show(
 			return
 		}
 	}
-	if err := e.deps.Workflows.SetNodeStatus(ctx, s.run.WorkflowID, nodeID, status, secretCreated); err != nil {
+	err := whileAway(ctx, func() error {
+		return e.deps.Workflows.SetNodeStatus(ctx, s.run.WorkflowID, nodeID, status, secretCreated)
+	})
+	if err != nil {
 		e.deps.Log.WarnContext(ctx, "a node's status could not be stored", "workflow", s.run.WorkflowID, "err", err)
 	}
-	err := e.deps.Events.Publish(models.WorkflowStream(s.run.WorkflowID), models.EventNodeUpdate,
+	err = e.deps.Events.Publish(models.WorkflowStream(s.run.WorkflowID), models.EventNodeUpdate,
 		models.NodeUpdate{NodeID: nodeID, Type: nodeType, Status: status})
 	if err != nil {
 		e.deps.Log.WarnContext(ctx, "a node's status could not be published", "workflow", s.run.WorkflowID, "err", err)

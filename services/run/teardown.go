@@ -77,7 +77,7 @@ func (e *Executor) tearDown(ctx context.Context, s *session) error {
 	if owned.err != nil {
 		return clusterFailure(owned.err)
 	}
-	inventory, err := e.deps.Workflows.Inventory(ctx, s.run.WorkflowID)
+	inventory, err := e.inventory(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (e *Executor) tearDown(ctx context.Context, s *session) error {
 	kept := release(ctx, s, t, present(owned.refs, claims))
 	s.noteKept(kept, elsewhere)
 	now := append(inventoryOf(s, append(kept, remaining...)), keepElsewhere(inventory, s.run.Cluster)...)
-	if serr := e.deps.Workflows.SetInventory(ctx, s.run.WorkflowID, now); serr != nil {
+	if serr := e.setInventory(ctx, s, now); serr != nil {
 		return errors.Join(err, serr)
 	}
 	if err != nil {
@@ -128,7 +128,8 @@ func (s *session) noteKept(claims []applier.Ref, clusters []string) {
 
 // forgetStatuses shows that the objects and the values of Secrets are gone.
 func (e *Executor) forgetStatuses(ctx context.Context, s *session) error {
-	if err := e.deps.Workflows.ClearStatuses(ctx, s.run.WorkflowID, kinds.TypeClaim); err != nil {
+	err := whileAway(ctx, func() error { return e.deps.Workflows.ClearStatuses(ctx, s.run.WorkflowID, kinds.TypeClaim) })
+	if err != nil {
 		return err
 	}
 	created := false

@@ -21,7 +21,7 @@ type executedWorkflows interface {
 	Get(ctx context.Context, owner, id string) (models.Workflow, error)
 	Head(ctx context.Context, owner, id string) (models.WorkflowHead, error)
 	StartRun(ctx context.Context, id string, start models.RunStart) error
-	CountResult(ctx context.Context, id string, succeeded bool) error
+	CountResult(ctx context.Context, id, runID string, succeeded bool) error
 	SetNodeStatus(ctx context.Context, workflowID, nodeID string, status map[string]any, secretCreated *bool) error
 }
 

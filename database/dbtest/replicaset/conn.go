@@ -69,7 +69,9 @@ func (c *conn) handle(m message) (message, error) {
 	if refusal := c.refusal(m, name); refusal != nil {
 		return c.own(m, refusal)
 	}
-	return c.pass(m)
+	answer, err := c.pass(m)
+	c.set.answering(name)
+	return answer, err
 }
 
 // own answers by itself.

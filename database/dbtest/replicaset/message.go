@@ -1,6 +1,7 @@
 package replicaset
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 const (
 	headerLen = 16
+	opQuery   = 2004          // of a driver's first greeting, which most servers understand
 	msgBody   = headerLen + 5 // where the body of an OP_MSG begins: after flags and the kind of the first section
 	replyBody = headerLen + 20
 	// maxMessage is MongoDB's limit, in bytes.
@@ -49,10 +51,9 @@ func readMessage(r io.Reader) (message, error) {
 		m.at = msgBody
 	case wiremessage.OpReply:
 		m.at = replyBody
-	case wiremessage.OpQuery:
-		_, rest, _ := wiremessage.ReadQueryFlags(m.raw[headerLen:])
-		name, _, _ := wiremessage.ReadQueryFullCollectionName(rest)
-		m.at = headerLen + 4 + len(name) + 1 + 8
+	case opQuery:
+		name := headerLen + 4
+		m.at = name + bytes.IndexByte(m.raw[min(name, len(m.raw)):], 0) + 1 + 8
 	}
 	if m.at == 0 || m.at+5 > len(m.raw) || op == wiremessage.OpMsg && m.raw[msgBody-1] != byte(wiremessage.SingleDocument) {
 		return message{}, fmt.Errorf("%w: %s without a body", errMalformed, op)
@@ -108,7 +109,7 @@ func (m message) answer(body bson.Raw) message {
 
 // document joins fields to a document.
 func document(fields []bson.RawElement) bson.Raw {
-	doc := make([]byte, 4)
+	doc := binary.LittleEndian.AppendUint32(nil, 0)
 	for _, f := range fields {
 		doc = append(doc, f...)
 	}

@@ -63,5 +63,5 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 	require.LessOrEqual(t, r.bytes, maxRemembered)
 	require.LessOrEqual(t, len(r.sessions), maxSessions)
-	require.Equal(t, r.used.Len(), len(r.sessions))
+	require.Len(t, r.sessions, r.used.Len())
 }

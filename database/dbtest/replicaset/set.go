@@ -23,6 +23,7 @@ type Set struct {
 	conns  map[net.Conn]struct{}
 	down   time.Time // until then it is no primary
 	counts map[string]map[string]int64
+	done   func(command string) // of Answering
 }
 
 // New returns a set with that name in front of the server that dial connects to.
@@ -88,6 +89,23 @@ func (s *Set) stepDown(pause time.Duration, asks net.Conn) {
 		if c != asks {
 			_ = c.Close()
 		}
+	}
+}
+
+// Answering has do called after each command of clients that was carried out,
+// before its answer is sent: a StepDown there loses the answer.
+func (s *Set) Answering(do func(command string)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.done = do
+}
+
+func (s *Set) answering(command string) {
+	s.mu.Lock()
+	do := s.done
+	s.mu.Unlock()
+	if do != nil {
+		do(command)
 	}
 }
 
