@@ -14,7 +14,7 @@ import (
 
 const (
 	headerLen = 16
-	opQuery   = 2004 // of a driver's first greeting, which most servers understand
+	opQuery   = 2004          // of a driver's first greeting, which most servers understand
 	msgBody   = headerLen + 5 // where the body of an OP_MSG begins: after flags and the kind of the first section
 	replyBody = headerLen + 20
 	// maxMessage is MongoDB's limit, in bytes.
