@@ -31,7 +31,7 @@ func mayImport() map[string][]string {
 		"middleware":   {"models", "utils"},
 		"handlers":     {"models"},
 		"routes":       {"handlers", "middleware", "models"},
-		"tools":        {"tools", "database", "handlers", "models", "services"},
+		"tools":        {"tools", "database", "handlers", "models", "repositories", "services"},
 		"app": {
 			"database", "docs", "handlers", "models", "pkg", "repositories", "routes", "services", "templates", "utils",
 		},
@@ -56,6 +56,7 @@ func servicesMayImport() map[string][]string {
 		"kinds":     {}, // pure
 		"metrics":   {"plan", "status"},
 		"plan":      {"kinds"}, // pure
+		"relay":     {},
 		"run":       {"kinds", "plan", "status"},
 		"status":    {}, // pure
 		"stream":    {},

@@ -153,6 +153,7 @@ func bringUp(ctx context.Context, server *app.Server) error {
 		{"secrets", server.LoadSecrets},
 		{"servers", server.Register},
 		{"binding of the secrets", server.BindSecrets},
+		{"schema", server.Migrate},
 		{"templates", server.LoadTemplates},
 		{"services", server.Build},
 		{"workers", server.StartWorkers},
@@ -176,12 +177,14 @@ func takeDown(ctx context.Context, server *app.Server, log *slog.Logger) error {
 	for _, step := range []step{
 		{"taking work", server.Retire},
 		{"new runs", server.RefuseRuns},
+		{"clusters", server.StopBalancer},
 		{"resource watchers", server.StopWatchers},
 		{"event streams", server.CloseStreams},
 		{"workers and runs", server.StopWorkers},
 		{"http server", server.StopHTTP},
 		{"control socket", server.CloseControlSocket},
 		{"cluster connections", server.Disconnect},
+		{"relay", server.StopRelay},
 		{"servers", server.Leave},
 		{"database", server.CloseDatabase},
 	} {

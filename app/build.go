@@ -13,7 +13,6 @@ import (
 	"github.com/kubeorch/core/repositories"
 	"github.com/kubeorch/core/routes"
 	"github.com/kubeorch/core/services/audit"
-	"github.com/kubeorch/core/services/stream"
 )
 
 // Build joins repositories, services and handlers. Reading it top to bottom is
@@ -28,15 +27,21 @@ func (s *Server) Build(context.Context) error {
 		db        = s.db.Database()
 		documents = repositories.NewWorkflows(db)
 		trail     = audit.NewTrail(repositories.NewAudit(db), repositories.NewUsers(db), s.log, time.Now)
-		events    = stream.NewBroadcaster()
-		clusters  = s.buildClusters(events, documents)
-		workflows = s.buildWorkflows(documents, clusters, events, trail)
+		place     = &placement{}
+
+		events, others = s.buildEvents()
+
+		clusters  = s.buildClusters(events, documents, place, others)
+		workflows = s.buildWorkflows(documents, clusters, events, trail, place, others)
 	)
+	place.balancer = s.buildBalancer(clusters, workflows.watchers, others)
 	s.background = &background{
 		connector: clusters.connector, events: events, watchers: workflows.watchers, executor: workflows.executor,
-		metrics:   clusters.metrics,
+		metrics: clusters.metrics, others: others,
+		balancer:  worker{run: place.balancer.Run},
+		relay:     others.worker(),
 		recovery:  worker{run: workflows.recovery.Run},
-		retention: worker{run: workflows.retention.Run},
+		retention: worker{run: func(ctx context.Context) error { return s.session.While(ctx, "retention", workflows.retention.Run) }},
 		monitor:   worker{run: clusters.monitor.Run},
 		access:    worker{run: clusters.access.Run},
 	}
@@ -48,10 +53,15 @@ func (s *Server) Build(context.Context) error {
 		Docs:     apiDocs,
 		Template: handlers.NewTemplate(s.templates),
 		Audit:    handlers.NewAudit(trail),
+		Server:   handlers.NewServer(s.directory()),
 	}
 	clusters.addTo(&h, events, s.log)
 	workflows.addTo(&h, events, s.log)
-	sessions := s.buildPeople(&h, clusters.removal)
+	sessions := s.buildPeople(&h, clusters.removal, others)
+	s.listenTo(others, hearing{
+		sessions: sessions, access: clusters.access, watchers: workflows.watchers, recovery: workflows.recovery,
+		executor: workflows.executor, balancer: place.balancer,
+	})
 	s.background.sessions = worker{run: sessions.Run}
 	s.bodies = s.bodyLimits()
 	s.engine, err = routes.SetupRouter(routes.Deps{

@@ -25,7 +25,9 @@ type clusterServices struct {
 	removal   cluster.AccountRemoval
 }
 
-func (s *Server) buildClusters(broadcaster *stream.Broadcaster, workflows *repositories.Workflows) clusterServices {
+func (s *Server) buildClusters(
+	broadcaster *stream.Broadcaster, workflows *repositories.Workflows, place *placement, others peers,
+) clusterServices {
 	var (
 		db       = s.db.Database()
 		stored   = repositories.NewClusters(db)
@@ -34,7 +36,7 @@ func (s *Server) buildClusters(broadcaster *stream.Broadcaster, workflows *repos
 		people   = repositories.NewUsers(db)
 		logs     = repositories.NewClusterLogs(db)
 
-		access    = cluster.NewAccess(cluster.AccessDeps{Clusters: stored, Shares: shares, Log: s.log})
+		access    = cluster.NewAccess(cluster.AccessDeps{Clusters: stored, Shares: shares, Peers: others, Log: s.log})
 		connector = kubernetes.NewConnector(kubernetes.Options{Dial: s.guard().DialContext, AllowHTTP: s.cfg.ClusterHTTP})
 		events    = cluster.NewEvents(broadcaster, cluster.SharersOf(shares), s.log)
 		log       = cluster.NewLog(logs, s.log)
@@ -42,7 +44,7 @@ func (s *Server) buildClusters(broadcaster *stream.Broadcaster, workflows *repos
 	clusters := cluster.NewService(cluster.Deps{
 		Store: stored, Access: access, Shares: shares, Defaults: defaults, Workflows: workflows, People: people,
 		Box: s.box, Connect: connector, Listeners: cluster.Listeners{events, log}, Entries: log, Log: s.log,
-		MaxClusters: s.cfg.MaxClusters,
+		MaxClusters: s.cfg.MaxClusters, Claim: s.claim, Added: place.added(others),
 	})
 	return clusterServices{
 		access: access, connector: connector, service: clusters,
@@ -51,7 +53,7 @@ func (s *Server) buildClusters(broadcaster *stream.Broadcaster, workflows *repos
 		}),
 		log: log, logReader: cluster.NewLogReader(logs, access),
 		monitor: cluster.NewHealthMonitor(cluster.MonitorDeps{
-			Clusters: stored, Checker: clusters, Reach: connector.Reach, Log: s.log,
+			Clusters: stored, Checker: clusters, Reach: connector.Reach, Log: s.log, Placement: place,
 		}, cluster.DefaultMonitorOptions()),
 		metrics: metrics.NewService(metrics.Deps{
 			Clusters: clusters, Connect: metrics.MeasureThrough(clusters.ConnectionByID), Workflows: workflows, Log: s.log,

@@ -13,7 +13,7 @@ import (
 
 // buildPeople adds the handlers of accounts to h and returns what tells whose
 // token a request carries. clusters settles those of accounts that are deleted.
-func (s *Server) buildPeople(h *routes.Handlers, clusters cluster.AccountRemoval) *account.Sessions {
+func (s *Server) buildPeople(h *routes.Handlers, clusters cluster.AccountRemoval, others peers) *account.Sessions {
 	var (
 		cfg       = s.cfg
 		db        = s.db.Database()
@@ -38,7 +38,7 @@ func (s *Server) buildPeople(h *routes.Handlers, clusters cluster.AccountRemoval
 		})
 		sessions = account.NewSessions(account.SessionDeps{
 			Store: repositories.NewSessions(db), Users: users, Codes: codes, Tokens: tokens,
-			APITokens: account.NewAPITokenCheck(apiTokens, s.log, time.Now), Log: s.log,
+			APITokens: account.NewAPITokenCheck(apiTokens, s.log, time.Now), Log: s.log, Peers: others,
 		})
 		auth = account.NewAuth(account.AuthDeps{
 			Rules: rules, Users: users, Invites: invites, Passwords: passwords, Sessions: sessions,

@@ -30,6 +30,7 @@ type workflowServices struct {
 
 func (s *Server) buildWorkflows(
 	documents *repositories.Workflows, clusters clusterServices, events *stream.Broadcaster, trail *audit.Trail,
+	place *placement, others peers,
 ) workflowServices {
 	var (
 		versions = repositories.NewVersions(s.db.Database())
@@ -38,15 +39,15 @@ func (s *Server) buildWorkflows(
 
 		watchers = watcher.NewManager(watcher.Deps{
 			Workflows: documents, Events: events, Connect: watcher.WatchThrough(clusters.service.ConnectionFor), Log: s.log,
+			Sharing: s.sharing(clusters.access, place, others),
 		})
 		executor = run.NewExecutor(run.Deps{
 			Workflows: documents, Runs: runs, Versions: runVersions{versions, history}, Kinds: s.kinds, Audit: trail,
 			Access: clusters.access, Clusters: clusters.service, Events: events, Watch: watchers.Watch,
 			Accounts:   account.NewStanding(repositories.NewUsers(s.db.Database()), repositories.NewAPITokens(s.db.Database()), time.Now),
-			ClusterLog: clusters.log, Log: s.log, Server: s.session,
+			ClusterLog: clusters.log, Log: s.log, Server: s.session, CancelElsewhere: others.cancel,
 		}, run.DefaultOptions())
 	)
-	s.session.OnLost(executor.SessionLost)
 	clusters.access.OnChange(executor.AccessChanged)
 	clusters.access.OnChange(func(context.Context, string) { watchers.AccessChanged() })
 	return workflowServices{

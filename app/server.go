@@ -60,6 +60,9 @@ type background struct {
 	executor  *run.Executor
 	metrics   *metrics.Service
 	recovery  worker
+	relay     worker
+	balancer  worker
+	others    peers
 	retention worker
 	monitor   worker
 	sessions  worker

@@ -7,8 +7,8 @@ import (
 	"github.com/kubeorch/core/database"
 )
 
-// OpenDatabase connects to MongoDB, or opens the embedded database, and makes
-// the indexes.
+// OpenDatabase connects to MongoDB, or opens the embedded database. A database of a
+// version that is too new is an error.
 func (s *Server) OpenDatabase(ctx context.Context) (err error) {
 	cfg := database.Config{
 		URI: s.cfg.MongoURI, Name: s.cfg.DBName, DataDir: s.cfg.DataDir, Log: s.log, AuditRetention: s.cfg.AuditRetention(),
@@ -17,7 +17,7 @@ func (s *Server) OpenDatabase(ctx context.Context) (err error) {
 	if s.db, err = database.Open(ctx, cfg); err != nil {
 		return err
 	}
-	return s.db.EnsureIndexes(ctx)
+	return s.db.CheckSchema(ctx)
 }
 
 // CloseDatabase flushes and closes the database.
@@ -30,12 +30,14 @@ func (s *Server) CloseDatabase(ctx context.Context) error {
 
 // StartWorkers starts what goes on in the background.
 func (s *Server) StartWorkers(ctx context.Context) error {
+	s.background.relay.start(ctx)
 	s.background.watchers.Start(ctx)
 	s.background.monitor.start(ctx)
 	s.background.metrics.Start(ctx)
 	s.background.recovery.start(ctx)
 	s.background.retention.start(ctx)
 	s.background.sessions.start(ctx)
+	s.background.balancer.start(ctx)
 	s.background.access.start(ctx)
 	return nil
 }
@@ -46,6 +48,15 @@ func (s *Server) RefuseRuns(context.Context) error {
 		s.background.executor.Refuse()
 	}
 	return nil
+}
+
+// StopBalancer gives the clusters up that this server watches and checks, for the
+// others to take them at once.
+func (s *Server) StopBalancer(ctx context.Context) error {
+	if s.background == nil {
+		return nil
+	}
+	return s.background.balancer.stop(ctx)
 }
 
 // StopWatchers ends the watches of clusters.
@@ -72,10 +83,12 @@ func (s *Server) StopWorkers(ctx context.Context) error {
 		return nil
 	}
 	b := s.background
-	return errors.Join(
+	err := errors.Join(
 		b.monitor.stop(ctx), b.metrics.Stop(ctx), b.recovery.stop(ctx), b.retention.stop(ctx), b.sessions.stop(ctx), b.access.stop(ctx),
 		b.executor.Stop(ctx),
 	)
+	b.others.free()
+	return err
 }
 
 // Disconnect closes the connections to clusters and to login providers.

@@ -60,7 +60,7 @@ const inviteRetention = 90 * 24 * time.Hour
 // indexes lists every index.
 func indexes(keep retention) []index {
 	running := bson.D{{Key: "status", Value: "running"}}
-	return []index{
+	return append(auditIndexes(keep.audit), []index{
 		{collection: Users, key: asc("email"), unique: true},
 		// Only the first account, which became administrator by that, has a slot.
 		{collection: Users, key: asc("admin_slot"), unique: true, partial: exists("admin_slot")},
@@ -103,16 +103,6 @@ func indexes(keep retention) []index {
 		{collection: Invites, key: asc("expires_at"), expires: true, after: inviteRetention},
 		{collection: Invites, key: bson.D{{Key: "created_at", Value: -1}, {Key: "_id", Value: -1}}},
 
-		{collection: Audit, key: asc("at"), expires: keep.audit > 0, after: keep.audit},
-		{collection: Audit, key: bson.D{{Key: "at", Value: -1}, {Key: "_id", Value: -1}}},
-		{collection: Audit, key: newestEntry("actor_id")},
-		{collection: Audit, key: newestEntry("actor")},
-		{collection: Audit, key: newestEntry("action")},
-		{collection: Audit, key: newestEntry("area")},
-		{collection: Audit, key: newestEntry("address")},
-		{collection: Audit, key: newestEntry("outcome")},
-		{collection: Audit, key: newestEntry("targets")},
-
 		{collection: Leases, key: asc("holder")},
 
 		{collection: APITokens, key: asc("hash"), unique: true},
@@ -121,6 +111,21 @@ func indexes(keep retention) []index {
 		{collection: APITokens, key: asc("expires_at"), expires: true},
 
 		{collection: Attempts, key: asc("expires"), expires: true},
+	}...)
+}
+
+// auditIndexes are those of the audit trail, whose entries are kept so long.
+func auditIndexes(keep time.Duration) []index {
+	return []index{
+		{collection: Audit, key: asc("at"), expires: keep > 0, after: keep},
+		{collection: Audit, key: bson.D{{Key: "at", Value: -1}, {Key: "_id", Value: -1}}},
+		{collection: Audit, key: newestEntry("actor_id")},
+		{collection: Audit, key: newestEntry("actor")},
+		{collection: Audit, key: newestEntry("action")},
+		{collection: Audit, key: newestEntry("area")},
+		{collection: Audit, key: newestEntry("address")},
+		{collection: Audit, key: newestEntry("outcome")},
+		{collection: Audit, key: newestEntry("targets")},
 	}
 }
 

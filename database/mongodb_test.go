@@ -70,7 +70,7 @@ func TestEnsureIndexesReplacesWhatDiffers(t *testing.T) {
 	for _, s := range specs {
 		names = append(names, s.Name)
 	}
-	require.ElementsMatch(t, []string{"_id_", "of_somebody_else_1", "workflow_id_1_started_at_-1", database.RunsOneRunning, "lease_until_1"}, names)
+	require.ElementsMatch(t, []string{"_id_", "of_somebody_else_1", "workflow_id_1_started_at_-1", database.RunsOneRunning, "lease_1"}, names)
 }
 
 func TestWhatThereIsOnlyOneOf(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,14 +16,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kubeorch/core/pkg/kubernetes/kubetest"
+	"github.com/kubeorch/core/pkg/watch/watchtest"
 )
 
 // fakeCluster is as much of an API server as a check needs, and can play dead.
 type fakeCluster struct {
 	*httptest.Server
 
-	dead atomic.Bool
+	dead    atomic.Bool
+	checks  atomic.Int32
+	objects *watchtest.API // that can be watched; nil: none
 }
+
+var watchable = regexp.MustCompile(`/(deployments|configmaps|pods|events)$`)
 
 func newFakeCluster(t *testing.T) *fakeCluster {
 	t.Helper()
@@ -36,8 +42,11 @@ func newFakeCluster(t *testing.T) *fakeCluster {
 		case r.URL.Path == "/version":
 			_, _ = io.WriteString(w, `{"gitVersion":"v1.99.0","platform":"linux/amd64"}`)
 		case strings.HasSuffix(r.URL.Path, "/selfsubjectreviews"):
+			m.checks.Add(1)
 			w.WriteHeader(http.StatusCreated)
 			_, _ = io.WriteString(w, `{"kind":"SelfSubjectReview","apiVersion":"authentication.k8s.io/v1","status":{"userInfo":{"username":"ann"}}}`)
+		case m.objects != nil && watchable.MatchString(r.URL.Path):
+			m.objects.ServeHTTP(w, r)
 		default:
 			w.WriteHeader(http.StatusForbidden)
 			_, _ = io.WriteString(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","code":403}`)

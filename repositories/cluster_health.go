@@ -21,6 +21,16 @@ func (r *Clusters) Page(ctx context.Context, after string, limit int) ([]models.
 	return r.list(ctx, "repositories.Clusters.Page", filter, o)
 }
 
+// IDs returns the ids of all clusters of all owners. It is for background work.
+func (r *Clusters) IDs(ctx context.Context) ([]string, error) {
+	all, err := r.list(ctx, "repositories.Clusters.IDs", bson.D{}, options.Find().SetProjection(fields("_id")))
+	ids := make([]string, len(all))
+	for i, c := range all {
+		ids[i] = c.ID
+	}
+	return ids, err
+}
+
 // SetHealth stores the outcome of a check and reports whether it differs from the
 // stored one: of several servers with the same outcome, one is told true. Nil
 // metadata leaves the stored one. Nothing changes when the check used an older

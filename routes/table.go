@@ -54,6 +54,7 @@ type Handlers struct {
 	Settings *handlers.Settings
 	Invite   *handlers.Invite
 	Audit    *handlers.Audit
+	Server   *handlers.Server
 
 	Cluster        *handlers.Cluster
 	ClusterStream  *handlers.ClusterStream

@@ -23,6 +23,7 @@ func admin(h Handlers) []Route {
 		{Method: get, Path: api + "/settings/invites", Access: Admin, Scope: models.ScopeAdmin, Handle: h.Invite.List},
 		{Method: del, Path: api + "/settings/invites/:id", Access: Admin, Scope: models.ScopeAdmin, Audit: "invite.revoke", Handle: h.Invite.Revoke},
 
+		{Method: get, Path: api + "/admin/servers", Access: Admin, Scope: models.ScopeAdmin, Handle: h.Server.List},
 		{Method: get, Path: api + "/admin/audit", Access: Admin, Scope: models.ScopeAdmin, Handle: h.Audit.List},
 	}
 }

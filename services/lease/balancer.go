@@ -9,6 +9,9 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
+// ClusterPrefix begins the names of the leases on clusters, in front of their ids.
+const ClusterPrefix = "cluster:"
+
 const (
 	// balanceEvery is the time between two looks at all items, for what no call of
 	// Nudge told.

@@ -128,7 +128,7 @@ func TestItemsAreSpreadEvenlyAndMoveLittle(t *testing.T) {
 		require.Equal(t, []int{20, 20, 20}, f.spread())
 		require.Equal(t, 20, f.moved())
 
-		b.Retire() // an orderly stop
+		b.Retire(t.Context()) // an orderly stop
 		b.stopWork()
 		sleep(time.Second)
 		require.Equal(t, []int{30, 0, 30}, f.spread(), "a second later the others have its items")

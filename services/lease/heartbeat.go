@@ -91,7 +91,7 @@ func (s *Session) isKnown() bool {
 	return true
 }
 
-// Run keeps the session until ctx ends, and begins another one after it was lost.
+// Run keeps the session until ctx ends, and begins another one after others ended it.
 // It returns nil.
 func (s *Session) Run(ctx context.Context) error {
 	if s.solo() {
@@ -126,19 +126,22 @@ func (s *Session) sinceHeartbeat() time.Duration {
 	return time.Since(s.beaten)
 }
 
-// round stores a heartbeat and looks at the other servers. It ends a session that
-// has lasted too long, and begins a new one if there is none. Only one goroutine
-// calls it at a time.
+// round stores a heartbeat and looks at the other servers. A session that is not
+// valid any more loses its leases, and is valid again if the heartbeat arrives before
+// another server has ended it. Without a session, round begins one. Only one
+// goroutine calls it at a time.
 func (s *Session) round(ctx context.Context) error {
-	id := s.ID()
+	id, wait := s.ID(), s.opts.Valid-s.sinceHeartbeat()
 	switch {
 	case id == "":
 		return s.begin(ctx)
-	case !s.Valid(id):
-		s.lose(ctx, id)
-		return nil
+	case wait <= 0:
+		if n := s.dropLeases(); n > 0 {
+			s.deps.Log.WarnContext(ctx, "the database does not answer; this server does no shared work meanwhile", "leases", n)
+		}
+		wait = s.opts.Beat
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.opts.Valid-s.sinceHeartbeat())
+	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	if err := s.beat(ctx, id); err != nil {
 		return err
@@ -146,8 +149,19 @@ func (s *Session) round(ctx context.Context) error {
 	return s.look(ctx)
 }
 
-// begin stores a new session, ends the former one of this process, whose work has
-// stopped, and looks who else is there.
+// dropLeases ends all leases in this process, and returns how many there were.
+func (s *Session) dropLeases() int {
+	s.mu.Lock()
+	all := s.leases
+	s.leases = map[string]*Lease{}
+	s.mu.Unlock()
+	for _, l := range all {
+		l.end()
+	}
+	return len(all)
+}
+
+// begin stores a new session and looks who else is there.
 func (s *Session) begin(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Valid)
 	defer cancel()
@@ -159,14 +173,8 @@ func (s *Session) begin(ctx context.Context) error {
 		return err
 	}
 	s.mu.Lock()
-	former := s.former
-	s.id, s.beaten, s.former = me.ID, begun, ""
+	s.id, s.beaten = me.ID, begun
 	s.mu.Unlock()
-	if former != "" {
-		if err := s.deps.Servers.Leave(ctx, former); err != nil {
-			return err // it is over a little later by itself
-		}
-	}
 	err := s.look(ctx)
 	s.tellChange()
 	return err
@@ -188,7 +196,7 @@ func (s *Session) beat(ctx context.Context, id string) error {
 	}
 	if err == nil {
 		s.mu.Lock()
-		s.beaten = begun
+		s.beaten, s.retired = begun, h.Leaving
 		s.mu.Unlock()
 	}
 	return err
@@ -197,15 +205,11 @@ func (s *Session) beat(ctx context.Context, id string) error {
 // lose ends the session in this process.
 func (s *Session) lose(ctx context.Context, id string) {
 	s.mu.Lock()
-	s.former, s.id = id, ""
-	leases := s.leases
-	s.leases = map[string]*Lease{}
+	s.id = ""
 	lost := slices.Clone(s.hooks.lost)
 	s.mu.Unlock()
-	s.deps.Log.WarnContext(ctx, "this server was silent for too long; other servers may do its work now", "session", id)
-	for _, l := range leases {
-		l.end()
-	}
+	s.deps.Log.WarnContext(ctx, "this server was silent for too long; other servers do its work", "session", id)
+	s.dropLeases()
 	for _, f := range lost {
 		f(id)
 	}
@@ -213,13 +217,22 @@ func (s *Session) lose(ctx context.Context, id string) {
 	s.Kick()
 }
 
-// Retire tells the other servers that this one takes no work any more, so that they
-// take its share once that is free. It does not wait for them.
-func (s *Session) Retire() {
+// Retire stores that this server takes no work any more, so that the others take its
+// share once that is free. It waits for that while the database answers.
+func (s *Session) Retire(ctx context.Context) {
 	s.mu.Lock()
 	s.leaving = true
 	s.mu.Unlock()
-	s.Kick()
+	for begun := time.Now(); !s.solo() && ctx.Err() == nil && time.Since(begun) < s.opts.Beat; {
+		s.Kick()
+		s.mu.Lock()
+		stored := s.retired || s.id == ""
+		s.mu.Unlock()
+		if stored {
+			return
+		}
+		_ = pause(ctx, joinPoll/10)
+	}
 }
 
 // Leave ends the session in good order: its leases are free at once. Run has

@@ -12,7 +12,7 @@ import (
 // for again. A server that leaves or dies ends the pause.
 const whileRetry = 30 * time.Second
 
-// Lease is held by this server until it is released or the session is lost.
+// Lease is held by this server until it is released, or the session becomes invalid.
 type Lease struct {
 	Name string
 	// Fence is greater than that of every lease that was taken before, of any name;
@@ -84,7 +84,7 @@ func (s *Session) Acquire(ctx context.Context, name string) (*Lease, error) {
 // take takes a lease that is free as seen.
 func (s *Session) take(ctx context.Context, seen models.LeaseRecord, fence int64) (*Lease, error) {
 	id := s.ID()
-	if id == "" {
+	if !s.Valid(id) {
 		return nil, &models.Error{Op: "lease.Session.Acquire", Kind: models.Unavailable, Msg: "the database does not answer"}
 	}
 	s.mu.Lock()
@@ -100,13 +100,13 @@ func (s *Session) take(ctx context.Context, seen models.LeaseRecord, fence int64
 	return s.hold(id, seen.Name, fence), nil
 }
 
-// hold notes a lease of the session id. It is nil when that session was lost
+// hold notes a lease of the session id. It is nil when that session became invalid
 // meanwhile or has the lease already.
 func (s *Session) hold(id, name string, fence int64) *Lease {
 	l := &Lease{Name: name, Fence: fence, session: s, id: id, done: make(chan struct{})}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.id != id || s.leases[name] != nil {
+	if !s.valid(id) || s.leases[name] != nil {
 		return nil
 	}
 	s.leases[name] = l

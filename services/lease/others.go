@@ -47,14 +47,17 @@ func (s *Session) note(begun time.Time, all []models.Server) (came, left bool) {
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	// After a time without looks nobody knows who was silent: the database may have
+	// been away for all.
+	blind := begun.Sub(s.looked) > 2*s.opts.Beat
 	next := make(map[string]*other, len(all))
 	for _, rec := range all {
-		if rec.ID == s.id || rec.ID == s.former {
+		if rec.ID == s.id {
 			continue
 		}
 		o := s.others[rec.ID]
 		came = came || o == nil
-		if o == nil || o.beat != rec.Beat {
+		if o == nil || o.beat != rec.Beat || blind {
 			leaving := o != nil && o.leaving
 			o = &other{name: rec.Name, beat: rec.Beat, at: now, leaving: leaving}
 		}

@@ -64,7 +64,6 @@ type Session struct {
 
 	mu      sync.Mutex
 	id      string    // empty between two sessions
-	former  string    // the session that was lost last; it may still be stored
 	since   time.Time // of the process
 	beaten  time.Time // before the last heartbeat that was stored
 	looked  time.Time // before the last look at the other servers
@@ -72,6 +71,7 @@ type Session struct {
 	joined  bool // this server takes part, so newcomers may rely on it
 	sharing bool // it shares its events with the others
 	leaving bool // it takes no work any more
+	retired bool // and that is stored
 	leases  map[string]*Lease
 	changed chan struct{} // closed and replaced at each change of servers or of the session
 	hooks   hooks
@@ -99,16 +99,18 @@ func NewSession(deps Deps, opts Options) *Session {
 // solo reports whether no other process can use the database.
 func (s *Session) solo() bool { return s.deps.Servers == nil }
 
-// ID returns the id of the present session; empty while there is none, because the
-// database does not answer.
+// ID returns the id of the present session; empty after others ended it, until the
+// next one has begun.
 func (s *Session) ID() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.id
 }
 
-// Valid reports whether id is the present session and lasts at this moment. Work
-// under a session asks right before each effect.
+// Valid reports whether id is the present session and no other server can have ended
+// it yet. Work under a session asks right before each effect. While the database does
+// not answer, a session becomes invalid, and valid again if nobody has ended it
+// meanwhile; ID tells that from a session that is over.
 func (s *Session) Valid(id string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -196,8 +198,8 @@ func (s *Session) OnChange(f func()) {
 	s.hooks.change = append(s.hooks.change, f)
 }
 
-// OnLost has f called after the session id of this process is over. Work under it
-// has to end; f must not block.
+// OnLost has f called after others ended the session id of this process. Work under
+// it has to end; f must not block.
 func (s *Session) OnLost(f func(id string)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

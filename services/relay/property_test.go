@@ -141,7 +141,7 @@ func (w *world) follows(r *mover, id string) {
 	if to <= from {
 		w.faultf("after %s came %s", r.place, id)
 	}
-	for _, e := range w.log.history {
+	for _, e := range w.log.past() {
 		for i, m := range e.Messages {
 			between := from < number(e.N, i) && number(e.N, i) < to
 			if between && m.Key == streamOf(r.key) && (m.Topic == models.TopicEvent || m.Topic == models.TopicGap) {

@@ -145,6 +145,10 @@ func (r *Relay) Publish(key, event string, payload []byte) bool {
 	return r.put(models.RelayMessage{Topic: models.TopicEvent, Key: key, Event: event, Data: payload})
 }
 
+// Resync has all readers of a stream, on all servers, read the present state again.
+// It does nothing while this server is alone.
+func (r *Relay) Resync(key string) { r.put(models.RelayMessage{Topic: models.TopicGap, Key: key}) }
+
 func (r *Relay) put(m models.RelayMessage) bool {
 	if !r.queue.put(queued{RelayMessage: m, session: r.deps.Session.ID()}) {
 		return false

@@ -78,7 +78,7 @@ func (e *Executor) follow(ctx context.Context, s *session, quit <-chan struct{})
 		}
 		cancelled, err := e.isCancelled(ctx, s)
 		switch {
-		case models.KindOf(err) == models.Conflict, !e.deps.Server.Valid(s.run.Lease):
+		case models.KindOf(err) == models.Conflict, e.deps.Server.ID() != s.run.Lease:
 			e.deps.Log.WarnContext(ctx, "lost a run", "run", s.run.ID, "err", err)
 			s.cancel(endLost)
 			return
@@ -95,14 +95,25 @@ func (e *Executor) isCancelled(ctx context.Context, s *session) (bool, error) {
 	return e.deps.Runs.Cancelled(ctx, s.run.ID, s.run.Lease)
 }
 
-// underLease returns a context whose requests to the cluster are sent only while the
-// session has the run. A process that was frozen writes nothing then, although it
-// does not know yet what happened meanwhile.
+// validPoll is the pause between two looks whether a session is valid again.
+const validPoll = 100 * time.Millisecond
+
+// underLease returns a context whose requests to the cluster are sent only while no
+// other server can have the run. A process that was frozen writes nothing then,
+// although it does not know yet what happened meanwhile. While the database is away,
+// requests wait.
 func (e *Executor) underLease(ctx context.Context, s *session) context.Context {
-	return kubernetes.WithPermit(ctx, func() error {
-		if !e.deps.Server.Valid(s.run.Lease) {
-			s.cancel(endLost)
-			return endLost
+	return kubernetes.WithPermit(ctx, func(ctx context.Context) error {
+		for !e.deps.Server.Valid(s.run.Lease) {
+			if e.deps.Server.ID() != s.run.Lease {
+				s.cancel(endLost)
+				return endLost
+			}
+			select {
+			case <-time.After(validPoll):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
 		}
 		return nil
 	})

@@ -53,7 +53,14 @@ type process struct {
 	id string
 }
 
-func (p process) ID() string { return p.id }
+func (p process) ID() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.live[p.id] {
+		return ""
+	}
+	return p.id
+}
 
 func (p process) Valid(id string) bool {
 	p.mu.Lock()
@@ -71,7 +78,7 @@ func (p process) Sessions(context.Context) (map[string]bool, error) {
 func (s *servers) end(e *Executor) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.live, e.deps.Server.ID())
+	delete(s.live, e.deps.Server.(process).id)
 }
 
 func newRig(t testing.TB, options ...func(*Options)) *rig {

@@ -186,7 +186,12 @@ func (s *eventStream) number(id string) (n uint64, ok bool) {
 // behind appends the events behind place to frames, until they have takeBytes, and
 // returns the number of the last one. It needs s.mu.
 func (s *eventStream) behind(place uint64, frames [][]byte) (_ [][]byte, last uint64) {
-	i := sort.Search(s.used, func(i int) bool { return s.at(i).n > place })
+	if place >= s.last {
+		return frames, place
+	}
+	// No more events than numbers can be behind place.
+	from := s.used - int(min(uint64(s.used), s.last-place))
+	i := from + sort.Search(s.used-from, func(i int) bool { return s.at(from+i).n > place })
 	for size := 0; i < s.used && size < takeBytes; i++ {
 		e := s.at(i)
 		frames, place = append(frames, e.frame), e.n

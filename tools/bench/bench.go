@@ -49,6 +49,7 @@ func groups() []group {
 		{"watch", true, measureWatch},
 		{"sse", false, measureStreams},
 		{"store", false, measureStore},
+		{"relay", false, measureRelay},
 		{"flood", false, measureFlood},
 		{"memory", false, measureMemory},
 	}
