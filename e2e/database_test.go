@@ -228,12 +228,12 @@ func TestLostAnswerOfTheDatabase(t *testing.T) {
 	id := ann.createWorkflow(t)
 	revision := func() string { return ann.call(t, "GET", api+"/workflows/"+id, ann.token, "").Header.Get("ETag") }
 	require.Equal(t, `"1"`, revision())
-	s.db.links[0].loseAnswer("findAndModify")
-	ann.save(t, id, []object{}, edges())
+	s.db.links[0].loseAnswer("first of all")
+	ann.ask(t, http.StatusOK, "POST", "/workflows/"+id+"/save", `{"nodes":[],"edges":[],"description":"first of all"}`)
 	require.True(t, s.db.links[0].lost())
 	require.Equal(t, `"2"`, revision())
-	s.db.links[0].loseAnswer("documents") // of an insert
-	ann.ask(t, http.StatusCreated, "POST", "/workflows/"+id+"/versions", object{"name": "one"})
+	s.db.links[0].loseAnswer("version of it")
+	ann.ask(t, http.StatusCreated, "POST", "/workflows/"+id+"/versions", object{"name": "version of it"})
 	require.True(t, s.db.links[0].lost())
 	require.EqualValues(t, 1, ann.ask(t, http.StatusOK, "GET", "/workflows/"+id+"/versions", nil)["total"])
 }
