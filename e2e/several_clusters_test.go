@@ -1,11 +1,11 @@
 package e2e
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -14,6 +14,14 @@ import (
 
 	"github.com/kubeorch/core/pkg/kubernetes/kubetest"
 	"github.com/kubeorch/core/pkg/watch/watchtest"
+)
+
+// How long statuses may stand still after a server was killed, and after one has
+// stopped. It takes 13 seconds to be sure of a death and a second to take clusters
+// over; the rest is for machines that do a lot besides.
+const (
+	takeover = 30 * time.Second
+	handover = 5 * time.Second
 )
 
 // manyClusters are fake clusters with a workflow in each, whose statuses are read.
@@ -75,22 +83,19 @@ func (m *manyClusters) grow() {
 	}
 }
 
-// read opens a stream for each workflow that has none, or whose server is gone. Those
+// read opens a stream for each workflow that is read at none of the servers. Those
 // that were interrupted go on where they were, as browsers do.
 func (m *manyClusters) read(t *testing.T, servers ...*server) {
 	t.Helper()
 	for i, id := range m.workflows {
 		var header []string
 		if n := len(m.readers[i]); n > 0 {
-			before := m.readers[i][n-1]
-			select {
-			case <-before.done:
-			default:
+			if slices.Contains(servers, m.at[i]) {
 				continue
 			}
-			for _, ev := range before.events {
-				header = []string{"Last-Event-ID", cmp.Or(ev.id, "none")}
-			}
+			before := m.readers[i][n-1]
+			<-before.done
+			header = []string{"Last-Event-ID", before.events[len(before.events)-1].id}
 		}
 		at := servers[i%len(servers)]
 		m.readers[i], m.at[i] = append(m.readers[i], m.owner.on(at).streamStatus(t, id, header...)), at
@@ -177,7 +182,7 @@ func (m *manyClusters) awaitShares(t *testing.T, servers ...*server) {
 		for _, s := range servers {
 			n := s.clusters(t)
 			sum, all = sum+n, append(all, n)
-			if share := len(m.all) / len(servers); n < share-1 || n > share+1 {
+			if share := len(m.all) / len(servers); n < share-2 || n > share+1 {
 				return fmt.Errorf("servers look after %v", all)
 			}
 		}
@@ -204,7 +209,7 @@ func (s *server) clusters(t *testing.T) (n int) {
 func TestServersShareClusters(t *testing.T) {
 	t.Parallel()
 	m := newManyClusters(t, 60)
-	s := startServers(t, 3)
+	s := startServers(t, 3, "MAX_CLUSTERS_PER_USER", "0")
 	m.register(t, s)
 	m.read(t, s.all...)
 	m.arrives(t, nil)
@@ -232,7 +237,7 @@ func TestServersShareClusters(t *testing.T) {
 	m.read(t, s.all[1:]...)
 	m.arrives(t, nil)
 	t.Logf("killed: the statuses of all clusters went on after %s", time.Since(killed).Round(time.Millisecond))
-	require.Less(t, time.Since(killed), 15*time.Second)
+	require.Less(t, time.Since(killed), takeover)
 	m.awaitOneWatch(t)
 
 	s.all[1].freeze(t)
@@ -240,13 +245,13 @@ func TestServersShareClusters(t *testing.T) {
 	m.grow()
 	m.arrives(t, s.all[1])
 	t.Logf("frozen: the statuses of all clusters went on after %s", time.Since(frozen).Round(time.Millisecond))
-	require.Less(t, time.Since(frozen), 15*time.Second)
+	require.Less(t, time.Since(frozen), takeover)
 	s.all[1].thaw(t)
 	m.grow()
 	m.arrives(t, nil)
 
 	begin = time.Now()
-	s.start(t, 0)
+	s.start(t, 0, "MAX_CLUSTERS_PER_USER", "0")
 	m.awaitShares(t, s.all...)
 	t.Logf("added: a new server has its share %s after its start", time.Since(begin).Round(time.Millisecond))
 	m.grow()
@@ -258,7 +263,7 @@ func TestServersShareClusters(t *testing.T) {
 	m.read(t, s.all[:2]...)
 	after := m.arrives(t, nil)
 	t.Logf("stopped in %s: the statuses of all clusters went on %s later", took.Round(time.Millisecond), after.Round(time.Millisecond))
-	require.Less(t, after, 5*time.Second)
+	require.Less(t, after, handover)
 	m.awaitShares(t, s.all[:2]...)
 	m.awaitOneWatch(t)
 	m.requireOrder(t)

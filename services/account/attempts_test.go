@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/kubeorch/core/database"
 	"github.com/kubeorch/core/models"
 )
 
@@ -152,4 +155,88 @@ func TestNetworksOfAnAccountAreBounded(t *testing.T) {
 	require.Len(t, u.Networks, 16)
 	require.NotContains(t, u.Networks, networkOf(from(t, "192.0.2.1"), u.ID))
 	require.Equal(t, networkOf(from(t, "203.0.113.19"), u.ID), u.Networks[15])
+}
+
+// server is another server on the same database.
+func (h *house) server() *Auth {
+	return NewAuth(AuthDeps{
+		Rules: h.auth.rules, Users: h.store, Invites: NewInvites(h.invites.deps), Passwords: h.auth.passwords, Sessions: h.newSessions(nil),
+		Attempts: NewAttempts(h.failures()), Logins: h.store,
+	})
+}
+
+func TestServersCountTogether(t *testing.T) {
+	t.Parallel()
+	h, _ := openInvited(t)
+	servers := []*Auth{h.server(), h.server()}
+	attacker := from(t, "198.51.100.1")
+	for i := range 6 {
+		_, err := servers[i%2].Login(attacker, models.Login{Email: "user0@example.org", Password: models.NewSecret("wrong")})
+		want := models.Unauthenticated
+		if i == 5 {
+			want = models.TooMany
+		}
+		require.Equal(t, want, models.KindOf(err))
+	}
+	for i := range 6 {
+		_, err := servers[i%2].Register(attacker, invited(1, fmt.Sprintf("99999%d", i)))
+		want := models.Forbidden
+		if i == 5 {
+			want = models.TooMany
+		}
+		require.Equal(t, want, models.KindOf(err))
+	}
+	_, err := servers[0].Register(attacker, invited(1, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+	require.Equal(t, models.Forbidden, models.KindOf(err), "codes that do not exist are not counted")
+}
+
+func TestServersLimitGuessesTogether(t *testing.T) {
+	t.Parallel()
+	h, _ := openInvited(t)
+	servers := []*Auth{h.server(), h.server(), h.server()}
+	var forbidden, refused atomic.Int64
+	var all sync.WaitGroup
+	for i := range 60 {
+		all.Go(func() {
+			_, err := servers[i%3].Register(from(t, fmt.Sprintf("192.0.2.%d", i)), invited(1, fmt.Sprintf("9%05d", i)))
+			switch models.KindOf(err) {
+			case models.Forbidden:
+				forbidden.Add(1)
+			case models.TooMany:
+				refused.Add(1)
+			default:
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	require.Equal(t, []int64{20, 40}, []int64{forbidden.Load(), refused.Load()})
+}
+
+func TestGuessingThePasswordInOrderToChangeIt(t *testing.T) {
+	t.Parallel()
+	h := openAccounts(t)
+	h.stopClock()
+	thief := h.whose(t, h.member(t, 0))
+	for range 5 {
+		require.Equal(t, models.Invalid, models.KindOf(h.changePassword(t.Context(), thief, "wrong", "secret2")))
+	}
+	require.Equal(t, models.TooMany, models.KindOf(h.changePassword(t.Context(), thief, "secret1", "secret2")), "also with the right one")
+	h.pass(time.Second)
+	require.NoError(t, h.changePassword(t.Context(), thief, "secret1", "secret2"))
+	require.NoError(t, h.changePassword(t.Context(), thief, "secret2", "secret3"))
+}
+
+func TestFullQueueStoresNothing(t *testing.T) {
+	t.Parallel()
+	h := openAccounts(t)
+	h.auth.passwords.queue.free = 0
+	h.auth.passwords.queue.unknown = make([]chan struct{}, maxUnknownWaiting)
+	for i := range 10 {
+		kind, _ := h.tryLogin(from(t, fmt.Sprintf("198.51.100.%d", i)), "nobody@example.org", "wrong")
+		require.Equal(t, models.Unavailable, kind)
+	}
+	n, err := h.db.Collection(database.Attempts).CountDocuments(t.Context(), map[string]any{})
+	require.NoError(t, err)
+	require.Zero(t, n)
 }

@@ -42,7 +42,7 @@ func (c *counters) try(t *testing.T, key limit.Key) (undo func(), wait time.Dura
 
 func TestFailuresOf(t *testing.T) {
 	t.Parallel()
-	stored := func(n int) func(*testing.T, limit.Backoff) *counters {
+	stored := func(n int) opener {
 		return func(t *testing.T, b limit.Backoff) *counters {
 			c := &counters{clock: servicetest.NewClock()}
 			db := dbtest.Open(t).Database()
@@ -52,7 +52,7 @@ func TestFailuresOf(t *testing.T) {
 			return c
 		}
 	}
-	for name, open := range map[string]func(*testing.T, limit.Backoff) *counters{
+	for name, open := range map[string]opener{
 		"one process": func(_ *testing.T, b limit.Backoff) *counters {
 			c := &counters{clock: servicetest.NewClock()}
 			c.servers = []delays{FailuresHere(c.clock.Now)("test", b)}
@@ -63,18 +63,31 @@ func TestFailuresOf(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			testDelays(t, open)
+			for _, tests := range []map[string]func(*testing.T){waits(open), undone(open), together(open)} {
+				for name, test := range tests {
+					t.Run(name, func(t *testing.T) {
+						t.Parallel()
+						test(t)
+					})
+				}
+			}
 		})
 	}
 }
 
-// testDelays is what counters promise, however many servers count.
-func testDelays(t *testing.T, open func(*testing.T, limit.Backoff) *counters) {
+// opener makes counters with a store of their own, if they have one.
+type opener func(*testing.T, limit.Backoff) *counters
+
+func usual() limit.Backoff {
+	return limit.Backoff{Free: 5, Initial: time.Second, Max: 15 * time.Minute, ResetAfter: time.Hour}
+}
+
+// waits is what counters promise about waiting, however many servers count.
+func waits(open opener) map[string]func(*testing.T) {
 	ann, bob := limit.KeyOf("ann"), limit.KeyOf("bob")
-	usual := limit.Backoff{Free: 5, Initial: time.Second, Max: 15 * time.Minute, ResetAfter: time.Hour}
-	for name, test := range map[string]func(t *testing.T){
+	return map[string]func(t *testing.T){
 		"the delay doubles up to its maximum, and ends with time": func(t *testing.T) {
-			c := open(t, usual)
+			c := open(t, usual())
 			for range 5 {
 				c.try(t, ann)
 			}
@@ -97,7 +110,7 @@ func testDelays(t *testing.T, open func(*testing.T, limit.Backoff) *counters) {
 			}
 		},
 		"what is cleared is forgotten": func(t *testing.T) {
-			c := open(t, usual)
+			c := open(t, usual())
 			for range 3 {
 				for range 5 {
 					undo, _ := c.try(t, ann)
@@ -108,6 +121,13 @@ func testDelays(t *testing.T, open func(*testing.T, limit.Backoff) *counters) {
 				c.next().Clear(t.Context(), ann)
 			}
 		},
+	}
+}
+
+// undone is what counters promise about tries that are taken back.
+func undone(open opener) map[string]func(*testing.T) {
+	ann := limit.KeyOf("ann")
+	return map[string]func(t *testing.T){
 		"tries that are taken back never add up": func(t *testing.T) {
 			c := open(t, limit.Backoff{Free: 2, Initial: 10 * time.Second, Max: time.Minute, ResetAfter: time.Hour})
 			for range 20 {
@@ -129,7 +149,7 @@ func testDelays(t *testing.T, open func(*testing.T, limit.Backoff) *counters) {
 			}
 		},
 		"a try that is taken back leaves the wait as it was": func(t *testing.T) {
-			c := open(t, usual)
+			c := open(t, usual())
 			for range 5 {
 				c.try(t, ann)
 			}
@@ -142,8 +162,15 @@ func testDelays(t *testing.T, open func(*testing.T, limit.Backoff) *counters) {
 			undo, _ = c.try(t, ann)
 			require.NotNil(t, undo)
 		},
+	}
+}
+
+// together is what counters promise about tries at the same moment.
+func together(open opener) map[string]func(*testing.T) {
+	ann := limit.KeyOf("ann")
+	return map[string]func(t *testing.T){
 		"tries together are tries in a row": func(t *testing.T) {
-			c := open(t, usual)
+			c := open(t, usual())
 			var tried atomic.Int64
 			var all sync.WaitGroup
 			for range 50 {
@@ -179,11 +206,6 @@ func testDelays(t *testing.T, open func(*testing.T, limit.Backoff) *counters) {
 				require.NotNil(t, undo)
 			}
 		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			test(t)
-		})
 	}
 }
 
@@ -215,88 +237,4 @@ func TestStoredFailures(t *testing.T) {
 	n, err := db.Collection(database.Attempts).CountDocuments(t.Context(), map[string]any{})
 	require.NoError(t, err)
 	require.Zero(t, n, "what did not fail leaves nothing")
-}
-
-// server is another server on the same database.
-func (h *house) server() *Auth {
-	return NewAuth(AuthDeps{
-		Rules: h.auth.rules, Users: h.store, Invites: NewInvites(h.invites.deps), Passwords: h.auth.passwords, Sessions: h.newSessions(nil),
-		Attempts: NewAttempts(h.failures()), Logins: h.store,
-	})
-}
-
-func TestServersCountTogether(t *testing.T) {
-	t.Parallel()
-	h, _ := openInvited(t)
-	servers := []*Auth{h.server(), h.server()}
-	attacker := from(t, "198.51.100.1")
-	for i := range 6 {
-		_, err := servers[i%2].Login(attacker, models.Login{Email: "user0@example.org", Password: models.NewSecret("wrong")})
-		want := models.Unauthenticated
-		if i == 5 {
-			want = models.TooMany
-		}
-		require.Equal(t, want, models.KindOf(err))
-	}
-	for i := range 6 {
-		_, err := servers[i%2].Register(attacker, invited(1, fmt.Sprintf("99999%d", i)))
-		want := models.Forbidden
-		if i == 5 {
-			want = models.TooMany
-		}
-		require.Equal(t, want, models.KindOf(err))
-	}
-	_, err := servers[0].Register(attacker, invited(1, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
-	require.Equal(t, models.Forbidden, models.KindOf(err), "codes that do not exist are not counted")
-}
-
-func TestServersLimitGuessesTogether(t *testing.T) {
-	t.Parallel()
-	h, _ := openInvited(t)
-	servers := []*Auth{h.server(), h.server(), h.server()}
-	var forbidden, refused atomic.Int64
-	var all sync.WaitGroup
-	for i := range 60 {
-		all.Go(func() {
-			_, err := servers[i%3].Register(from(t, fmt.Sprintf("192.0.2.%d", i)), invited(1, fmt.Sprintf("9%05d", i)))
-			switch models.KindOf(err) {
-			case models.Forbidden:
-				forbidden.Add(1)
-			case models.TooMany:
-				refused.Add(1)
-			default:
-				t.Error(err)
-			}
-		})
-	}
-	all.Wait()
-	require.Equal(t, []int64{20, 40}, []int64{forbidden.Load(), refused.Load()})
-}
-
-func TestGuessingThePasswordInOrderToChangeIt(t *testing.T) {
-	t.Parallel()
-	h := openAccounts(t)
-	h.stopClock()
-	thief := h.whose(t, h.member(t, 0))
-	for range 5 {
-		require.Equal(t, models.Invalid, models.KindOf(h.changePassword(t.Context(), thief, "wrong", "secret2")))
-	}
-	require.Equal(t, models.TooMany, models.KindOf(h.changePassword(t.Context(), thief, "secret1", "secret2")), "also with the right one")
-	h.pass(time.Second)
-	require.NoError(t, h.changePassword(t.Context(), thief, "secret1", "secret2"))
-	require.NoError(t, h.changePassword(t.Context(), thief, "secret2", "secret3"))
-}
-
-func TestFullQueueStoresNothing(t *testing.T) {
-	t.Parallel()
-	h := openAccounts(t)
-	h.auth.passwords.queue.free = 0
-	h.auth.passwords.queue.unknown = make([]chan struct{}, maxUnknownWaiting)
-	for i := range 10 {
-		kind, _ := h.tryLogin(from(t, fmt.Sprintf("198.51.100.%d", i)), "nobody@example.org", "wrong")
-		require.Equal(t, models.Unavailable, kind)
-	}
-	n, err := h.db.Collection(database.Attempts).CountDocuments(t.Context(), map[string]any{})
-	require.NoError(t, err)
-	require.Zero(t, n)
 }

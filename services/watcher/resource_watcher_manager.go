@@ -23,7 +23,7 @@ const (
 
 	watchRetry     = 2 * time.Second // doubled with each failure in a row
 	watchRetryMax  = time.Minute
-	managerWorkers = 4
+	managerWorkers = 8
 )
 
 // watchedWorkflows are the documents whose objects are watched.
