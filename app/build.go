@@ -45,7 +45,7 @@ func (s *Server) Build(context.Context) error {
 		monitor:   worker{run: clusters.monitor.Run},
 		access:    worker{run: clusters.access.Run},
 	}
-	if err := s.registerMetrics(events, clusters.connector, clusters.monitor); err != nil {
+	if err := s.registerMetrics(events, others, clusters.connector, clusters.monitor); err != nil {
 		return err
 	}
 	h := routes.Handlers{

@@ -49,7 +49,7 @@ func (d *Directory) List(ctx context.Context) ([]models.ServerView, error) {
 		if holds == nil { // its server is gone
 			continue
 		}
-		if id, ok := strings.CutPrefix(l.Name, ClusterPrefix); ok {
+		if id, ok := strings.CutPrefix(l.Name, ClusterPrefix); ok && models.ValidID(id) {
 			holds.Clusters = append(holds.Clusters, id)
 		} else {
 			holds.Tasks = append(holds.Tasks, l.Name)

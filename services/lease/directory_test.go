@@ -2,6 +2,7 @@ package lease
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"testing/synctest"
 
@@ -9,6 +10,8 @@ import (
 
 	"github.com/kubeorch/core/models"
 )
+
+const c1 = "0123456789abcdef01234567"
 
 type fakeRuns []models.Run
 
@@ -18,7 +21,7 @@ func TestDirectoryTellsWhoHoldsWhat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := newDatabase()
 		b, a := start(t, db, "b"), start(t, db, "a")
-		for _, name := range []string{"cluster:c1", "retention"} {
+		for _, name := range []string{"cluster:" + c1, "cluster:none", "retention"} {
 			_, err := a.Acquire(t.Context(), name)
 			require.NoError(t, err)
 		}
@@ -30,7 +33,8 @@ func TestDirectoryTellsWhoHoldsWhat(t *testing.T) {
 		require.Equal(t, "b", list[0].Name)
 		require.Equal(t, models.ServerHolds{Clusters: []string{}, Runs: []string{}, Tasks: []string{}}, list[0].Holds)
 		require.False(t, list[1].Current)
-		require.Equal(t, models.ServerHolds{Clusters: []string{"c1"}, Runs: []string{"r1"}, Tasks: []string{"retention"}}, list[1].Holds)
+		slices.Sort(list[1].Holds.Tasks)
+		require.Equal(t, models.ServerHolds{Clusters: []string{c1}, Runs: []string{"r1"}, Tasks: []string{"cluster:none", "retention"}}, list[1].Holds)
 	})
 }
 
@@ -41,11 +45,11 @@ func TestDirectoryOfTheOnlyServer(t *testing.T) {
 	require.NoError(t, err)
 	d := Directory{
 		Session: s, Runs: fakeRuns{{ID: "r1", Lease: s.ID()}},
-		Clusters: func(context.Context) ([]string, error) { return []string{"c1", "c2"}, nil },
+		Clusters: func(context.Context) ([]string, error) { return []string{c1}, nil },
 	}
 	list, err := d.List(t.Context())
 	require.NoError(t, err)
 	require.Len(t, list, 1)
 	require.Equal(t, "box", list[0].Name)
-	require.Equal(t, models.ServerHolds{Clusters: []string{"c1", "c2"}, Runs: []string{"r1"}, Tasks: []string{"retention"}}, list[0].Holds)
+	require.Equal(t, models.ServerHolds{Clusters: []string{c1}, Runs: []string{"r1"}, Tasks: []string{"retention"}}, list[0].Holds)
 }

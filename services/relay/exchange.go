@@ -36,6 +36,7 @@ type place struct {
 	pending []queued // the messages being appended; nil: none
 	batch   int64    // the number of pending among those of this process
 	kept    kept
+	session string // of this process, when it was last looked at
 
 	nextAppend, nextRead, nextCheck time.Time // not before
 	heard                           time.Time // when another server last said something

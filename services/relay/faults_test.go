@@ -159,6 +159,24 @@ func TestFrozenServer(t *testing.T) {
 	}
 }
 
+// A machine that was suspended believes in its session until the next heartbeat.
+func TestSessionThatWasOverUnnoticed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &memLog{}
+		a, b := inLog(t, log, "a"), inLog(t, log, "b")
+		r := read(t, b, key, "")
+		time.Sleep(time.Second)
+		b.publish(t, key, 2)
+		a.publish(t, key, 1) // older than what b found out
+		time.Sleep(time.Second)
+		require.Contains(t, r.take(), "1")
+		a.session.renew()
+		time.Sleep(2 * time.Second)
+		require.Equal(t, []string{"lost"}, r.take())
+		require.Empty(t, r.take())
+	})
+}
+
 func TestQueueThatIsFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &memLog{}

@@ -37,8 +37,9 @@ type world struct {
 	t       *testing.T
 	log     *memLog
 	servers []*server
-	owner   []int // of each key: the server whose work it is to publish
-	stored  []int // the state of each key
+	owner   []int                 // of each key: the server whose work it is to publish
+	stored  []int                 // the state of each key
+	ended   [propertyServers]bool // the session of this server, by others
 	readers []*mover
 	faults  []string
 }
@@ -93,16 +94,27 @@ func (w *world) do(a action) {
 		s.link.freeze()
 	case "thaw":
 		s.link.thaw()
-	case "lose session":
-		// The session ends for its holder first; then others take its work over.
+	case "silence": // the session does not last any more, as its holder counts
 		s.session.over.Store(true)
+	case "heartbeat":
+		if !w.ended[a.Server] {
+			s.session.over.Store(false)
+		}
+	case "take over": // others have ended the session
+		if !s.session.over.Load() {
+			return
+		}
+		w.ended[a.Server] = true
 		for k := range w.owner {
 			if w.owner[k] == a.Server {
 				w.owner[k] = (a.Server + 1) % propertyServers
 			}
 		}
 	case "renew session":
-		s.session.renew()
+		if w.ended[a.Server] {
+			w.ended[a.Server] = false
+			s.session.renew()
+		}
 	case "hand over":
 		if old := w.servers[w.owner[a.Key]]; old.queue.sentAll() {
 			w.owner[a.Key] = a.Server
@@ -176,7 +188,10 @@ func play(t *testing.T, actions []action) []string {
 	for _, s := range w.servers {
 		s.link.fail(0, 0)
 		s.link.thaw()
-		s.session.renew()
+	}
+	for i := range w.servers {
+		w.do(action{What: "heartbeat", Server: i})
+		w.do(action{What: "renew session", Server: i})
 	}
 	time.Sleep(time.Minute)
 	synctest.Wait()
@@ -195,7 +210,7 @@ func play(t *testing.T, actions []action) []string {
 func TestNothingIsLostInSilence(t *testing.T) {
 	steps := []string{
 		"publish", "publish", "publish", "publish", "burst", "wait", "wait", "wait", "long wait", "read", "read", "move", "move",
-		"fail", "freeze", "thaw", "thaw", "lose session", "renew session", "renew session", "hand over", "overflow",
+		"fail", "freeze", "thaw", "thaw", "silence", "take over", "renew session", "heartbeat", "hand over", "overflow",
 	}
 	one := rapid.Custom(func(rt *rapid.T) action {
 		return action{

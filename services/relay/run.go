@@ -84,10 +84,25 @@ func (r *Relay) turn(ctx context.Context) (time.Duration, error) {
 	case r.lonely():
 		return never, r.leave(ctx)
 	}
+	r.watchSession()
 	if err := r.trim(ctx); err != nil {
 		return 0, err
 	}
 	return r.exchange(ctx)
+}
+
+// watchSession has all readers take a snapshot after the session of this process was
+// over and it began another one. A machine that was suspended may not notice at
+// once, and appends what others have overtaken until it does.
+func (r *Relay) watchSession() {
+	id := r.deps.Session.ID()
+	if id == "" {
+		return
+	}
+	if r.place.session != "" && r.place.session != id {
+		r.Resync("")
+	}
+	r.place.session = id
 }
 
 // flush appends what is queued and ends the queue.

@@ -61,13 +61,7 @@ func (e *Executor) prepare(ctx context.Context, s *session) error {
 		s.logf("taken over, applying version %d again", s.version)
 		return nil
 	}
-	graph := s.workflow.Graph().Tidy()
-	v := models.Version{
-		ID: models.NewID(), WorkflowID: s.run.WorkflowID, Nodes: graph.Nodes, Edges: graph.Edges,
-		Description: "Automatic snapshot of a run", CreatedAt: e.now(), CreatedBy: s.run.OwnerID,
-		IsAutomatic: true, RunID: s.run.ID, RunStatus: models.RunRunning,
-	}
-	v, err := askWhileAway(ctx, func() (models.Version, error) { return e.deps.Versions.Add(ctx, v) })
+	v, err := e.takeSnapshot(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -78,7 +72,7 @@ func (e *Executor) prepare(ctx context.Context, s *session) error {
 	s.mu.Lock()
 	s.version = v.Number
 	s.mu.Unlock()
-	s.logf("applying version %d, %d nodes, to cluster %s", v.Number, len(graph.Nodes), s.run.Cluster)
+	s.logf("applying version %d, %d nodes, to cluster %s", v.Number, len(v.Nodes), s.run.Cluster)
 	for _, w := range s.plan.Warnings {
 		s.logf("warning: %s", w)
 	}
@@ -93,6 +87,18 @@ func (e *Executor) prepare(ctx context.Context, s *session) error {
 		return whileAway(ctx, func() error { return e.deps.Runs.Record(ctx, s.run.ID, s.run.Lease, s.progress()) })
 	})
 	return group.Wait()
+}
+
+// takeSnapshot stores the drawing as the version that the run applies. Its id is that
+// of the run, so that a server that takes the run over stores none beside it.
+func (e *Executor) takeSnapshot(ctx context.Context, s *session) (models.Version, error) {
+	graph := s.workflow.Graph().Tidy()
+	v := models.Version{
+		ID: s.run.ID, WorkflowID: s.run.WorkflowID, Nodes: graph.Nodes, Edges: graph.Edges,
+		Description: "Automatic snapshot of a run", CreatedAt: e.now(), CreatedBy: s.run.OwnerID,
+		IsAutomatic: true, RunID: s.run.ID, RunStatus: models.RunRunning,
+	}
+	return askWhileAway(ctx, func() (models.Version, error) { return e.deps.Versions.Add(ctx, v) })
 }
 
 func ensureNamespaces(ctx context.Context, s *session, t clusterTarget) error {

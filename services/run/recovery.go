@@ -138,13 +138,20 @@ func (r *Recovery) prepare(ctx context.Context, s *session) (work, error) {
 	if s.run.Action == models.RunTearDown {
 		return e.tearDown, nil
 	}
-	if s.run.Version == 0 {
-		return nil, failure("the server stopped before this run applied anything; run again")
+	number := s.run.Version
+	if number == 0 { // nothing was applied, and perhaps no snapshot was taken
+		v, err := e.takeSnapshot(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		number = v.Number
 	}
-	v, err := e.deps.Versions.Get(ctx, s.run.WorkflowID, s.run.Version)
+	v, err := e.deps.Versions.Get(ctx, s.run.WorkflowID, number)
 	if err != nil {
 		return nil, err
 	}
+	graph := v.Graph()
+	s.workflow.Nodes, s.workflow.Edges = graph.Nodes, graph.Edges
 	p, problems := plan.Build(v.Graph(), e.deps.Kinds, plan.Options{WorkflowID: s.run.WorkflowID, Empty: true})
 	if err := problems.Err("run.Recovery"); err != nil {
 		return nil, err

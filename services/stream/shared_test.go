@@ -352,6 +352,19 @@ func TestSharedStreamsWithoutReadersAreBounded(t *testing.T) {
 	})
 }
 
+func TestSharedStreamsOfWhichNothingIsKnownAreForgotten(t *testing.T) {
+	t.Parallel()
+	b, _ := sharing(t)
+	subscribe(t, b, "").Close()
+	require.Zero(t, b.Stats().Streams)
+	s := subscribe(t, b, "")
+	b.Gap(200, key)
+	s.Close()
+	require.Equal(t, 1, b.Stats().Streams)
+	_, lost := ids(subscribe(t, b, "log-199"))
+	require.True(t, lost)
+}
+
 // Streams that something happens to stay, and each stays for two minutes more.
 func TestSharedStreamsExpire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

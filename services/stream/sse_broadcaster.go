@@ -205,17 +205,18 @@ func (b *Broadcaster) isClosed() bool {
 }
 
 // leave takes sub off its stream and sees to it that a stream without readers
-// is forgotten: at once when it has nothing to replay, else after a while.
+// is forgotten: at once when that changes nothing for a reader who comes back, else
+// after a while.
 func (b *Broadcaster) leave(sub *Subscription) {
 	defer b.readers.Done()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s := sub.stream
-	readers, size := s.remove(sub)
+	readers, size, last := s.remove(sub)
 	b.subscribers.Add(-1)
 	switch {
 	case readers > 0 || b.isClosed():
-	case size > 0 || b.shared.on:
+	case last > b.shared.floor:
 		b.idle.touch(s, size, b.expire)
 		b.bound()
 	default:

@@ -200,12 +200,12 @@ func (s *eventStream) behind(place uint64, frames [][]byte) (_ [][]byte, last ui
 	return frames, place
 }
 
-func (s *eventStream) remove(sub *Subscription) (readers, size int) {
+func (s *eventStream) remove(sub *Subscription) (readers, size int, last uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sub.stopWaiting()
 	delete(s.subs, sub)
-	return len(s.subs), s.size
+	return len(s.subs), s.size, s.last
 }
 
 func (s *eventStream) newest() uint64 {

@@ -50,6 +50,7 @@ func groups() []group {
 		{"sse", false, measureStreams},
 		{"store", false, measureStore},
 		{"relay", false, measureRelay},
+		{"servers", false, measureServers},
 		{"flood", false, measureFlood},
 		{"memory", false, measureMemory},
 	}

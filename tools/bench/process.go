@@ -57,7 +57,7 @@ func measureIdle(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	stop := keepStream(ctx, c, id)
+	stop := keepStream(ctx, c, statusStream(id))
 	defer stop()
 	if err := pause(ctx, quiet); err != nil {
 		return err
@@ -70,13 +70,15 @@ func measureIdle(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// keepStream keeps a workflow's status stream open, as its canvas does.
-func keepStream(ctx context.Context, c *api.Client, id string) (stop func()) {
+func statusStream(workflowID string) string { return "/workflows/" + workflowID + "/status/stream" }
+
+// keepStream keeps a stream open, as a page does.
+func keepStream(ctx context.Context, c *api.Client, path string) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = c.Stream(ctx, "/workflows/"+id+"/status/stream", func(api.Event) bool { return true })
+		_ = c.Stream(ctx, path, func(api.Event) bool { return true })
 	}()
 	return func() { cancel(); <-done }
 }
@@ -117,7 +119,7 @@ func measureWatch(ctx context.Context, b *bench) error {
 		return err
 	}
 	for _, id := range ids {
-		stop := keepStream(ctx, c, id)
+		stop := keepStream(ctx, c, statusStream(id))
 		defer stop()
 	}
 	peer, _, err := b.helper(ctx, "informers", b.kubeconfig)
