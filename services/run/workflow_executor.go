@@ -133,8 +133,8 @@ type Deps struct {
 	Log        *slog.Logger
 
 	Server server
-	// CancelElsewhere tells the other servers that a run which none of this server's is
-	// was cancelled. It does not block and may be nil.
+	// CancelElsewhere tells the other servers that a run, which this one does not
+	// execute, was cancelled. It does not block and may be nil.
 	CancelElsewhere func(runID string)
 }
 
