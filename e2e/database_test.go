@@ -301,33 +301,3 @@ func TestDatabaseHangs(t *testing.T) {
 		})
 	}
 }
-
-// A server with other secrets than the database's does not start, and neither does
-// one that finds no database. None tells a secret.
-func TestServersThatDoNotFit(t *testing.T) {
-	t.Parallel()
-	s := newServers(t, 1)
-	s.start(t, 0)
-	const other = "another-encryption-key-than-theirs"
-	for name, tc := range map[string]struct {
-		env []string
-		err string
-	}{
-		"another encryption key": {[]string{"ENCRYPTION_KEY", other}, "ENCRYPTION_KEY is not the key of this database"},
-		"nobody there":           {[]string{"MONGO_URI", "mongodb://ann:" + other + "@127.0.0.1:1/"}, "database: the database does not answer"},
-		"a wrong password":       {[]string{"MONGO_URI", "mongodb://ann:" + other + "@" + s.db.address + "/?directConnection=true"}, "AuthenticationFailed"},
-		"a broken URI":           {[]string{"MONGO_URI", "mongodb://ann:" + other + "/@127.0.0.1:1/"}, "error parsing uri"},
-	} {
-		begin := time.Now()
-		_, err := commandIn(t, s.environment(t, 0, tc.env...))
-		require.ErrorContains(t, err, tc.err, name)
-		require.NotContains(t, err.Error(), other)
-		for _, secret := range s.secrets {
-			if len(secret) > 20 {
-				require.NotContains(t, err.Error(), secret)
-			}
-		}
-		require.Less(t, time.Since(begin), patience)
-	}
-	require.Equal(t, http.StatusOK, s.all[0].readiness(t))
-}
