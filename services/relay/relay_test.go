@@ -68,9 +68,11 @@ func TestReaderMovesBetweenServers(t *testing.T) {
 		r.move(t, c, key)
 		require.Equal(t, []string{"3"}, r.take())
 
-		a.Send("revoke", "ann", nil) // an entry without events
+		d := newServer(t, &link{log: log}, "d", true)
+		require.True(t, d.Alone())
+		require.NoError(t, d.Join(t.Context()), "behind an entry of its own")
+		quiet := read(t, d, "workflow:quiet", "")
 		time.Sleep(time.Second)
-		quiet := read(t, inLog(t, log, "d"), "workflow:quiet", "")
 		quiet.move(t, a, "workflow:quiet")
 		time.Sleep(time.Minute)
 		require.Empty(t, quiet.take(), "a has come as far as d")
