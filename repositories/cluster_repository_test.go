@@ -35,7 +35,9 @@ func TestClusterComesBackAsItWasStored(t *testing.T) {
 		"by name": func() (models.Cluster, error) { return store.ByName(t.Context(), "ann", "prod") },
 		"by id":   func() (models.Cluster, error) { return store.ByID(t.Context(), stored.ID) },
 		"by ids": func() (models.Cluster, error) {
-			list, err := store.ByIDs(t.Context(), []string{stored.ID, models.NewID()})
+			found, err := store.ByIDs(t.Context(), []string{stored.ID, models.NewID()}, models.Found[models.Cluster]{})
+			require.NoError(t, err)
+			list, err := found.All()
 			require.Len(t, list, 1)
 			require.Empty(t, list[0].Sealed)
 			list[0].Sealed = stored.Sealed

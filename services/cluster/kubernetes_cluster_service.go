@@ -11,6 +11,7 @@ import (
 
 	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/kubernetes"
+	"github.com/kubeorch/core/pkg/limit"
 )
 
 const (
@@ -113,13 +114,14 @@ type Service struct {
 	deps   Deps
 	now    func() time.Time
 	checks sharedChecks
+	lists  *limit.Cache[listed] // by user
 
 	testTime time.Duration // testTime
 }
 
 // NewService returns a service that works with deps.
 func NewService(deps Deps) *Service {
-	s := &Service{deps: deps, now: time.Now, testTime: testTime}
+	s := &Service{deps: deps, now: time.Now, lists: limit.NewCache[listed](listCacheSize), testTime: testTime}
 	deps.Access.OnChange(s.checkConnections)
 	return s
 }
