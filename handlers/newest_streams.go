@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 )
@@ -10,9 +9,6 @@ import (
 // scarceStreams is how many streams a session has over HTTP/1.1, where a browser has
 // six connections for everything.
 const scarceStreams = 2
-
-// errReplaced ends a stream in favour of a newer one.
-var errReplaced = errors.New("the session has newer streams")
 
 // newestStreams knows which of the streams of a session was opened last. Pages that
 // leave streams behind, all of which feed the same list, would otherwise show each
@@ -25,20 +21,23 @@ type newestStreams struct {
 
 // streamPlace is the place of a stream among those of its session.
 type streamPlace struct {
-	all     *newestStreams
-	session string
-	scarce  bool
-	end     context.CancelCauseFunc
+	all      *newestStreams
+	session  string
+	scarce   bool
+	replaced context.Context // ends when the stream has to, in favour of newer ones
+	end      context.CancelFunc
 }
 
 func newNewestStreams() *newestStreams { return &newestStreams{open: map[string][]*streamPlace{}} }
 
 // join adds a stream, which is the newest from then on. It ends the oldest of the
-// session where a scarce one is too many. The caller calls leave.
-func (n *newestStreams) join(session string, scarce bool, end context.CancelCauseFunc) *streamPlace {
+// session where a scarce one is too many. The caller calls leave; the end of ctx does
+// not matter.
+func (n *newestStreams) join(ctx context.Context, session string, scarce bool) *streamPlace {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	place := &streamPlace{n, session, scarce, end}
+	place := &streamPlace{all: n, session: session, scarce: scarce}
+	place.replaced, place.end = context.WithCancel(context.WithoutCancel(ctx))
 	n.open[session] = append(n.open[session], place)
 	var over []*streamPlace
 	for _, p := range n.open[session] {
@@ -48,7 +47,7 @@ func (n *newestStreams) join(session string, scarce bool, end context.CancelCaus
 	}
 	for len(over) > scarceStreams {
 		n.remove(over[0])
-		over[0].end(errReplaced)
+		over[0].end()
 		over = over[1:]
 	}
 	return place
@@ -66,6 +65,7 @@ func (p *streamPlace) leave() {
 	p.all.mu.Lock()
 	defer p.all.mu.Unlock()
 	p.all.remove(p)
+	p.end()
 }
 
 // remove needs n.mu.

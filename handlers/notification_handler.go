@@ -90,15 +90,15 @@ func (h *Notification) Stream(c *gin.Context) error {
 		sub.Close()
 		return err
 	}
-	session, scarce := cmp.Or(who.SessionID, who.TokenID), c.Request.ProtoMajor == 1
+	place := h.newest.join(c.Request.Context(), cmp.Or(who.SessionID, who.TokenID), c.Request.ProtoMajor == 1)
 	s := openStream(c, h.log)
 	_ = s.event(sub.Position(), models.EventConnected, count) // a reader that has left fails the next send, too
 	s.serve(c.Request.Context(), func(ctx context.Context) {
 		defer sub.Close()
-		ctx, cancel := context.WithCancelCause(ctx)
-		defer cancel(nil)
-		place := h.newest.join(session, scarce, cancel)
 		defer place.leave()
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(place.replaced, cancel)()
 		s.follow(ctx, newestOnly{sub, place}, func(ctx context.Context) error {
 			count, err := h.svc.Count(ctx, who.UserID)
 			if err != nil {
@@ -106,8 +106,8 @@ func (h *Notification) Stream(c *gin.Context) error {
 			}
 			return s.event(sub.Position(), models.EventConnected, count)
 		})
-		if context.Cause(ctx) == errReplaced {
-			_ = s.event("", models.EventComplete, errReplaced.Error())
+		if place.replaced.Err() != nil {
+			_ = s.event("", models.EventComplete, "the session has newer streams")
 		}
 	})
 	return nil
