@@ -25,6 +25,7 @@ func (s *stream) untilTold(t *testing.T, title string) (n object) {
 	t.Helper()
 	s.until(t, "a notification", func() error {
 		ev := s.events[len(s.events)-1]
+		n = nil
 		if err := json.Unmarshal([]byte(ev.data), &n); err != nil || ev.name != "new_notification" || n["title"] != title {
 			return fmt.Errorf("the last event is %s %s", ev.name, ev.data)
 		}
