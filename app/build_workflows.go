@@ -44,13 +44,13 @@ func (s *Server) buildWorkflows(
 		})
 		executor = run.NewExecutor(run.Deps{
 			Workflows: documents, Runs: runs, Versions: runVersions{versions, history}, Kinds: s.kinds, Audit: trail, Notifier: notices,
-			Access: clusters.access, Clusters: clusters.service, Events: events, Watch: watchers.Watch,
+			Access: clusters.access, Clusters: clusters.service, Events: runEvents{events, others}, Watch: watchers.Watch,
 			Accounts:   account.NewStanding(repositories.NewUsers(s.db.Database()), repositories.NewAPITokens(s.db.Database()), time.Now),
 			ClusterLog: clusters.log, Log: s.log, Server: s.session, CancelElsewhere: others.cancel,
 		}, run.DefaultOptions())
 	)
 	clusters.access.OnChange(executor.AccessChanged)
-	clusters.access.OnChange(func(context.Context, string) { watchers.AccessChanged() })
+	clusters.access.OnChange(func(context.Context, string) { watchers.AccessChanged(); place.Nudge() })
 	return workflowServices{
 		workflows: workflow.NewService(documents, executor, workflow.Eraser{Workflows: documents, Versions: versions, Runs: runs}, s.accountLimits()),
 		versions:  workflow.NewVersions(documents, versions, history),

@@ -76,6 +76,22 @@ func TestUnknownOutcomeBehindAnotherServer(t *testing.T) {
 	})
 }
 
+// An append of former times may arrive late.
+func TestOwnEntryThatIsNotThePresentOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &memLog{}
+		a := inLog(t, log, "a")
+		r := read(t, a, key, "")
+		time.Sleep(time.Second)
+		a.link.fail(3, 0)
+		a.publish(t, key, 0)
+		synctest.Wait()
+		require.NoError(t, log.append(models.RelayEntry{N: 1, Epoch: "log", From: a.id, Batch: -1}))
+		time.Sleep(2 * time.Second)
+		require.Equal(t, []string{"0"}, r.take())
+	})
+}
+
 // The entry in the way may not be readable yet, until a majority has it.
 func TestConflictWithAnEntryThatCannotBeReadYet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -67,6 +67,15 @@ func TestReaderMovesBetweenServers(t *testing.T) {
 		c := inLog(t, log, "c") // has loaded what was said before it started
 		r.move(t, c, key)
 		require.Equal(t, []string{"3"}, r.take())
+
+		d := newServer(t, &link{log: log}, "d", true)
+		require.True(t, d.Alone())
+		require.NoError(t, d.Join(t.Context()), "behind an entry of its own")
+		quiet := read(t, d, "workflow:quiet", "")
+		time.Sleep(time.Second)
+		quiet.move(t, a, "workflow:quiet")
+		time.Sleep(time.Minute)
+		require.Empty(t, quiet.take(), "a has come as far as d")
 	})
 }
 
@@ -179,6 +188,20 @@ func TestTimeAloneIsAGapInTheLog(t *testing.T) {
 		require.NoError(t, a.Join(t.Context()))
 		b := inLog(t, log, "b")
 		require.Equal(t, []string{"lost"}, read(t, b, key, old).take())
+	})
+}
+
+// What was queued when a server left the log is part of no snapshot on another one.
+func TestLeavingIsAGapInTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &memLog{}
+		a := inLog(t, log, "a")
+		a.session.alone.Store(true)
+		time.Sleep(leaveAfter + time.Second)
+		require.Empty(t, messages(log))
+		a.session.alone.Store(false)
+		require.NoError(t, a.Join(t.Context()))
+		require.Equal(t, []string{"gap "}, messages(log))
 	})
 }
 

@@ -41,24 +41,31 @@ func failedState(nodeType string) string {
 func (e *Executor) show(
 	ctx context.Context, s *session, nodeID, nodeType string, status map[string]any, secretCreated *bool,
 ) {
+	if !e.storeStatus(ctx, s, nodeID, status, secretCreated) {
+		return
+	}
+	err := e.deps.Events.Publish(models.WorkflowStream(s.run.WorkflowID), models.EventNodeUpdate,
+		models.NodeUpdate{NodeID: nodeID, Type: nodeType, Status: status})
+	if err != nil {
+		e.deps.Log.WarnContext(ctx, "a node's status could not be published", "workflow", s.run.WorkflowID, "err", err)
+	}
+}
+
+// storeStatus stores a node's status and reports whether it is a new one.
+func (e *Executor) storeStatus(
+	ctx context.Context, s *session, nodeID string, status map[string]any, secretCreated *bool,
+) (changed bool) {
 	for _, n := range s.workflow.Nodes {
 		if n.ID != nodeID {
 			continue
 		}
 		same := reflect.DeepEqual(n.Data[models.StatusKey], any(status))
 		if same && (secretCreated == nil || n.Data[models.SecretCreatedKey] == any(*secretCreated)) {
-			return
+			return false
 		}
 	}
-	err := whileAway(ctx, func() error {
-		return e.deps.Workflows.SetNodeStatus(ctx, s.run.WorkflowID, nodeID, status, secretCreated)
-	})
-	if err != nil {
+	if err := e.deps.Workflows.SetNodeStatus(ctx, s.run.WorkflowID, nodeID, status, secretCreated); err != nil {
 		e.deps.Log.WarnContext(ctx, "a node's status could not be stored", "workflow", s.run.WorkflowID, "err", err)
 	}
-	err = e.deps.Events.Publish(models.WorkflowStream(s.run.WorkflowID), models.EventNodeUpdate,
-		models.NodeUpdate{NodeID: nodeID, Type: nodeType, Status: status})
-	if err != nil {
-		e.deps.Log.WarnContext(ctx, "a node's status could not be published", "workflow", s.run.WorkflowID, "err", err)
-	}
+	return true
 }

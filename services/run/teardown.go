@@ -135,10 +135,10 @@ func (e *Executor) forgetStatuses(ctx context.Context, s *session) error {
 	created := false
 	for _, n := range s.workflow.Nodes {
 		if n.Type == kinds.TypeSecret {
-			e.show(ctx, s, n.ID, n.Type, status.Removed(n.Type), &created)
+			e.storeStatus(ctx, s, n.ID, status.Removed(n.Type), &created)
 		}
 	}
-	e.syncRemoved(ctx, s)
+	e.syncRemoved(ctx, s) // publishes them with those that are not stored
 	return nil
 }
 
