@@ -119,7 +119,7 @@ func TestHealthIsOfTheNewestCheckAndCredentials(t *testing.T) {
 	at := now()
 	set := func(status string, at time.Time, version int64, m *models.ClusterMetadata) models.Cluster {
 		t.Helper()
-		_, err := store.SetHealth(t.Context(), c.ID, models.ClusterHealth{Status: status, At: at, CredentialVersion: version, Metadata: m})
+		_, _, err := store.SetHealth(t.Context(), c.ID, models.ClusterHealth{Status: status, At: at, CredentialVersion: version, Metadata: m})
 		require.NoError(t, err)
 		got, err := store.ByID(t.Context(), c.ID)
 		require.NoError(t, err)
