@@ -46,8 +46,9 @@ docker: ## Build the container image kubeorch
 .PHONY: test
 test: lint build devcluster ## Everything that a change has to pass
 	@# Most tests wait for a server or a cluster, so more of them than processors run at once.
-	@# The two packages that take longest begin first.
-	tools/with-devcluster go test -race -shuffle=on -parallel 4 ./e2e ./services/kinds ./...
+	@# The two packages that take longest begin first. On a slow machine, e2e takes longer
+	@# than the ten minutes that go test permits by default.
+	tools/with-devcluster go test -race -shuffle=on -parallel 4 -timeout 40m ./e2e ./services/kinds ./...
 
 .PHONY: matrix
 matrix: devcluster ## Show who gets what answer on each route, as it was just tried

@@ -47,21 +47,22 @@ func mayImport() map[string][]string {
 // two services share belongs in models or pkg.
 func servicesMayImport() map[string][]string {
 	return map[string][]string{
-		"account":   {},
-		"audit":     {},
-		"catalogue": {"kinds"},
-		"cluster":   {},
-		"keys":      {},
-		"lease":     {},
-		"kinds":     {}, // pure
-		"metrics":   {"plan", "status"},
-		"plan":      {"kinds"}, // pure
-		"relay":     {},
-		"run":       {"kinds", "plan", "status"},
-		"status":    {}, // pure
-		"stream":    {},
-		"watcher":   {"kinds", "plan", "status"},
-		"workflow":  {},
+		"account":      {},
+		"audit":        {},
+		"catalogue":    {"kinds"},
+		"cluster":      {},
+		"keys":         {},
+		"lease":        {},
+		"kinds":        {}, // pure
+		"metrics":      {"plan", "status"},
+		"notification": {},
+		"plan":         {"kinds"}, // pure
+		"relay":        {},
+		"run":          {"kinds", "plan", "status"},
+		"status":       {}, // pure
+		"stream":       {},
+		"watcher":      {"kinds", "plan", "status"},
+		"workflow":     {},
 
 		"servicetest": {}, // for tests
 	}

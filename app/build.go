@@ -13,6 +13,7 @@ import (
 	"github.com/kubeorch/core/repositories"
 	"github.com/kubeorch/core/routes"
 	"github.com/kubeorch/core/services/audit"
+	"github.com/kubeorch/core/services/notification"
 )
 
 // Build joins repositories, services and handlers. Reading it top to bottom is
@@ -31,8 +32,9 @@ func (s *Server) Build(context.Context) error {
 
 		events, others = s.buildEvents()
 
-		clusters  = s.buildClusters(events, documents, place, others)
-		workflows = s.buildWorkflows(documents, clusters, events, trail, place, others)
+		notices   = notification.NewService(repositories.NewNotifications(db), events, s.log, time.Now)
+		clusters  = s.buildClusters(events, notices, documents, place, others)
+		workflows = s.buildWorkflows(documents, clusters, events, notices, trail, place, others)
 	)
 	place.balancer = s.buildBalancer(clusters, workflows.watchers, others)
 	s.background = &background{
@@ -54,6 +56,8 @@ func (s *Server) Build(context.Context) error {
 		Template: handlers.NewTemplate(s.templates),
 		Audit:    handlers.NewAudit(trail),
 		Server:   handlers.NewServer(s.directory()),
+
+		Notification: handlers.NewNotification(notices, handlers.AsSubscribe(events.Subscribe), s.log),
 	}
 	clusters.addTo(&h, events, s.log)
 	workflows.addTo(&h, events, s.log)

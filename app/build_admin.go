@@ -23,6 +23,7 @@ func (s *Server) buildAdmin(
 		Transferable: account.Transferables{clusters, workflows},
 		Personal: account.Personal{
 			clusters, // what was shared with the account
+			account.DeleteFunc(repositories.NewNotifications(db).DeleteByUser),
 			account.DeleteFunc(tokens.RevokeAll),
 			account.DeleteFunc(sessions.EndAccount),
 		},

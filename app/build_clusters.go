@@ -9,6 +9,7 @@ import (
 	"github.com/kubeorch/core/routes"
 	"github.com/kubeorch/core/services/cluster"
 	"github.com/kubeorch/core/services/metrics"
+	"github.com/kubeorch/core/services/notification"
 	"github.com/kubeorch/core/services/stream"
 )
 
@@ -26,7 +27,7 @@ type clusterServices struct {
 }
 
 func (s *Server) buildClusters(
-	broadcaster *stream.Broadcaster, workflows *repositories.Workflows, place *placement, others peers,
+	broadcaster *stream.Broadcaster, notices *notification.Service, workflows *repositories.Workflows, place *placement, others peers,
 ) clusterServices {
 	var (
 		db       = s.db.Database()
@@ -36,14 +37,16 @@ func (s *Server) buildClusters(
 		people   = repositories.NewUsers(db)
 		logs     = repositories.NewClusterLogs(db)
 
+		sharers   = cluster.SharersOf(shares)
 		access    = cluster.NewAccess(cluster.AccessDeps{Clusters: stored, Shares: shares, Peers: others, Log: s.log})
 		connector = kubernetes.NewConnector(kubernetes.Options{Dial: s.guard().DialContext, AllowHTTP: s.cfg.ClusterHTTP})
-		events    = cluster.NewEvents(broadcaster, cluster.SharersOf(shares), s.log)
+		events    = cluster.NewEvents(broadcaster, sharers, s.log)
 		log       = cluster.NewLog(logs, s.log)
 	)
 	clusters := cluster.NewService(cluster.Deps{
 		Store: stored, Access: access, Shares: shares, Defaults: defaults, Workflows: workflows, People: people,
-		Box: s.box, Connect: connector, Listeners: cluster.Listeners{events, log}, Entries: log, Log: s.log,
+		Box: s.box, Connect: connector, Entries: log, Log: s.log,
+		Listeners:   cluster.Listeners{events, log, notification.NewClusters(notices, sharers)},
 		MaxClusters: s.cfg.MaxClusters, Claim: s.claim, Added: place.added(others),
 	})
 	return clusterServices{

@@ -84,7 +84,7 @@ func (s *Server) buildBalancer(clusters clusterServices, watchers *watcher.Manag
 			clusters.monitor.Gained(id)
 		},
 		Releasing: func(ctx context.Context, id string) {
-			clusters.monitor.Released(id)
+			clusters.monitor.Releasing(ctx, id)
 			watchers.Releasing(ctx, id)
 			ctx, cancel := context.WithTimeout(ctx, handoverTime)
 			defer cancel()

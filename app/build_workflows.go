@@ -11,6 +11,7 @@ import (
 	"github.com/kubeorch/core/routes"
 	"github.com/kubeorch/core/services/account"
 	"github.com/kubeorch/core/services/audit"
+	"github.com/kubeorch/core/services/notification"
 	"github.com/kubeorch/core/services/run"
 	"github.com/kubeorch/core/services/stream"
 	"github.com/kubeorch/core/services/watcher"
@@ -29,8 +30,8 @@ type workflowServices struct {
 }
 
 func (s *Server) buildWorkflows(
-	documents *repositories.Workflows, clusters clusterServices, events *stream.Broadcaster, trail *audit.Trail,
-	place *placement, others peers,
+	documents *repositories.Workflows, clusters clusterServices, events *stream.Broadcaster, notices *notification.Service,
+	trail *audit.Trail, place *placement, others peers,
 ) workflowServices {
 	var (
 		versions = repositories.NewVersions(s.db.Database())
@@ -42,7 +43,7 @@ func (s *Server) buildWorkflows(
 			Sharing: s.sharing(clusters.access, place, others),
 		})
 		executor = run.NewExecutor(run.Deps{
-			Workflows: documents, Runs: runs, Versions: runVersions{versions, history}, Kinds: s.kinds, Audit: trail,
+			Workflows: documents, Runs: runs, Versions: runVersions{versions, history}, Kinds: s.kinds, Audit: trail, Notifier: notices,
 			Access: clusters.access, Clusters: clusters.service, Events: runEvents{events, others}, Watch: watchers.Watch,
 			Accounts:   account.NewStanding(repositories.NewUsers(s.db.Database()), repositories.NewAPITokens(s.db.Database()), time.Now),
 			ClusterLog: clusters.log, Log: s.log, Server: s.session, CancelElsewhere: others.cancel,

@@ -26,6 +26,8 @@ const (
 
 	ClusterLogs = "cluster_logs"
 
+	Notifications = "notifications"
+
 	Audit     = "audit"
 	APITokens = "api_tokens"
 	Attempts  = "attempts"
@@ -60,6 +62,7 @@ const inviteRetention = 90 * 24 * time.Hour
 // indexes lists every index.
 func indexes(keep retention) []index {
 	running := bson.D{{Key: "status", Value: "running"}}
+	unread := bson.D{{Key: "read", Value: false}}
 	return append(auditIndexes(keep.audit), []index{
 		{collection: Users, key: asc("email"), unique: true},
 		// Only the first account, which became administrator by that, has a slot.
@@ -83,6 +86,10 @@ func indexes(keep retention) []index {
 
 		{collection: ClusterLogs, key: newestLogEntry("cluster_id")},
 		{collection: ClusterLogs, key: asc("timestamp"), expires: keep.clusterLog > 0, after: keep.clusterLog},
+
+		{collection: Notifications, key: append(newest("created_at", "user_id"), bson.E{Key: "_id", Value: -1})},
+		{collection: Notifications, key: asc("user_id", "type", "ref_id", "what"), unique: true, partial: unread},
+		{collection: Notifications, key: asc("expires_at"), expires: true},
 
 		{collection: Workflows, key: newest("updated_at", "owner_id")},
 		{collection: Workflows, key: asc("deleted_at"), partial: exists("deleted_at")},

@@ -46,7 +46,7 @@ func beginRuns(t *testing.T, p *person, c *kubetest.Cluster, workflows, objects 
 }
 
 // requireFinishedOnce requires that each workflow has one run, which completed and is
-// counted once, and all its objects.
+// counted and told once, and all its objects.
 func (r *interrupted) requireFinishedOnce(t *testing.T, p *person) {
 	t.Helper()
 	for _, id := range r.workflows {
@@ -59,6 +59,15 @@ func (r *interrupted) requireFinishedOnce(t *testing.T, p *person) {
 		kubetest.Eventually(t, "the counters", func(context.Context) error {
 			if w := p.ask(t, 200, "GET", "/workflows/"+id, nil); w["run_count"] != 1.0 || w["success_count"] != 1.0 {
 				return fmt.Errorf("%v runs, %v of them good", w["run_count"], w["success_count"])
+			}
+			told := 0
+			for _, n := range p.told(t) {
+				if n["refId"] == id {
+					told++
+				}
+			}
+			if told != 1 {
+				return fmt.Errorf("its end was told %d times", told)
 			}
 			return nil
 		})

@@ -10,7 +10,7 @@ import (
 )
 
 type clusterReader interface {
-	List(ctx context.Context, owner string) (models.ClusterList, error)
+	ListJSON(ctx context.Context, owner string) ([]byte, error)
 	Get(ctx context.Context, owner, name string) (models.Cluster, error)
 	Default(ctx context.Context, owner string) (models.Cluster, error)
 	Status(ctx context.Context, owner, name string) (models.ClusterStatus, error)
@@ -71,11 +71,11 @@ func withNotice(msg string, c models.Cluster) string {
 
 // List answers GET /clusters.
 func (h *Cluster) List(c *gin.Context) error {
-	list, err := h.svc.List(c.Request.Context(), caller(c).UserID)
+	list, err := h.svc.ListJSON(c.Request.Context(), caller(c).UserID)
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, list)
+	writeJSON(c, list)
 	return nil
 }
 

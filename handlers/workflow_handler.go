@@ -3,7 +3,6 @@ package handlers
 import (
 	"context"
 	"net/http"
-	"strconv"
 
 	"github.com/gin-gonic/gin"
 
@@ -68,9 +67,7 @@ func (h *Workflow) Get(c *gin.Context) error {
 		return err
 	}
 	setETag(c, doc.Revision)
-	// With a known length the body is not chunked.
-	c.Header("Content-Length", strconv.Itoa(len(doc.Body)))
-	c.Data(http.StatusOK, gin.MIMEJSON+"; charset=utf-8", doc.Body)
+	writeJSON(c, doc.Body)
 	return nil
 }
 

@@ -28,7 +28,7 @@ type Heartbeat struct {
 type LeaseRecord struct {
 	Name   string    `bson:"_id"`
 	Holder string    `bson:"holder"`
-	Fence  int64     `bson:"fence"`  // greater than that of every lease taken before
+	Fence  int64     `bson:"fence"` // greater than that of every lease taken before
 	Since  time.Time `bson:"since"`
 }
 

@@ -32,11 +32,12 @@ func (r *Clusters) IDs(ctx context.Context) ([]string, error) {
 }
 
 // SetHealth stores the outcome of a check and reports whether it differs from the
-// stored one: of several servers with the same outcome, one is told true. Nil
+// stored one, whose status was was: of several servers with the same outcome, one is
+// told true. Nil
 // metadata leaves the stored one. Nothing changes when the check used an older
 // version of the credentials, when a later check is stored, or when the cluster
 // was deleted.
-func (r *Clusters) SetHealth(ctx context.Context, id string, h models.ClusterHealth) (changed bool, err error) {
+func (r *Clusters) SetHealth(ctx context.Context, id string, h models.ClusterHealth) (was string, changed bool, err error) {
 	filter := bson.D{
 		{Key: "_id", Value: id},
 		{Key: "credential_version", Value: h.CredentialVersion},
@@ -56,10 +57,10 @@ func (r *Clusters) SetHealth(ctx context.Context, id string, h models.ClusterHea
 	err = r.coll.FindOneAndUpdate(ctx, filter, set(update), options.FindOneAndUpdate().
 		SetReturnDocument(options.Before).SetProjection(fields("status", "last_error"))).Decode(&before)
 	if errors.Is(err, mongo.ErrNoDocuments) {
-		return false, nil
+		return "", false, nil
 	}
 	changed = before.Status != h.Status || before.LastError != h.Error
-	return err == nil && changed, translate("repositories.Clusters.SetHealth", "cluster", err)
+	return before.Status, err == nil && changed, translate("repositories.Clusters.SetHealth", "cluster", err)
 }
 
 // SetChecked stores the times of checks that changed nothing, in one command. A

@@ -26,7 +26,7 @@ func TestOneOfManyChecksIsNews(t *testing.T) {
 		for range 8 {
 			all.Go(func() {
 				h := models.ClusterHealth{Status: status, At: at.Add(time.Duration(i) * time.Second), CredentialVersion: 1, Failures: i}
-				changed, err := store.SetHealth(t.Context(), c.ID, h)
+				_, changed, err := store.SetHealth(t.Context(), c.ID, h)
 				if err != nil {
 					t.Error(err)
 				}
@@ -42,7 +42,7 @@ func TestOneOfManyChecksIsNews(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 2, got.Failures)
 	require.NoError(t, store.Delete(t.Context(), c.ID))
-	changed, err := store.SetHealth(t.Context(), c.ID, models.ClusterHealth{Status: models.ClusterError, At: now(), CredentialVersion: 1})
+	_, changed, err := store.SetHealth(t.Context(), c.ID, models.ClusterHealth{Status: models.ClusterError, At: now(), CredentialVersion: 1})
 	require.NoError(t, err, "it was deleted meanwhile")
 	require.False(t, changed)
 }
@@ -64,7 +64,7 @@ func TestTimesOfChecksAreWrittenWhereNothingElseChanged(t *testing.T) {
 			ID: c.ID, Status: models.ClusterConnected, CredentialVersion: 1, LastCheck: &at,
 		}}.Checked()
 	}
-	_, err := store.SetHealth(t.Context(), other.ID, models.ClusterHealth{Status: models.ClusterError, At: first, CredentialVersion: 1})
+	_, _, err := store.SetHealth(t.Context(), other.ID, models.ClusterHealth{Status: models.ClusterError, At: first, CredentialVersion: 1})
 	require.NoError(t, err)
 	moved := renewed
 	moved.Server = "https://new:1"

@@ -34,19 +34,30 @@ func (r *Clusters) Insert(ctx context.Context, c models.Cluster) (models.Cluster
 
 // List returns the owner's clusters without credentials, newest first.
 func (r *Clusters) List(ctx context.Context, owner string) ([]models.Cluster, error) {
+	found, err := r.OwnedBy(ctx, owner, models.Found[models.Cluster]{})
+	if err != nil {
+		return nil, err
+	}
+	return found.All()
+}
+
+// OwnedBy is List; it is cheap when the clusters are those found before.
+func (r *Clusters) OwnedBy(ctx context.Context, owner string, before models.Found[models.Cluster]) (models.Found[models.Cluster], error) {
 	newest := bson.D{{Key: "created_at", Value: -1}}
-	return r.list(ctx, "repositories.Clusters.List", bson.D{{Key: "owner_id", Value: owner}}, options.Find().SetSort(newest).SetProjection(withoutCredentials()))
+	return find(ctx, r.coll, "repositories.Clusters.OwnedBy", "cluster", bson.D{{Key: "owner_id", Value: owner}}, before,
+		options.Find().SetSort(newest).SetProjection(withoutCredentials()))
 }
 
 func withoutCredentials() bson.D { return bson.D{{Key: "credentials", Value: 0}} }
 
 // ByIDs returns the clusters of all owners with these ids, without credentials
-// and in any order. Unknown ids are left out.
-func (r *Clusters) ByIDs(ctx context.Context, ids []string) ([]models.Cluster, error) {
+// and in any order. Unknown ids are left out. It is cheap when the clusters are
+// those found before.
+func (r *Clusters) ByIDs(ctx context.Context, ids []string, before models.Found[models.Cluster]) (models.Found[models.Cluster], error) {
 	if len(ids) == 0 {
-		return nil, nil
+		return models.Found[models.Cluster]{}, nil
 	}
-	return r.list(ctx, "repositories.Clusters.ByIDs", byIDs(ids), options.Find().SetProjection(withoutCredentials()))
+	return find(ctx, r.coll, "repositories.Clusters.ByIDs", "cluster", byIDs(ids), before, options.Find().SetProjection(withoutCredentials()))
 }
 
 // All returns every cluster, for background work.

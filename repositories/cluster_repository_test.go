@@ -35,7 +35,9 @@ func TestClusterComesBackAsItWasStored(t *testing.T) {
 		"by name": func() (models.Cluster, error) { return store.ByName(t.Context(), "ann", "prod") },
 		"by id":   func() (models.Cluster, error) { return store.ByID(t.Context(), stored.ID) },
 		"by ids": func() (models.Cluster, error) {
-			list, err := store.ByIDs(t.Context(), []string{stored.ID, models.NewID()})
+			found, err := store.ByIDs(t.Context(), []string{stored.ID, models.NewID()}, models.Found[models.Cluster]{})
+			require.NoError(t, err)
+			list, err := found.All()
 			require.Len(t, list, 1)
 			require.Empty(t, list[0].Sealed)
 			list[0].Sealed = stored.Sealed
@@ -117,7 +119,7 @@ func TestHealthIsOfTheNewestCheckAndCredentials(t *testing.T) {
 	at := now()
 	set := func(status string, at time.Time, version int64, m *models.ClusterMetadata) models.Cluster {
 		t.Helper()
-		_, err := store.SetHealth(t.Context(), c.ID, models.ClusterHealth{Status: status, At: at, CredentialVersion: version, Metadata: m})
+		_, _, err := store.SetHealth(t.Context(), c.ID, models.ClusterHealth{Status: status, At: at, CredentialVersion: version, Metadata: m})
 		require.NoError(t, err)
 		got, err := store.ByID(t.Context(), c.ID)
 		require.NoError(t, err)

@@ -104,14 +104,24 @@ func (r *ClusterShares) ByUser(ctx context.Context, userID string) ([]models.Clu
 	return r.list(ctx, "repositories.ClusterShares.ByUser", bson.D{{Key: "user_id", Value: userID}}, "accepted_at")
 }
 
-// Accepted returns the accepted shares with a user, in the order in which they
-// were accepted. A name that is not empty selects clusters of that name.
+// Accepted returns the accepted shares with a user of clusters of that name, in the
+// order in which they were accepted.
 func (r *ClusterShares) Accepted(ctx context.Context, userID, name string) ([]models.ClusterShare, error) {
-	filter := bson.D{{Key: "user_id", Value: userID}, {Key: "status", Value: models.ShareAccepted}}
-	if name != "" {
-		filter = append(filter, bson.E{Key: "cluster_name", Value: name})
-	}
+	filter := append(acceptedBy(userID), bson.E{Key: "cluster_name", Value: name})
 	return r.list(ctx, "repositories.ClusterShares.Accepted", filter, "accepted_at")
+}
+
+// AllAccepted returns all accepted shares with a user, in the order in which they
+// were accepted. It is cheap when they are those found before.
+func (r *ClusterShares) AllAccepted(
+	ctx context.Context, userID string, before models.Found[models.ClusterShare],
+) (models.Found[models.ClusterShare], error) {
+	return find(ctx, r.coll, "repositories.ClusterShares.AllAccepted", "share", acceptedBy(userID), before,
+		options.Find().SetSort(oldest("accepted_at")))
+}
+
+func acceptedBy(userID string) bson.D {
+	return bson.D{{Key: "user_id", Value: userID}, {Key: "status", Value: models.ShareAccepted}}
 }
 
 // ByCluster returns all shares of a cluster, the oldest first.
@@ -120,9 +130,10 @@ func (r *ClusterShares) ByCluster(ctx context.Context, clusterID string) ([]mode
 }
 
 func (r *ClusterShares) list(ctx context.Context, op string, filter bson.D, by string) ([]models.ClusterShare, error) {
-	order := bson.D{{Key: by, Value: 1}, {Key: "_id", Value: 1}}
-	return findAll[models.ClusterShare](ctx, r.coll, op, "share", filter, options.Find().SetSort(order))
+	return findAll[models.ClusterShare](ctx, r.coll, op, "share", filter, options.Find().SetSort(oldest(by)))
 }
+
+func oldest(by string) bson.D { return bson.D{{Key: by, Value: 1}, {Key: "_id", Value: 1}} }
 
 // DeleteByCluster ends all shares of a cluster.
 func (r *ClusterShares) DeleteByCluster(ctx context.Context, clusterID string) error {

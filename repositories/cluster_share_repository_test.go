@@ -64,10 +64,15 @@ func TestAcceptedSharesComeOldestFirst(t *testing.T) {
 		_, err = store.Accept(t.Context(), "bob", sh.ID, now().Add(-age))
 		require.NoError(t, err)
 	}
-	for _, name := range []string{"prod", ""} {
-		list, err := store.Accepted(t.Context(), "bob", name)
-		require.NoError(t, err)
-		require.Equal(t, []string{"c1", "c0", "c2"}, []string{list[0].ClusterID, list[1].ClusterID, list[2].ClusterID})
+	all, err := store.AllAccepted(t.Context(), "bob", models.Found[models.ClusterShare]{})
+	require.NoError(t, err)
+	for name, read := range map[string]func() ([]models.ClusterShare, error){
+		"of a name": func() ([]models.ClusterShare, error) { return store.Accepted(t.Context(), "bob", "prod") },
+		"all":       all.All,
+	} {
+		list, err := read()
+		require.NoError(t, err, name)
+		require.Equal(t, []string{"c1", "c0", "c2"}, []string{list[0].ClusterID, list[1].ClusterID, list[2].ClusterID}, name)
 	}
 	other, err := store.Accepted(t.Context(), "bob", "test")
 	require.NoError(t, err)

@@ -2,6 +2,8 @@ package repositories
 
 import (
 	"context"
+	"encoding/binary"
+	"errors"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -38,6 +40,33 @@ func findAll[T any](
 	}
 	list := []T{}
 	return list, translate(op, what, cur.All(ctx, &list))
+}
+
+// find returns all documents that filter matches, and before if it holds the same.
+func find[T any](
+	ctx context.Context, coll *mongo.Collection, op, what string, filter bson.D, before models.Found[T],
+	o ...options.Lister[options.FindOptions],
+) (models.Found[T], error) {
+	cur, err := coll.Find(ctx, filter, o...)
+	if err != nil {
+		return before, translate(op, what, err)
+	}
+	now := models.Refind(before, func(raw []byte) (list []T, err error) {
+		for len(raw) > 0 && err == nil {
+			var doc T
+			size := binary.LittleEndian.Uint32(raw)
+			err = bson.Unmarshal(raw[:size], &doc)
+			list, raw = append(list, doc), raw[size:]
+		}
+		return list, translate(op, what, err)
+	})
+	for cur.Next(ctx) {
+		now.Add(cur.Current)
+	}
+	if err := errors.Join(cur.Err(), cur.Close(ctx)); err != nil {
+		return before, translate(op, what, err)
+	}
+	return now.Found(), nil
 }
 
 // pageOf are the options for one page of a query. Pages count from 1.

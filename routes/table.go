@@ -63,6 +63,8 @@ type Handlers struct {
 	ClusterMetrics *handlers.ClusterMetrics
 	Metrics        *handlers.Metrics
 
+	Notification *handlers.Notification
+
 	Template *handlers.Template
 	Workflow *handlers.Workflow
 	Version  *handlers.WorkflowVersion
@@ -74,16 +76,17 @@ type Handlers struct {
 const api = "/v1/api"
 
 const (
-	get  = http.MethodGet
-	head = http.MethodHead
-	post = http.MethodPost
-	put  = http.MethodPut
-	del  = http.MethodDelete
+	get   = http.MethodGet
+	head  = http.MethodHead
+	post  = http.MethodPost
+	put   = http.MethodPut
+	patch = http.MethodPatch
+	del   = http.MethodDelete
 )
 
 // Table lists the whole API. Reading it is reading the authorisation policy.
 func Table(h Handlers) []Route {
-	return slices.Concat(system(h), people(h), admin(h), clusters(h), workflows(h))
+	return slices.Concat(system(h), people(h), notifications(h), admin(h), clusters(h), workflows(h))
 }
 
 // Print returns the table as text, one row a line, for people and for the

@@ -28,3 +28,15 @@ func people(h Handlers) []Route {
 		{Method: del, Path: api + "/profile/tokens/:id", Access: SignedIn, Scope: models.ScopeSession, Audit: "api_token.revoke", Handle: h.APIToken.Revoke},
 	}
 }
+
+// notifications lists the routes of what is told to oneself.
+func notifications(h Handlers) []Route {
+	const base = api + "/user-notifications"
+	return []Route{
+		{Method: get, Path: base, Access: SignedIn, Scope: models.ScopeRead, Handle: h.Notification.List},
+		{Method: get, Path: base + "/unread-count", Access: SignedIn, Scope: models.ScopeRead, Handle: h.Notification.UnreadCount},
+		{Method: get, Path: base + "/stream", Access: SignedIn, Scope: models.ScopeRead, Handle: h.Notification.Stream, Stream: true},
+		{Method: patch, Path: base + "/:id/read", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "notification.read", Handle: h.Notification.MarkRead},
+		{Method: post, Path: base + "/mark-all-read", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "notification.read_all", Handle: h.Notification.MarkAllRead},
+	}
+}

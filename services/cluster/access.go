@@ -1,26 +1,25 @@
 package cluster
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
-	"slices"
 
 	"github.com/kubeorch/core/models"
 )
 
 // accessClusters finds clusters by name and id.
 type accessClusters interface {
-	List(ctx context.Context, owner string) ([]models.Cluster, error)
+	OwnedBy(ctx context.Context, owner string, before models.Found[models.Cluster]) (models.Found[models.Cluster], error)
 	ByName(ctx context.Context, owner, name string) (models.Cluster, error)
 	ByID(ctx context.Context, id string) (models.Cluster, error)
-	ByIDs(ctx context.Context, ids []string) ([]models.Cluster, error)
+	ByIDs(ctx context.Context, ids []string, before models.Found[models.Cluster]) (models.Found[models.Cluster], error)
 }
 
 // accessShares finds the shares with a user.
 type accessShares interface {
 	ByClusterAndUser(ctx context.Context, clusterID, userID string) (models.ClusterShare, error)
 	Accepted(ctx context.Context, userID, name string) ([]models.ClusterShare, error)
+	AllAccepted(ctx context.Context, userID string, before models.Found[models.ClusterShare]) (models.Found[models.ClusterShare], error)
 }
 
 // AccessDeps is what Access works with.
@@ -184,38 +183,6 @@ func (a *Access) byID(ctx context.Context, userID, clusterID string) (models.Clu
 		return models.ClusterGrant{}, err
 	}
 	return grantShared(c, sh), nil
-}
-
-// List returns all clusters that the user has access to, the newest first.
-func (a *Access) List(ctx context.Context, userID string) ([]models.ClusterGrant, error) {
-	own, err := a.clusters.List(ctx, userID)
-	if err != nil {
-		return nil, err
-	}
-	shares, err := a.shares.Accepted(ctx, userID, "")
-	if err != nil {
-		return nil, err
-	}
-	byCluster := make(map[string]models.ClusterShare, len(shares))
-	ids := make([]string, len(shares))
-	for i, sh := range shares {
-		byCluster[sh.ClusterID], ids[i] = sh, sh.ClusterID
-	}
-	shared, err := a.clusters.ByIDs(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	grants := make([]models.ClusterGrant, 0, len(own)+len(shared))
-	for _, c := range own {
-		grants = append(grants, grantOwner(c))
-	}
-	for _, c := range shared {
-		grants = append(grants, grantShared(c, byCluster[c.ID]))
-	}
-	slices.SortStableFunc(grants, func(x, y models.ClusterGrant) int {
-		return cmp.Or(y.Cluster.CreatedAt.Compare(x.Cluster.CreatedAt), cmp.Compare(y.Cluster.ID, x.Cluster.ID))
-	})
-	return grants, nil
 }
 
 func grantOwner(c models.Cluster) models.ClusterGrant {

@@ -160,11 +160,11 @@ func (s *Service) checkTime(c models.Cluster) time.Time {
 func (s *Service) record(ctx context.Context, c models.Cluster, h models.ClusterHealth) error {
 	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), testTime)
 	defer done()
-	changed, err := s.deps.Store.SetHealth(ctx, c.ID, h)
+	was, changed, err := s.deps.Store.SetHealth(ctx, c.ID, h)
 	if changed {
 		s.deps.Log.InfoContext(ctx, "cluster changed its state", "cluster", c.ID, "status", h.Status, "reason", h.Error)
 		for _, l := range s.deps.Listeners {
-			l.Changed(ctx, c)
+			l.Changed(ctx, c, was)
 		}
 	}
 	return err

@@ -83,9 +83,16 @@ func (r *clusterRig) byID(t testing.TB, id string) models.Cluster {
 }
 
 // heard counts what it is told.
-type heard struct{ changed, removed atomic.Int32 }
+type heard struct {
+	changed, removed atomic.Int32
+	was              atomic.Value // the status before the last change
+}
 
-func (h *heard) Changed(context.Context, models.Cluster) { h.changed.Add(1) }
+func (h *heard) Changed(_ context.Context, _ models.Cluster, was string) {
+	h.was.Store(was)
+	h.changed.Add(1)
+}
+
 func (h *heard) Removed(context.Context, models.Cluster) { h.removed.Add(1) }
 
 // A server that stops must not wait for clusters that hang, nor take that for
@@ -146,6 +153,7 @@ func TestOnlyChangesAreWrittenAndTold(t *testing.T) {
 	}
 	require.True(t, check().Stored)
 	require.EqualValues(t, 1, news.changed.Load())
+	require.Equal(t, models.ClusterUnknown, news.was.Load())
 	before := r.byID(t, c.ID)
 	got := check()
 	require.False(t, got.Stored, "nothing is new but the time")
@@ -158,6 +166,7 @@ func TestOnlyChangesAreWrittenAndTold(t *testing.T) {
 		require.Equal(t, failures, r.byID(t, c.ID).Failures)
 	}
 	require.EqualValues(t, 2, news.changed.Load())
+	require.Equal(t, models.ClusterConnected, news.was.Load())
 	require.Equal(t, models.ClusterError, r.byID(t, c.ID).Status)
 
 	_, err := r.Test(t.Context(), ann, "a")
@@ -168,6 +177,7 @@ func TestOnlyChangesAreWrittenAndTold(t *testing.T) {
 	check()
 	require.Zero(t, r.byID(t, c.ID).Failures)
 	require.EqualValues(t, 3, news.changed.Load())
+	require.Equal(t, models.ClusterError, news.was.Load())
 
 	_, err = r.Delete(t.Context(), ann, "a")
 	require.NoError(t, err)

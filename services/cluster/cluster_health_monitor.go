@@ -229,7 +229,7 @@ func (m *HealthMonitor) check(ctx context.Context, c monitored, quick time.Durat
 		}
 	}()
 	wanted := func() bool { return c.elsewhere || m.holds(c.id) }
-	if ctx.Err() != nil || !wanted() {
+	if ctx.Err() != nil || !wanted() || quick > 0 && m.isUnwritten(c.id) {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, m.opts.Deadline)

@@ -50,7 +50,7 @@ func NewEvents(events publisher, sharers Audience, log *slog.Logger) *Events {
 
 // Changed publishes the present state of c. Of several servers, the one that stored
 // the state calls it.
-func (e *Events) Changed(ctx context.Context, c models.Cluster) {
+func (e *Events) Changed(ctx context.Context, c models.Cluster, _ string) {
 	e.publish(ctx, c, models.EventClusterUpdate, c.State(time.Now()))
 }
 

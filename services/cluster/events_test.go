@@ -42,9 +42,9 @@ func TestClusterEventsReachThoseWhoSeeTheCluster(t *testing.T) {
 	c1 := models.Cluster{ID: "c1", Name: "one", OwnerID: "ann", Status: models.ClusterDisconnected, LastError: "gone"}
 	c2 := models.Cluster{ID: "c2", Name: "two", OwnerID: "ann", Status: models.ClusterError}
 
-	e.Changed(t.Context(), c1)
+	e.Changed(t.Context(), c1, "")
 	require.Equal(t, []string{"clusters:ann cluster_update one disconnected", "clusters:bob cluster_update one disconnected"}, events.take())
-	e.Changed(t.Context(), c2)
+	e.Changed(t.Context(), c2, "")
 	require.Equal(t, []string{"clusters:ann cluster_update two error"}, events.take(), "sharers are not known at the moment")
 
 	e.Removed(t.Context(), c1)

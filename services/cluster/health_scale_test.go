@@ -73,7 +73,7 @@ type countedStore struct {
 	heard
 }
 
-func (s *countedStore) SetHealth(ctx context.Context, id string, h models.ClusterHealth) (bool, error) {
+func (s *countedStore) SetHealth(ctx context.Context, id string, h models.ClusterHealth) (string, bool, error) {
 	s.changed.Add(1)
 	return s.store.SetHealth(ctx, id, h)
 }

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"hash/maphash"
+	"slices"
 	"time"
 
 	"github.com/kubeorch/core/models"
@@ -12,8 +13,21 @@ import (
 // block.
 func (m *HealthMonitor) Gained(clusterID string) { m.note(clusterID) }
 
-// Released leaves the tests of a cluster to another server. It does not block.
-func (m *HealthMonitor) Released(clusterID string) { m.note(clusterID) }
+// Releasing leaves the tests of a cluster to another server, which then knows the time
+// of the last one.
+func (m *HealthMonitor) Releasing(ctx context.Context, clusterID string) {
+	m.note(clusterID)
+	if m.isUnwritten(clusterID) {
+		m.flush(ctx)
+	}
+}
+
+// isUnwritten reports whether the time of a cluster's last test is not stored yet.
+func (m *HealthMonitor) isUnwritten(clusterID string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.ContainsFunc(m.checked, func(c models.ClusterChecked) bool { return c.ID == clusterID })
+}
 
 func (m *HealthMonitor) note(clusterID string) {
 	m.mu.Lock()

@@ -44,13 +44,14 @@ func (p *member) Holds(id string) (int64, bool) {
 }
 
 // give gives a cluster to a monitor; nil takes it from all.
-func (h *holders) give(id string, to *member) {
+func (h *holders) give(t *testing.T, id string, to *member) {
+	t.Helper()
 	h.mu.Lock()
 	from := h.by[id]
 	h.by[id] = to
 	h.mu.Unlock()
 	if from != nil {
-		from.Released(id)
+		from.Releasing(t.Context(), id)
 	}
 	if to != nil {
 		to.Gained(id)
@@ -95,12 +96,12 @@ func TestMonitorsOfSeveralServers(t *testing.T) {
 		time.Sleep(17 * time.Second)
 		defer second.start(t)()
 		for i := range clusters {
-			h.give(id(i), []*member{first, second}[i%2])
+			h.give(t, id(i), []*member{first, second}[i%2])
 		}
 		time.Sleep(4*time.Minute + 20*time.Second)
 		require.Equal(t, []int{clusters / 2, clusters / 2}, []int{first.counted(t), second.counted(t)})
 		for i := range 10 { // move in good order
-			h.give(id(2*i), second)
+			h.give(t, id(2*i), second)
 			time.Sleep(7 * time.Second)
 		}
 		time.Sleep(2 * time.Minute)
@@ -108,7 +109,7 @@ func TestMonitorsOfSeveralServers(t *testing.T) {
 		time.Sleep(15 * time.Second) // until the others know
 		for i := range clusters {
 			if h.by[id(i)] == first {
-				h.give(id(i), second)
+				h.give(t, id(i), second)
 			}
 		}
 		time.Sleep(3 * time.Second)
@@ -136,7 +137,7 @@ func TestMonitorOfAServerWhoseClockIsBehind(t *testing.T) {
 		behind := h.join(m, -5*time.Minute)
 		now := time.Now()
 		m.clusters["000"].LastCheck = &now
-		h.give("000", behind)
+		h.give(t, "000", behind)
 		defer behind.start(t)()
 		time.Sleep(4*time.Minute + time.Second)
 		require.GreaterOrEqual(t, m.counts("")[0], 3)
@@ -167,7 +168,7 @@ func TestMonitorDropsWhatAnotherServerIsToFind(t *testing.T) {
 		m, h := newFakeClusters(1), &holders{by: map[string]*member{}}
 		m.hangs["000"] = true
 		p := h.join(m, 0)
-		h.give("000", p)
+		h.give(t, "000", p)
 		defer p.start(t)()
 		running := func() bool {
 			m.mu.Lock()
@@ -180,7 +181,7 @@ func TestMonitorDropsWhatAnotherServerIsToFind(t *testing.T) {
 				busy = 0
 			}
 		}
-		h.give("000", nil)
+		h.give(t, "000", nil)
 		time.Sleep(30 * time.Minute)
 		require.Equal(t, []int{0}, m.counts(""))
 		require.Zero(t, p.counted(t))

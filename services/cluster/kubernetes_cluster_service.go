@@ -11,6 +11,7 @@ import (
 
 	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/kubernetes"
+	"github.com/kubeorch/core/pkg/limit"
 )
 
 const (
@@ -29,7 +30,7 @@ type writer interface {
 	Replace(ctx context.Context, old, c models.Cluster, at time.Time) (models.Cluster, error)
 	SwapCredentials(ctx context.Context, id string, old, fresh []byte) (bool, error)
 	Delete(ctx context.Context, id string) error
-	SetHealth(ctx context.Context, id string, h models.ClusterHealth) (changed bool, err error)
+	SetHealth(ctx context.Context, id string, h models.ClusterHealth) (was string, changed bool, err error)
 }
 
 // counter counts the clusters of a user.
@@ -62,8 +63,8 @@ type connector interface {
 // listener learns what happens to clusters. Its methods must not block for long.
 type listener interface {
 	// Changed is called after a check found a cluster in another state than
-	// before, by one of the servers that share a database.
-	Changed(ctx context.Context, c models.Cluster)
+	// before, by one of the servers that share a database. Its status was was.
+	Changed(ctx context.Context, c models.Cluster, was string)
 	// Removed is called after a cluster was removed.
 	Removed(ctx context.Context, c models.Cluster)
 }
@@ -113,13 +114,14 @@ type Service struct {
 	deps   Deps
 	now    func() time.Time
 	checks sharedChecks
+	lists  *limit.Cache[listed] // by user
 
 	testTime time.Duration // testTime
 }
 
 // NewService returns a service that works with deps.
 func NewService(deps Deps) *Service {
-	s := &Service{deps: deps, now: time.Now, testTime: testTime}
+	s := &Service{deps: deps, now: time.Now, lists: limit.NewCache[listed](listCacheSize), testTime: testTime}
 	deps.Access.OnChange(s.checkConnections)
 	return s
 }

@@ -64,7 +64,7 @@ func (l *Log) write(ctx context.Context, e models.ClusterLogEntry) {
 }
 
 // Changed records that a check found c in another state than before.
-func (l *Log) Changed(ctx context.Context, c models.Cluster) {
+func (l *Log) Changed(ctx context.Context, c models.Cluster, _ string) {
 	e := models.ClusterLogEntry{
 		ClusterID: c.ID, Action: models.ClusterLogStatus, Success: c.Status == models.ClusterConnected, Error: c.LastError,
 		Message: "the cluster is " + c.Status, Details: map[string]string{"status": c.Status}, Level: models.LogInfo,

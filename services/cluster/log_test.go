@@ -54,7 +54,7 @@ func TestClusterLogOfStates(t *testing.T) {
 		{ID: "c", Status: models.ClusterError, LastError: "no rights"},
 		{ID: "c", Status: models.ClusterConnected},
 	} {
-		log.Changed(ctx, c)
+		log.Changed(ctx, c, "")
 	}
 	list, err := store.List(t.Context(), "c", 10)
 	require.NoError(t, err)

@@ -26,23 +26,6 @@ type clusterData interface {
 	DeleteByCluster(ctx context.Context, clusterID string) error
 }
 
-// List returns the user's own clusters and those shared with them, newest
-// first, and the id of their default.
-func (s *Service) List(ctx context.Context, userID string) (models.ClusterList, error) {
-	grants, err := s.deps.Access.List(ctx, userID)
-	if err != nil {
-		return models.ClusterList{}, err
-	}
-	list, err := s.views(ctx, userID, grants)
-	out := models.ClusterList{Clusters: list}
-	for _, c := range list {
-		if c.Default {
-			out.Default = c.ID
-		}
-	}
-	return out, err
-}
-
 // Get returns a cluster that the user has access to, or NotFound.
 func (s *Service) Get(ctx context.Context, userID, name string) (models.Cluster, error) {
 	g, err := s.deps.Access.Require(ctx, userID, name, models.ClusterRead)
@@ -106,26 +89,45 @@ func (s *Service) ownView(ctx context.Context, c models.Cluster) (models.Cluster
 }
 
 func (s *Service) views(ctx context.Context, userID string, grants []models.ClusterGrant) ([]models.Cluster, error) {
-	byDefault, err := s.deps.Defaults.ByUser(ctx, userID)
+	f, err := s.frame(ctx, userID, ownersOf(grants))
 	if err != nil {
 		return nil, err
 	}
+	return f.views(grants), nil
+}
+
+// frame is what the views of a user's clusters show beside the clusters.
+type frame struct {
+	byDefault string // the id of the user's default
+	names     map[string]models.Person
+}
+
+func (s *Service) frame(ctx context.Context, userID string, owners []string) (f frame, err error) {
+	if f.byDefault, err = s.deps.Defaults.ByUser(ctx, userID); err != nil {
+		return frame{}, err
+	}
+	f.names, err = s.deps.People.People(ctx, owners)
+	return f, err
+}
+
+// ownersOf returns the ids of those who share clusters.
+func ownersOf(grants []models.ClusterGrant) []string {
 	var owners []string
 	for _, g := range grants {
 		if !g.Owned() && !slices.Contains(owners, g.Cluster.OwnerID) {
 			owners = append(owners, g.Cluster.OwnerID)
 		}
 	}
-	names, err := s.deps.People.People(ctx, owners)
-	if err != nil {
-		return nil, err
-	}
+	return owners
+}
+
+func (f frame) views(grants []models.ClusterGrant) []models.Cluster {
 	list := make([]models.Cluster, len(grants))
 	for i, g := range grants {
-		list[i] = viewOf(g, names[g.Cluster.OwnerID])
-		list[i].Default = g.Cluster.ID == byDefault
+		list[i] = viewOf(g, f.names[g.Cluster.OwnerID])
+		list[i].Default = g.Cluster.ID == f.byDefault
 	}
-	return list, nil
+	return list
 }
 
 // viewOf returns the cluster of g with what a share adds to it. A share for

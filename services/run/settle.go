@@ -17,6 +17,12 @@ type auditTrail interface {
 	Record(ctx context.Context, e models.AuditEntry)
 }
 
+// notifier tells the owner of a workflow how its runs end. It may be called again
+// after an error.
+type notifier interface {
+	RunEnded(ctx context.Context, r models.Run, workflowName string) error
+}
+
 // storeTime bounds the writes with which a run begins and ends. A change of the
 // database's primary takes less.
 const storeTime = 10 * time.Second
@@ -84,6 +90,9 @@ func (e *Executor) finish(ctx context.Context, s *session, status, message strin
 		}
 	}
 	e.recordEnd(ctx, s, status)
+	if err := e.notify(ctx, s); err != nil {
+		e.deps.Log.ErrorContext(ctx, "the end of a run could not be told", "run", s.run.ID, "err", err)
+	}
 	e.deps.Watch(s.run.WorkflowID)
 	e.deps.Log.InfoContext(ctx, "run ended", "run", s.run.ID, "workflow", s.run.WorkflowID, "status", status)
 }
@@ -109,6 +118,17 @@ func (e *Executor) count(ctx context.Context, s *session, status string) error {
 		})
 	}
 	return group.Wait()
+}
+
+// notify tells the owner how a run ended. Of several servers, the one that stored the
+// result does.
+func (e *Executor) notify(ctx context.Context, s *session) error {
+	if e.deps.Notifier == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
+	defer cancel()
+	return whileAway(ctx, func() error { return e.deps.Notifier.RunEnded(ctx, s.snapshot(), s.workflow.Name) })
 }
 
 // versionStatus maps to the fewer states that a version can have.

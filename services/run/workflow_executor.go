@@ -129,6 +129,7 @@ type Deps struct {
 	// may have changed them. It does not block.
 	Watch      func(workflowID string)
 	Audit      auditTrail // may be nil
+	Notifier   notifier   // may be nil
 	ClusterLog clusterLog // may be nil
 	Log        *slog.Logger
 

@@ -77,6 +77,20 @@ func NewBroadcaster() *Broadcaster {
 // changed after the call; an error means that it cannot be encoded. An event
 // for a stream that nobody knows is forgotten, if this server is alone.
 func (b *Broadcaster) Publish(key, event string, data any) error {
+	return b.publish(key, event, func(now time.Time) any {
+		kind, _, _ := strings.Cut(key, ":")
+		return models.StreamEvent{Type: kind, StreamKey: key, EventType: event, Timestamp: now.UTC(), Data: data}
+	})
+}
+
+// PublishBare is Publish for streams whose events have no envelope.
+func (b *Broadcaster) PublishBare(key, event string, data any) error {
+	return b.publish(key, event, func(time.Time) any { return data })
+}
+
+// publish publishes what dataAt returns, which is called only if the event goes
+// anywhere.
+func (b *Broadcaster) publish(key, event string, dataAt func(now time.Time) any) error {
 	b.published.Add(1)
 	var s *eventStream
 	alone := b.relay == nil || b.relay.Alone()
@@ -85,13 +99,10 @@ func (b *Broadcaster) Publish(key, event string, data any) error {
 			return nil
 		}
 	}
-	kind, _, _ := strings.Cut(key, ":")
 	now := time.Now()
-	payload, err := json.Marshal(models.StreamEvent{
-		Type: kind, StreamKey: key, EventType: event, Timestamp: now.UTC(), Data: data,
-	})
+	payload, err := json.Marshal(dataAt(now))
 	if err != nil {
-		return &models.Error{Op: "stream.Broadcaster.Publish", Err: err}
+		return &models.Error{Op: "stream.Broadcaster.publish", Err: err}
 	}
 	b.route(alone, s, key, event, payload, now)
 	return nil

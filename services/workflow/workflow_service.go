@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/kubeorch/core/models"
+	"github.com/kubeorch/core/pkg/limit"
 	"github.com/kubeorch/core/pkg/panics"
 )
 
@@ -56,6 +57,12 @@ const readTimeout = 30 * time.Second
 // documentCacheSize is in bytes: enough for some 500 large drawings.
 const documentCacheSize = 16 << 20
 
+// cachedDocument is a workflow as it was at seq.
+type cachedDocument struct {
+	seq int64
+	models.WorkflowDocument
+}
+
 // Service creates, reads and changes workflow documents. Every method is limited
 // to the given owner; another owner's workflow is NotFound.
 type Service struct {
@@ -63,7 +70,7 @@ type Service struct {
 	runs   runs
 	eraser Eraser
 	quota  quota
-	cache  *documentCache
+	cache  *limit.Cache[cachedDocument]
 	now    func() time.Time
 	reads  singleflight.Group // of graphs, by what is read, id and seq
 }
@@ -71,7 +78,7 @@ type Service struct {
 // NewService returns the service over store. Archiving and deleting consult runs;
 // eraser removes workflows at once.
 func NewService(store store, runs runs, eraser Eraser, limits models.AccountLimits) *Service {
-	return &Service{store: store, runs: runs, eraser: eraser, quota: quota{store, limits}, cache: newDocumentCache(documentCacheSize), now: models.Now}
+	return &Service{store: store, runs: runs, eraser: eraser, quota: quota{store, limits}, cache: limit.NewCache[cachedDocument](documentCacheSize), now: models.Now}
 }
 
 // Create stores an empty draft.
@@ -157,8 +164,8 @@ func (s *Service) Document(ctx context.Context, owner, id string) (models.Workfl
 	if err != nil {
 		return models.WorkflowDocument{}, err
 	}
-	if doc, ok := s.cache.get(id, head.Seq); ok {
-		return doc, nil
+	if doc, ok := s.cache.Get(id); ok && doc.seq == head.Seq {
+		return doc.WorkflowDocument, nil
 	}
 	return shared(ctx, s, "document", owner, id, head.Seq, func(w models.Workflow) (models.WorkflowDocument, error) {
 		body, err := json.Marshal(w)
@@ -166,7 +173,7 @@ func (s *Service) Document(ctx context.Context, owner, id string) (models.Workfl
 			return models.WorkflowDocument{}, &models.Error{Op: "workflow.Service.Document", Err: err}
 		}
 		doc := models.WorkflowDocument{Body: body, Revision: w.Revision}
-		s.cache.put(id, w.Seq, doc)
+		s.cache.Put(id, cachedDocument{w.Seq, doc}, len(body))
 		return doc, nil
 	})
 }

@@ -159,18 +159,22 @@ func median(d []time.Duration) time.Duration {
 func ms(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) + " ms" }
 
 // rss returns a process's resident memory in bytes.
-func rss(pid int) (int64, error) {
+func rss(pid int) (int64, error) { return memoryOf(pid, "VmRSS:") }
+
+// memoryOf returns a figure of a process's memory in bytes, by its name in
+// /proc/pid/status.
+func memoryOf(pid int, field string) (int64, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
 	}
 	for l := range strings.Lines(string(b)) {
-		if kb, ok := strings.CutPrefix(l, "VmRSS:"); ok {
+		if kb, ok := strings.CutPrefix(l, field); ok {
 			n, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(kb), " kB"), 10, 64)
 			return n << 10, err
 		}
 	}
-	return 0, fmt.Errorf("no VmRSS for process %d", pid)
+	return 0, fmt.Errorf("no %s for process %d", strings.TrimSuffix(field, ":"), pid)
 }
 
 func mb(n int64) string { return fmt.Sprintf("%.0f MB", float64(n)/(1<<20)) }

@@ -1,0 +1,3 @@
+// Package notification tells people what happened to their workflows and clusters
+// while they were looking elsewhere.
+package notification
