@@ -157,6 +157,8 @@ func (s *Server) listenTo(others peers, h hearing) {
 		return
 	}
 	r := others.relay
+	// A server that died may have stored something whose event is not in the log.
+	s.session.OnDeath(func() { r.Resync("") })
 	r.On(account.RevokeTopic, h.sessions.Hear)
 	r.On(cluster.AccessTopic, h.access.Hear)
 	r.On(watcher.MessageWatch, func(id string, data []byte) { h.watchers.Wanted(id, string(data)) })

@@ -26,24 +26,27 @@ func (s *Session) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	came, left := s.note(begun, all)
+	came, left, died := s.note(begun, all)
 	for id, beat := range s.silent() {
 		if ended, err := s.deps.Servers.End(ctx, id, beat); err != nil {
 			return err
 		} else if ended {
 			s.deps.Log.WarnContext(ctx, "a server is silent; its work is free", "server", s.drop(id), "session", id)
-			left = true
+			left, died = true, true
 		}
 	}
 	if came || left {
 		s.tellChange()
 	}
+	if died {
+		s.tellDeath()
+	}
 	return s.share(ctx, came)
 }
 
 // note takes over what was read and reports whether servers came or left, or are
-// about to.
-func (s *Session) note(begun time.Time, all []models.Server) (came, left bool) {
+// about to, and whether one left without having retired.
+func (s *Session) note(begun time.Time, all []models.Server) (came, left, died bool) {
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -65,12 +68,13 @@ func (s *Session) note(begun time.Time, all []models.Server) (came, left bool) {
 		o.seen, o.leaving = rec.Seen, rec.Leaving
 		next[rec.ID] = o
 	}
-	for id := range s.others {
-		left = left || next[id] == nil
+	for id, o := range s.others {
+		gone := next[id] == nil
+		left, died = left || gone, died || gone && !o.leaving
 	}
 	s.others, s.looked = next, begun
 	s.sharing = s.sharing && len(next) > 0
-	return came, left
+	return came, left, died
 }
 
 // silent returns the sessions, with their last heartbeats, that are over by now.
@@ -115,6 +119,16 @@ func (s *Session) share(ctx context.Context, came bool) error {
 	s.sharing = s.joined && len(s.others) > 0
 	s.mu.Unlock()
 	return s.beat(ctx, id)
+}
+
+// tellDeath calls those who want to know of servers that ended without good order.
+func (s *Session) tellDeath() {
+	s.mu.Lock()
+	all := slices.Clone(s.hooks.death)
+	s.mu.Unlock()
+	for _, f := range all {
+		f()
+	}
 }
 
 // tellChange calls those who want to know of servers that came or went, and of a

@@ -81,6 +81,7 @@ type Session struct {
 type hooks struct {
 	share  func(ctx context.Context) error
 	change []func()
+	death  []func()
 	lost   []func(id string)
 }
 
@@ -196,6 +197,14 @@ func (s *Session) OnChange(f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.hooks.change = append(s.hooks.change, f)
+}
+
+// OnDeath has f called after the session of another server ended although that server
+// had not retired: what it stored last, it may have told nobody. f must not block.
+func (s *Session) OnDeath(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hooks.death = append(s.hooks.death, f)
 }
 
 // OnLost has f called after others ended the session id of this process. Work under

@@ -289,3 +289,26 @@ func TestIdleServerAsksLittle(t *testing.T) {
 		require.LessOrEqual(t, a.way.count(), 50)
 	})
 }
+
+// A server that retires has told everything; one that dies may have not.
+func TestDeathIsToldFromAnOrderlyLeave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := newDatabase()
+		a, b, c := start(t, db, "a"), start(t, db, "b"), start(t, db, "c")
+		var deaths atomic.Int32
+		a.OnDeath(func() { deaths.Add(1) })
+		b.Retire(t.Context())
+		a.Kick()
+		synctest.Wait()
+		b.stop()
+		require.NoError(t, b.Leave(t.Context()))
+		sleep(time.Minute)
+		require.Len(t, a.Live(), 2)
+		require.Zero(t, deaths.Load())
+
+		c.stop() // killed
+		sleep(time.Minute)
+		require.Len(t, a.Live(), 1)
+		require.EqualValues(t, 1, deaths.Load())
+	})
+}

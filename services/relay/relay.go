@@ -145,7 +145,8 @@ func (r *Relay) Publish(key, event string, payload []byte) bool {
 	return r.put(models.RelayMessage{Topic: models.TopicEvent, Key: key, Event: event, Data: payload})
 }
 
-// Resync has all readers of a stream, on all servers, read the present state again.
+// Resync has all readers of a stream, on all servers, read the present state again;
+// with an empty key, those of all streams.
 // It does nothing while this server is alone.
 func (r *Relay) Resync(key string) { r.put(models.RelayMessage{Topic: models.TopicGap, Key: key}) }
 
