@@ -16,6 +16,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
+	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"github.com/kubeorch/core/database/embedded"
@@ -85,7 +86,9 @@ func serverOptions(uri string) *options.ClientOptions {
 	if o.WriteConcern != nil {
 		acknowledged.Journal = o.WriteConcern.Journal
 	}
-	o.SetWriteConcern(acknowledged).SetReadConcern(readconcern.Majority())
+	// A secondary may be behind: what was revoked would be valid there for a while, and
+	// a snapshot older than the events that follow it.
+	o.SetWriteConcern(acknowledged).SetReadConcern(readconcern.Majority()).SetReadPreference(readpref.Primary())
 	if o.ConnectTimeout == nil {
 		o.SetConnectTimeout(connectTime)
 	}
