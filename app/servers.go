@@ -72,7 +72,7 @@ const (
 func (s *Server) Migrate(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, migrateTime)
 	defer cancel()
-	for {
+	for waiting := false; ; waiting = true {
 		release, err := s.claim(ctx, "schema")
 		if err != nil {
 			return err
@@ -80,6 +80,9 @@ func (s *Server) Migrate(ctx context.Context) error {
 		if release != nil {
 			defer release()
 			return s.db.Migrate(ctx)
+		}
+		if !waiting {
+			s.log.InfoContext(ctx, "another server brings the database to its schema; waiting for it")
 		}
 		select {
 		case <-time.After(migratePoll):
