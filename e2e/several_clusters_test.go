@@ -218,10 +218,12 @@ func TestServersShareClusters(t *testing.T) {
 
 	// A round is a minute. Statuses change meanwhile.
 	before, begin := m.checks(), time.Now()
+	pace := time.NewTicker(500 * time.Millisecond)
+	defer pace.Stop()
 	for time.Since(begin) < time.Minute {
 		m.grow()
 		m.arrives(t, nil)
-		time.Sleep(500 * time.Millisecond)
+		<-pace.C
 	}
 	sum := 0
 	for i, after := range m.checks() {
