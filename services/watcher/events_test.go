@@ -26,6 +26,7 @@ func TestWatcherOfForeignControllers(t *testing.T) {
 
 	warn := func(apiVersion, kind, name, reason string) {
 		w.api.Set("events", map[string]any{
+			"apiVersion": "v1", "kind": "Event",
 			"metadata":       map[string]any{"name": name, "namespace": "shop"},
 			"involvedObject": map[string]any{"apiVersion": apiVersion, "kind": kind, "namespace": "shop", "name": name},
 			"type":           "Warning", "reason": reason, "message": "no room left", "lastTimestamp": "2024-05-01T10:01:00Z",
