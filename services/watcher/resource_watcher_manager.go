@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// watchKeep is how long a workflow stays watched after its last run or
-	// reader.
+	// watchKeep is how long a workflow stays watched after its last run, reader or
+	// look.
 	watchKeep = 10 * time.Minute
 
 	// watchAttempt bounds one attempt to find out what to watch.
@@ -61,7 +61,7 @@ func WatchThrough[C watchedCluster](f func(ctx context.Context, w models.Workflo
 }
 
 // Manager decides which workflows are watched: those with readers, and those that
-// ran lately. Of several servers, the one that holds the cluster of a workflow
+// ran or were read lately. Of several servers, the one that holds the cluster of a workflow
 // watches it; see Sharing. The methods, except Stop and Releasing, wait for neither
 // clusters nor the database. A Manager is safe for concurrent use.
 type Manager struct {
@@ -91,7 +91,7 @@ func NewManager(deps Deps) *Manager {
 	}
 }
 
-// Start begins to watch what Hold and Watch ask for, until Stop. It uses the values
+// Start begins to watch what Hold, Watch and Look ask for, until Stop. It uses the values
 // of ctx and ignores its end.
 func (m *Manager) Start(ctx context.Context) {
 	// People look at the statuses: a cluster that was out of reach is tried at once.
@@ -139,6 +139,21 @@ func (m *Manager) Hold(workflowID string) (release func()) {
 // Watch reads a workflow again and has its objects watched for some minutes. Runs
 // call it after they have changed the objects.
 func (m *Manager) Watch(workflowID string) { m.mark(workflowID, 0) }
+
+// Look has the objects of a deployed workflow watched for some minutes, because
+// somebody reads the stored statuses, which may be old. Of a workflow that is
+// watched already it only prolongs that, which costs next to nothing.
+func (m *Manager) Look(workflowID string) {
+	m.mu.Lock()
+	in := m.interest[workflowID]
+	if in != nil {
+		in.last = time.Now()
+	}
+	m.mu.Unlock()
+	if in == nil {
+		m.mark(workflowID, 0)
+	}
+}
 
 // AccessChanged checks again who has access to which cluster. The statuses of
 // workflows whose owners have lost theirs say so.
