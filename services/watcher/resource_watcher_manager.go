@@ -2,6 +2,7 @@ package watcher
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -24,6 +25,9 @@ const (
 	watchRetry     = 2 * time.Second // doubled with each failure in a row
 	watchRetryMax  = time.Minute
 	managerWorkers = 8
+
+	askingWorkers = 2                      // of these may wait for one cluster
+	askAgain      = 200 * time.Millisecond // is the pause where more would
 )
 
 // watchedWorkflows are the documents whose objects are watched.
@@ -76,6 +80,7 @@ type Manager struct {
 	mu       sync.Mutex
 	interest map[string]*interest
 	watchers map[watcherKey]*sharedWatcher
+	asking   map[watchedCluster]int // workers that wait for the cluster
 
 	losing sync.RWMutex // held for reading while a lost access is stored
 }
@@ -88,6 +93,7 @@ func NewManager(deps Deps) *Manager {
 		keep:     watchKeep,
 		interest: make(map[string]*interest),
 		watchers: make(map[watcherKey]*sharedWatcher),
+		asking:   make(map[watchedCluster]int),
 	}
 }
 
@@ -212,6 +218,11 @@ func (m *Manager) try(id string, in *interest) error {
 func (m *Manager) retry(id string, in *interest, err error) {
 	m.mu.Lock()
 	in.stale = true
+	if errors.Is(err, errBusy) {
+		m.mu.Unlock()
+		m.queue.Add(id, askAgain)
+		return
+	}
 	in.failures++
 	failures := in.failures
 	m.mu.Unlock()
