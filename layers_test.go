@@ -59,6 +59,7 @@ func servicesMayImport() map[string][]string {
 		"notification": {},
 		"plan":         {"kinds"}, // pure
 		"relay":        {},
+		"resource":     {"inventory", "plan"},
 		"run":          {"kinds", "plan", "status"},
 		"status":       {}, // pure
 		"stream":       {},

@@ -8,7 +8,6 @@ import (
 	"github.com/kubeorch/core/handlers"
 	"github.com/kubeorch/core/repositories"
 	"github.com/kubeorch/core/routes"
-	"github.com/kubeorch/core/services/inventory"
 	"github.com/kubeorch/core/services/resource"
 	"github.com/kubeorch/core/services/stream"
 )
@@ -32,7 +31,7 @@ func (s *Server) buildResources(
 
 		syncer = resource.NewSyncer(resource.SyncerDeps{
 			Clusters: stored, Connect: resource.SyncThrough(clusters.service.ConnectionByID), Store: records, Times: times,
-			Events: events, Placement: place, Peers: others, Kinds: inventory.Kinds(s.templates.Plugins()), Log: s.log,
+			Events: events, Placement: place, Peers: others, Kinds: resource.Kinds(s.plugins), Log: s.log,
 		})
 		service = resource.NewService(resource.Deps{
 			Records: records, Marks: marks, Access: clusters.access, Workflows: workflows, Times: times, Syncer: syncer,

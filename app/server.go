@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/kubeorch/core/database"
+	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/encryption"
 	"github.com/kubeorch/core/pkg/kubernetes"
 	"github.com/kubeorch/core/pkg/oauth"
@@ -43,6 +44,7 @@ type Server struct {
 	session    *lease.Session
 	beating    worker // keeps session
 	templates  *catalogue.Templates
+	plugins    []models.Plugin
 	kinds      *kinds.Registry
 	background *background
 	engine     *gin.Engine
@@ -67,6 +69,9 @@ type background struct {
 	monitor   worker
 	sessions  worker
 	access    worker
+	syncer    worker
+	sweeper   worker
+	resources worker
 }
 
 // New returns a server that has not been started. Its configuration has been

@@ -53,7 +53,7 @@ func resourceFilter(q models.ResourceQuery) bson.D {
 		all = append(all, bson.D{{Key: "$or", Value: placesOf(q.Scope)}})
 	}
 	if q.Search != "" {
-		part := bson.Regex{Pattern: regexp.QuoteMeta(q.Search), Options: "i"}
+		part := bson.D{{Key: "$regex", Value: regexp.QuoteMeta(q.Search)}, {Key: "$options", Value: "i"}}
 		all = append(all, bson.D{{Key: "$or", Value: bson.A{bson.D{{Key: "name", Value: part}}, bson.D{{Key: "namespace", Value: part}}}}})
 	}
 	if len(all) > 0 {

@@ -158,18 +158,18 @@ func (c *clusterSync) addKinds(ctx context.Context, conn watchedCluster) error {
 		watched[k.groupKind()] = true
 	}
 	for _, kind := range c.deps.Kinds {
-		gk := schema.GroupKind{Group: kind.Resource.Group, Kind: kind.Kind}
+		gk := schema.GroupKind{Group: kind.Group, Kind: kind.Kind}
 		if watched[gk] {
 			continue
 		}
-		mapping, err := conn.Mapping(ctx, gk.WithVersion(kind.Resource.Version))
+		mapping, err := conn.Mapping(ctx, gk.WithVersion(kind.Version))
 		if kubernetes.ReasonOf(err) == kubernetes.UnknownKind {
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		kind.Resource = mapping.Resource
+		kind.GroupVersionResource = mapping.Resource
 		k := newKindSync(c, conn, kind)
 		c.kinds = append(c.kinds, k)
 		k.start(ctx)
@@ -211,7 +211,7 @@ func (c *clusterSync) flushAndMark(ctx context.Context) error {
 	s := models.ResourceSync{ClusterID: c.id, At: models.StoredTime(time.Now()), Failed: map[string]string{}}
 	for _, k := range c.kinds {
 		if failure := k.failure(); failure != "" {
-			s.Failed[k.kind.Resource.Resource] = failure
+			s.Failed[k.kind.Resource] = failure
 		} else if !k.compared {
 			return nil
 		}

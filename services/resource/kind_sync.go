@@ -47,7 +47,7 @@ func newKindSync(c *clusterSync, conn watchedCluster, kind inventory.Kind) *kind
 	k := &kindSync{
 		cluster: c, kind: kind, done: make(chan struct{}), listed: make(chan struct{}), dirty: map[string]struct{}{},
 	}
-	query := watch.Query{Resource: kind.Resource, Fields: kind.Fields, Metadata: kind.Metadata}
+	query := watch.Query{Resource: kind.GroupVersionResource, Fields: kind.Fields, Metadata: kind.Metadata}
 	k.informer = watch.New(conn, query, watch.Options[extract]{
 		Extract: k.extract, Changed: k.changed, Synced: k.synced, Failed: k.cannotRead,
 	})
@@ -55,7 +55,7 @@ func newKindSync(c *clusterSync, conn watchedCluster, kind inventory.Kind) *kind
 }
 
 func (k *kindSync) groupKind() schema.GroupKind {
-	return schema.GroupKind{Group: k.kind.Resource.Group, Kind: k.kind.Kind}
+	return schema.GroupKind{Group: k.kind.Group, Kind: k.kind.Kind}
 }
 
 func (k *kindSync) start(ctx context.Context) {
@@ -107,7 +107,7 @@ func (k *kindSync) cannotRead(err error) {
 	k.failed = models.MessageOf(err)
 	k.closeListed()
 	k.cluster.log.Info("a kind cannot be read for the inventory; its records stay as they are",
-		"kind", k.kind.Resource.GroupResource().String(), "err", err)
+		"kind", k.kind.GroupResource().String(), "err", err)
 }
 
 // closeListed needs k.mu.
@@ -147,7 +147,7 @@ func (k *kindSync) compare(ctx context.Context) (gone []string, err error) {
 	if !due {
 		return nil, nil
 	}
-	hashes, err := k.cluster.deps.Store.Hashes(ctx, k.cluster.id, k.kind.Resource.Group, k.kind.Kind)
+	hashes, err := k.cluster.deps.Store.Hashes(ctx, k.cluster.id, k.kind.Group, k.kind.Kind)
 	if err != nil {
 		k.mu.Lock()
 		k.recompare = true
@@ -188,6 +188,6 @@ func (k *kindSync) takeDirty() []string {
 func (k *kindSync) ref(key string) models.ResourceRef {
 	namespace, name, _ := strings.Cut(key, "/")
 	return models.ResourceRef{
-		ClusterID: k.cluster.id, Group: k.kind.Resource.Group, Kind: k.kind.Kind, Namespace: namespace, Name: name,
+		ClusterID: k.cluster.id, Group: k.kind.Group, Kind: k.kind.Kind, Namespace: namespace, Name: name,
 	}
 }
