@@ -49,7 +49,7 @@ func (s *Server) Build(context.Context) error {
 		monitor:   worker{run: clusters.monitor.Run},
 		access:    worker{run: clusters.access.Run},
 		resources: worker{run: resources.service.Run},
-		syncer:    worker{run: resources.syncer.Run},
+		syncer:    s.inventoryWorker(resources.syncer),
 		sweeper: worker{run: func(ctx context.Context) error {
 			return s.session.While(ctx, "inventory sweep", resources.sweeper.Run)
 		}},

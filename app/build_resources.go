@@ -48,6 +48,14 @@ func (s *Server) buildResources(
 	}
 }
 
+// inventoryWorker fills the inventory, unless that is switched off.
+func (s *Server) inventoryWorker(syncer *resource.Syncer) worker {
+	if !s.cfg.Inventory {
+		return worker{run: func(ctx context.Context) error { <-ctx.Done(); return nil }}
+	}
+	return worker{run: syncer.Run}
+}
+
 // addTo adds the handlers of resources to h.
 func (r resourceServices) addTo(h *routes.Handlers, events *stream.Broadcaster, log *slog.Logger) {
 	h.Resource = handlers.NewResource(r.service)

@@ -31,16 +31,16 @@ const (
 
 	syncRetry    = 5 * time.Second // doubled with each failure in a row
 	syncRetryMax = 5 * time.Minute
-
-	// maxRecords bounds the live objects of a cluster that are kept.
-	maxRecords = 100_000
-
-	// maxDeleted bounds the records of its deleted objects: pods of jobs come and go.
-	maxDeleted = 2000
-
-	// trimAfter is after how many deletions the surplus is removed.
-	trimAfter = 500
 )
+
+// bounds are of what is kept of a cluster.
+type bounds struct {
+	live    int // objects
+	deleted int // records of deleted objects: pods of jobs come and go
+	trim    int // deletions after which the surplus is removed
+}
+
+func defaultBounds() bounds { return bounds{live: 100_000, deleted: 2000, trim: 500} }
 
 // clusterSync keeps the inventory of one cluster. Its fields are used by run alone,
 // but for asked.
@@ -65,7 +65,7 @@ type clusterSync struct {
 func newClusterSync(s *Syncer, c models.Cluster) *clusterSync {
 	return &clusterSync{
 		Syncer: s, id: c.ID, name: c.Name, log: s.deps.Log.With("cluster", c.ID),
-		done: make(chan struct{}), asked: make(chan struct{}, 1), deleted: trimAfter,
+		done: make(chan struct{}), asked: make(chan struct{}, 1), deleted: s.bounds.trim,
 	}
 }
 
@@ -174,9 +174,7 @@ func (c *clusterSync) addKinds(ctx context.Context, conn watchedCluster) error {
 		c.kinds = append(c.kinds, k)
 		k.start(ctx)
 		k.awaitList(ctx, kindWait)
-		if err := c.flush(ctx); err != nil {
-			return err
-		}
+		c.report(ctx, c.flush(ctx)) // what could not be stored is kept for the next one
 	}
 	return ctx.Err()
 }
@@ -190,7 +188,7 @@ func (c *clusterSync) resync(ctx context.Context, conn watchedCluster) error {
 	if err := c.addKinds(ctx, conn); err != nil {
 		return err
 	}
-	c.deleted = trimAfter
+	c.deleted = c.bounds.trim
 	return c.deps.Store.Forget(ctx, c.id, time.Now().Add(-historyAge))
 }
 

@@ -33,8 +33,8 @@ func (c *clusterSync) flush(ctx context.Context) error {
 			return err
 		}
 	}
-	if c.deleted >= trimAfter {
-		if err := c.deps.Store.Trim(ctx, c.id, maxDeleted); err != nil {
+	if c.deleted >= c.bounds.trim {
+		if err := c.deps.Store.Trim(ctx, c.id, c.bounds.deleted); err != nil {
 			return err
 		}
 		c.deleted = 0
@@ -74,6 +74,7 @@ func (k *kindSync) changesOf(keys, gone []string) (list []change) {
 	for _, id := range gone {
 		list = append(list, change{id: id})
 	}
+	added := 0
 	for _, key := range keys {
 		ref := k.ref(key)
 		ch := change{id: ref.ID(), ref: ref}
@@ -83,9 +84,12 @@ func (k *kindSync) changesOf(keys, gone []string) (list []change) {
 		case len(found) == 0 && !stored, len(found) > 0 && stored && hash == found[0].hash:
 			continue
 		case len(found) > 0:
-			if !stored && k.cluster.kept >= maxRecords {
+			if !stored && k.cluster.kept+added >= k.cluster.bounds.live {
 				k.cluster.warnOverfull()
 				continue
+			}
+			if !stored {
+				added++
 			}
 			ch.hash, ch.now = found[0].hash, &models.ResourceState{}
 			if err := json.Unmarshal(found[0].state, ch.now); err != nil {
@@ -190,6 +194,6 @@ func (c *clusterSync) publish(ctx context.Context, w models.ResourceWrite, old m
 func (c *clusterSync) warnOverfull() {
 	if !c.overfull {
 		c.overfull = true
-		c.log.Warn("the cluster has more objects than its inventory keeps", "limit", maxRecords)
+		c.log.Warn("the cluster has more objects than its inventory keeps", "limit", c.bounds.live)
 	}
 }

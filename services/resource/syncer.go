@@ -86,9 +86,10 @@ type SyncerDeps struct {
 // Syncer keeps the inventories of the clusters that this server holds. It watches each
 // kind of object once and stores changes some at a time. It is safe for concurrent use.
 type Syncer struct {
-	deps  SyncerDeps
-	wants wants
-	nudge chan struct{}
+	deps   SyncerDeps
+	bounds bounds
+	wants  wants
+	nudge  chan struct{}
 
 	mu      sync.Mutex
 	running map[string]*clusterSync // by cluster
@@ -97,7 +98,7 @@ type Syncer struct {
 // NewSyncer returns a syncer that does nothing before Run.
 func NewSyncer(deps SyncerDeps) *Syncer {
 	return &Syncer{
-		deps: deps, nudge: make(chan struct{}, 1), running: map[string]*clusterSync{},
+		deps: deps, bounds: defaultBounds(), nudge: make(chan struct{}, 1), running: map[string]*clusterSync{},
 		wants: wants{peers: deps.Peers, held: map[string]int{}, heard: map[string]time.Time{}},
 	}
 }
