@@ -177,5 +177,5 @@ func sentence(said []string) string {
 	if more := len(said) - most; more > 0 {
 		said = append(slices.Clone(said[:most]), fmt.Sprintf("and %d more", more))
 	}
-	return strings.Join(said, "; ")
+	return clean(strings.Join(said, "; "), messageBytes)
 }
