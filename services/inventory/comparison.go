@@ -140,7 +140,7 @@ func (c *comparison) labels() models.ResourceChange {
 	entry := models.ResourceChange{Action: models.ResourceLabelsChanged, Changes: map[string]any{}}
 	if diff, said := entries(c.before.Labels, c.after.Labels); len(said) > 0 {
 		entry.Changes["labels"] = diff
-		entry.Message = sentence(said)
+		entry.Message = "labels: " + sentence(said)
 	}
 	return entry
 }
