@@ -140,7 +140,7 @@ func (c *comparison) labels() models.ResourceChange {
 	entry := models.ResourceChange{Action: models.ResourceLabelsChanged, Changes: map[string]any{}}
 	if diff, said := entries(c.before.Labels, c.after.Labels); len(said) > 0 {
 		entry.Changes["labels"] = diff
-		entry.Message = sentence(said)
+		entry.Message = "labels: " + sentence(said)
 	}
 	return entry
 }
@@ -177,5 +177,5 @@ func sentence(said []string) string {
 	if more := len(said) - most; more > 0 {
 		said = append(slices.Clone(said[:most]), fmt.Sprintf("and %d more", more))
 	}
-	return strings.Join(said, "; ")
+	return clean(strings.Join(said, "; "), messageBytes)
 }

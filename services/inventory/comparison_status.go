@@ -78,9 +78,9 @@ func (c *comparison) restarts() models.ResourceChange {
 		for _, name := range []string{"restartCount", "state", "ready"} {
 			p.add(entry.Changes, name)
 		}
-		text := fmt.Sprintf("container %s was restarted, %.0f times by now", p.new.text("name"), is)
+		text := fmt.Sprintf("container %s was restarted; its restart count is %.0f", p.new.text("name"), is)
 		if why := p.new.text("terminationReason"); why != "" {
-			text += "; it ended with " + why
+			text += ", and it ended with " + why
 		}
 		said = append(said, text)
 	}

@@ -30,9 +30,14 @@ type reading struct {
 // object but texts. The result is bounded, whatever the object holds.
 func (k Kind) Extract(o metav1.Object) models.ResourceState {
 	r := &reading{spec: map[string]any{}, left: specBytes, status: models.ResourceRunning}
-	if u, ok := o.(*unstructured.Unstructured); ok && k.read != nil {
+	u, ok := o.(*unstructured.Unstructured)
+	switch {
+	case k.read == nil:
+	case ok:
 		r.object, r.whole = u.Object, u
 		k.read(r)
+	default:
+		r.status = models.ResourceUnknown
 	}
 	if o.GetDeletionTimestamp() != nil && r.status != models.ResourceDeleted {
 		r.message = deleting

@@ -5,19 +5,12 @@ import (
 	"github.com/kubeorch/core/services/status"
 )
 
-func (r *reading) deployment() {
-	r.replicated("availableReplicas")
-	r.explain("deployment")
-}
-
-func (r *reading) statefulSet() {
-	r.replicated("readyReplicas")
-	r.explain("statefulset")
-}
+func (r *reading) deployment()  { r.replicated("deployment", "availableReplicas") }
+func (r *reading) statefulSet() { r.replicated("statefulset", "readyReplicas") }
 
 // replicated reads what a Deployment and a StatefulSet have in common. good names the
 // figure by which pods count as working.
-func (r *reading) replicated(good string) {
+func (r *reading) replicated(nodeType, good string) {
 	st := r.at("status")
 	desired := r.at("spec").numberOr("replicas", 1)
 	r.set("replicas", desired)
@@ -25,12 +18,15 @@ func (r *reading) replicated(good string) {
 		r.set(key, st.count(key))
 	}
 	r.templateContainers("spec", "template", "spec")
-	// Without pods it is pending, also where none are wanted.
-	if st.count("replicas") == 0 || desired == 0 {
+	r.explain(nodeType)
+	switch {
+	case desired == 0:
+		r.status, r.message = models.ResourcePending, "is scaled to zero"
+	case st.count("replicas") == 0:
 		r.status = models.ResourcePending
-		return
+	default:
+		r.share(st.count(good), desired)
 	}
-	r.share(st.count(good), desired)
 }
 
 func (r *reading) daemonSet() {
@@ -42,13 +38,12 @@ func (r *reading) daemonSet() {
 	}
 	r.set("updateStrategy", r.at("spec", "updateStrategy").text("type"))
 	desired := st.count("desiredNumberScheduled")
+	r.explain("daemonset")
 	if desired == 0 {
-		r.status = models.ResourcePending
-		r.message = "no node is to run it"
+		r.status, r.message = models.ResourcePending, "no node has to run it"
 		return
 	}
 	r.share(st.count("numberReady"), desired)
-	r.explain("daemonset")
 }
 
 // share sets the status of a workload of which some pods work. Figures of an earlier
