@@ -225,7 +225,7 @@ func (s *server) clusters(t *testing.T) (n int) {
 func TestServersShareClusters(t *testing.T) {
 	t.Parallel()
 	m := newManyClusters(t, 60)
-	s := startServers(t, 3, "MAX_CLUSTERS_PER_USER", "0", "INVENTORY", "false")
+	s := startServers(t, 3, "MAX_CLUSTERS_PER_USER", "0")
 	m.register(t, s)
 	m.read(t, s.all...)
 	m.arrives(t, nil)
@@ -269,7 +269,7 @@ func TestServersShareClusters(t *testing.T) {
 	m.arrives(t, nil)
 
 	begin = time.Now()
-	s.start(t, 0, "MAX_CLUSTERS_PER_USER", "0", "INVENTORY", "false")
+	s.start(t, 0, "MAX_CLUSTERS_PER_USER", "0")
 	m.awaitShares(t, s.all...)
 	t.Logf("added: a new server has its share %s after its start", time.Since(begin).Round(time.Millisecond))
 	m.grow()

@@ -137,7 +137,10 @@ func (k *kindSync) store(ctx context.Context, list []change) error {
 	}
 	k.noteStored(list)
 	for _, w := range writes {
-		k.cluster.publish(ctx, w, before[w.Resource.ID])
+		now, old := w.Resource, before[w.Resource.ID]
+		if (now.Status != old.Status || now.Message != old.Message) && k.cluster.wants.isWanted(now.ID) {
+			k.cluster.publish(ctx, now)
+		}
 	}
 	return nil
 }
@@ -177,18 +180,6 @@ func (k *kindSync) noteStored(list []change) {
 		}
 	}
 	k.cluster.kept += len(k.stored) - before
-}
-
-// publish tells the readers of a resource's stream its new state.
-func (c *clusterSync) publish(ctx context.Context, w models.ResourceWrite, old models.Resource) {
-	now := w.Resource
-	if now.Status == old.Status && now.Message == old.Message || !c.wants.isWanted(now.ID) {
-		return
-	}
-	update := models.ResourceUpdate{Status: models.ResourceStatus{State: now.Status, Message: now.Message}}
-	if err := c.deps.Events.PublishBare(models.ResourceStream(now.ID), models.EventStatusUpdate, update); err != nil {
-		c.log.ErrorContext(ctx, "a state could not be published", "resource", now.ID, "err", err)
-	}
 }
 
 func (c *clusterSync) warnOverfull() {

@@ -112,6 +112,9 @@ func (s *Syncer) Run(ctx context.Context) error {
 		if err := s.place(ctx); err != nil && ctx.Err() == nil {
 			s.deps.Log.WarnContext(ctx, "the clusters for the inventory could not be listed", "err", err)
 		}
+		if err := s.answerWants(ctx); err != nil && ctx.Err() == nil {
+			s.deps.Log.WarnContext(ctx, "the states of resources could not be read for other servers", "err", err)
+		}
 		s.wants.renew(time.Now())
 		select {
 		case <-ctx.Done():

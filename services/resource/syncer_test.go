@@ -255,7 +255,13 @@ func TestStatesAreOnlyPublishedToReaders(t *testing.T) {
 	r.start()
 	r.eventuallyHas("ann", models.ResourceQuery{Kind: "Deployment"}, "api", "web")
 	release := r.service.Want(web)
-	r.syncer.Wanted(api) // read at another server
+	r.syncer.Wanted(api) // read at another server, where it may have changed before the message came
+	kubetest.Eventually(t, "the present state", func(context.Context) error {
+		if len(r.published(api)) == 0 {
+			return errors.New("nothing is published")
+		}
+		return nil
+	})
 	for _, ready := range []int64{1, 0, 3} {
 		r.api.Set("deployments", deployment("web", "u1", ready))
 		r.api.Set("deployments", deployment("api", "u2", ready))

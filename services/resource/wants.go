@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -36,6 +37,7 @@ type wants struct {
 	mu    sync.Mutex
 	held  map[string]int       // readers of this server
 	heard map[string]time.Time // until when others want it
+	fresh []string             // heard for the first time, and not answered yet
 }
 
 // Want implements what a Service asks of its syncer.
@@ -57,8 +59,41 @@ func (s *Syncer) Want(resourceID string) (release func()) {
 func (s *Syncer) Wanted(resourceID string) {
 	s.wants.mu.Lock()
 	defer s.wants.mu.Unlock()
-	if models.ValidID(resourceID) && len(s.wants.heard) < maxWants {
-		s.wants.heard[resourceID] = time.Now().Add(wantFor)
+	_, known := s.wants.heard[resourceID]
+	if !models.ValidID(resourceID) || !known && len(s.wants.heard) >= maxWants {
+		return
+	}
+	s.wants.heard[resourceID] = time.Now().Add(wantFor)
+	if !known {
+		s.wants.fresh = append(s.wants.fresh, resourceID)
+		s.Nudge()
+	}
+}
+
+// answerWants publishes the present states of resources that another server wants from
+// now on: they may have changed before its message came.
+func (s *Syncer) answerWants(ctx context.Context) error {
+	s.wants.mu.Lock()
+	ids := s.wants.fresh
+	s.wants.fresh = nil
+	s.wants.mu.Unlock()
+	if len(ids) == 0 {
+		return nil
+	}
+	list, err := s.deps.Store.ByIDs(ctx, ids)
+	for _, r := range list {
+		if _, held := s.deps.Placement.Holds(r.ClusterID); held {
+			s.publish(ctx, r)
+		}
+	}
+	return err
+}
+
+// publish tells the readers of a resource's stream its state.
+func (s *Syncer) publish(ctx context.Context, r models.Resource) {
+	update := models.ResourceUpdate{Status: models.ResourceStatus{State: r.Status, Message: r.Message}}
+	if err := s.deps.Events.PublishBare(models.ResourceStream(r.ID), models.EventStatusUpdate, update); err != nil {
+		s.deps.Log.ErrorContext(ctx, "a state could not be published", "resource", r.ID, "err", err)
 	}
 }
 
