@@ -146,6 +146,18 @@ func BenchmarkListNewest(b *testing.B) {
 	}
 }
 
+// BenchmarkCountListed counts what a page of a list is a part of.
+func BenchmarkCountListed(b *testing.B) {
+	coll, clusters := listed(b)
+	q := bson.D{{Key: "cluster_id", Value: bson.M{"$in": clusters}}, {Key: "deleted", Value: false}, {Key: "system", Value: bson.M{"$in": bson.A{true, false}}}}
+	b.ReportAllocs()
+	for b.Loop() {
+		n, err := coll.CountDocuments(b.Context(), q)
+		require.NoError(b, err)
+		require.Equal(b, int64(20_000), n)
+	}
+}
+
 func findPage(b *testing.B, coll *mongo.Collection, q, by bson.D, skip int64) []bson.Raw {
 	b.Helper()
 	cur, err := coll.Find(b.Context(), q, options.Find().SetSort(by).SetSkip(skip).SetLimit(25))

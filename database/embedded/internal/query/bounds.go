@@ -18,6 +18,7 @@ type keyRange struct {
 // bound is what a query says about one field of an index.
 type bound struct {
 	points []bsonval.Value // the field is one of these
+	leaf   *filter.Leaf    // the condition that says just that
 	spans  []keyRange      // of ascending keys, if it is a range
 }
 
@@ -53,7 +54,7 @@ func boundFor(leaves []*filter.Leaf, name string, multikey bool) (bound, bool) {
 			continue
 		}
 		if points, ok := pointsOf(&l.Pred); ok {
-			return bound{points: points}, true
+			return bound{points: points, leaf: l}, true
 		}
 		if s, ok := spanOf(&l.Pred); ok {
 			if span == nil {

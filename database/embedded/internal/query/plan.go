@@ -18,6 +18,7 @@ type Plan struct {
 	sorted  bool // comes in the order asked for
 	merge   bool // by reading the ranges side by side
 	dedupe  bool // one document may come more than once
+	exact   bool // the query matches everything that is read
 	bounded bool // the query narrows what is read
 	score   int
 }
@@ -44,12 +45,12 @@ const (
 // Choose returns the best plan for a query on c.
 func Choose(c *storage.Collection, f *filter.Filter, sort []bsonval.IndexField) Plan {
 	leaves := f.Leaves()
-	best := consider(nil, storage.IDFields(), leaves, sort)
+	best := consider(nil, storage.IDFields(), f, sort)
 	for _, ix := range c.Indexes {
 		if !covers(ix, leaves) {
 			continue
 		}
-		if p := consider(ix, ix.Fields, leaves, sort); p.score > best.score {
+		if p := consider(ix, ix.Fields, f, sort); p.score > best.score {
 			best = p
 		}
 	}
@@ -57,9 +58,9 @@ func Choose(c *storage.Collection, f *filter.Filter, sort []bsonval.IndexField) 
 }
 
 // consider works out what one index does for the query.
-func consider(ix *storage.Index, fields []bsonval.IndexField, leaves []*filter.Leaf, sort []bsonval.IndexField) Plan {
+func consider(ix *storage.Index, fields []bsonval.IndexField, f *filter.Filter, sort []bsonval.IndexField) Plan {
 	p := Plan{index: ix, dedupe: ix != nil && ix.Multikey}
-	bounds := p.bounds(fields, leaves)
+	bounds := p.bounds(fields, f.Leaves())
 	for _, b := range bounds {
 		switch {
 		case b.spans != nil:
@@ -72,6 +73,7 @@ func consider(ix *storage.Index, fields []bsonval.IndexField, leaves []*filter.L
 	}
 	from := p.finish(fields, bounds, sort)
 	p.ranges = rangesOf(fields, bounds, from)
+	p.exact = p.answers(f, bounds)
 	return p
 }
 
@@ -165,6 +167,18 @@ func sortsBy(fields []bsonval.IndexField, bounds []bound, sort []bsonval.IndexFi
 		i++
 	}
 	return from, reverse, true
+}
+
+// answers reports whether bounds, and what is in the index at all, say as much as
+// the whole query. Ranges do not, since they may have NaN in them.
+func (p *Plan) answers(f *filter.Filter, bounds []bound) bool {
+	if p.dedupe || !f.Plain() {
+		return false
+	}
+	return !slices.ContainsFunc(f.Leaves(), func(l *filter.Leaf) bool {
+		bounding := slices.ContainsFunc(bounds, func(b bound) bool { return b.leaf == l })
+		return !bounding && !(p.index != nil && p.index.Implies(l))
+	})
 }
 
 // sharesRoot reports whether f lies under the same top-level field as one

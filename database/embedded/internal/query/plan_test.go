@@ -117,3 +117,43 @@ func TestChoose(t *testing.T) {
 		})
 	}
 }
+
+// TestExact is about the queries that an index answers without documents.
+func TestExact(t *testing.T) {
+	t.Parallel()
+	c := collection(t,
+		`{"key": {"owner": 1, "kind": 1, "at": -1}}`,
+		`{"key": {"tags": 1}}`,
+		`{"key": {"lease": 1}, "partialFilterExpression": {"status": "running", "n": {"$gte": 5}}}`,
+	)
+	for name, tc := range map[string]struct {
+		query string
+		want  bool
+	}{
+		"everything":                       {`{}`, true},
+		"a value":                          {`{"owner": "o"}`, true},
+		"values of several fields":         {`{"owner": {"$in": ["o", null]}, "kind": {"$in": ["a", 1]}}`, true},
+		"no value":                         {`{"owner": {"$in": []}}`, true},
+		"several _id":                      {`{"_id": {"$in": [1, 2]}}`, true},
+		"all of a partial index":           {`{"status": "running", "n": {"$gte": 5}}`, true},
+		"values in a partial index":        {`{"lease": 1, "status": "running", "n": {"$gte": 5}}`, true},
+		"less than a partial index":        {`{"lease": 1, "status": "running", "n": {"$gte": 6}}`, false},
+		"a range":                          {`{"owner": "o", "kind": {"$lt": 5}}`, false},
+		"another field":                    {`{"owner": "o", "name": "n"}`, false},
+		"a field behind a gap":             {`{"owner": "o", "at": 1}`, false},
+		"two conditions on a field":        {`{"owner": {"$in": ["o", "p"]}, "$and": [{"owner": "o"}]}`, false},
+		"a condition that is no bound":     {`{"owner": "o", "kind": {"$ne": "a"}}`, false},
+		"a field that is there":            {`{"owner": "o", "kind": {"$exists": true}}`, false},
+		"alternatives":                     {`{"owner": "o", "$or": [{"kind": 1}, {"kind": 2}]}`, false},
+		"a list in place of a value":       {`{"owner": [1]}`, false},
+		"an index with lists":              {`{"tags": "x"}`, false},
+		"values of which one is a pattern": {`{"owner": "o", "kind": {"$regex": "^a"}}`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f, err := filter.Parse(raw(t, tc.query))
+			require.NoError(t, err)
+			require.Equal(t, tc.want, Choose(c, f, nil).exact)
+		})
+	}
+}

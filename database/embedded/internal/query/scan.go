@@ -25,7 +25,10 @@ type Scan struct {
 	last   []byte // key where it stopped; in a merge what follows the fixed bytes
 	seen   map[string]bool
 	done   bool
+	skip   int64 // left to pass over
+	count  bool  // documents are not asked for
 
+	exact bool // the entries alone say which documents match
 	docs  *bolt.Bucket
 	keys  *bolt.Bucket // documents or entries of the index
 	lane  lane
@@ -41,6 +44,13 @@ func NewScan(c *storage.Collection, f *filter.Filter, p Plan) *Scan {
 	return s
 }
 
+// Skip passes over the first n documents. They are not read if the plan is exact.
+func (s *Scan) Skip(n int64) { s.skip = n }
+
+// CountOnly has Each call yield with nil in place of each document, which does
+// not read them if the plan is exact.
+func (s *Scan) CountOnly() { s.count = true }
+
 // Each calls yield with documents until it returns false, the scan is at its
 // end, or ctx is. Documents are valid in this transaction only.
 func (s *Scan) Each(ctx context.Context, tx *storage.Tx, yield func(doc []byte) bool) error {
@@ -54,20 +64,13 @@ func (s *Scan) Each(ctx context.Context, tx *storage.Tx, yield func(doc []byte) 
 		if n%checkEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		key, doc := s.lane.val, s.lane.val
-		if s.plan.index != nil {
-			if s.seen[string(key)] {
-				continue
-			}
-			if doc = s.docs.Get(key); doc == nil {
-				continue
-			}
-		}
-		if !s.filter.Match(doc) {
+		doc, ok := s.match(s.lane.val)
+		if !ok {
 			continue
 		}
-		if s.seen != nil {
-			s.seen[string(key)] = true
+		if s.skip > 0 {
+			s.skip--
+			continue
 		}
 		if !yield(doc) {
 			s.last = append(s.last[:0], s.lane.compared()...)
@@ -76,6 +79,33 @@ func (s *Scan) Each(ctx context.Context, tx *storage.Tx, yield func(doc []byte) 
 	}
 	s.done = true
 	return nil
+}
+
+// match returns the document of an entry, if the query matches it and it has not
+// come before.
+func (s *Scan) match(val []byte) (doc []byte, ok bool) {
+	if s.exact && (s.count || s.skip > 0) {
+		return nil, true
+	}
+	doc = val
+	if s.plan.index != nil {
+		if s.seen[string(val)] {
+			return nil, false
+		}
+		if doc = s.docs.Get(val); doc == nil {
+			return nil, false
+		}
+	}
+	if !s.filter.Match(doc) {
+		return nil, false
+	}
+	if s.seen != nil {
+		s.seen[string(val)] = true
+	}
+	if s.count {
+		return nil, true
+	}
+	return doc, true
 }
 
 // attach prepares the scan to go on where it stopped. It reports false if the
@@ -87,7 +117,11 @@ func (s *Scan) attach(tx *storage.Tx) bool {
 		s.keys = s.docs
 	} else if ix := c.Index(s.plan.index.Name); ix != nil && ix.Same(s.plan.index) {
 		s.keys = tx.EntryBucket(ix)
+		if ix.Multikey && s.seen == nil { // since the plan was made
+			s.seen = map[string]bool{}
+		}
 	}
+	s.exact = s.plan.exact && s.seen == nil
 	if s.keys == nil {
 		return false
 	}
