@@ -11,7 +11,7 @@ import (
 // Summary returns the few facts of an object that its row in a list has. Its age is
 // the one at now.
 func Summary(kind string, s models.ResourceState, now time.Time) map[string]any {
-	spec := object(s.Spec)
+	spec := decoded(s.Spec)
 	sum := map[string]any{"age": age(now.Sub(s.CreatedAt))}
 	copied := func(names ...string) { // pairs of the name in the summary and in the spec
 		for i := 0; i < len(names); i += 2 {
