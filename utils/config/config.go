@@ -81,7 +81,7 @@ type Config struct {
 	// TerminalLongest is how long a terminal may be open; 0: as long as its user likes.
 	TerminalLongest time.Duration `key:"TERMINAL_MAX_DURATION" default:"8h" check:"min=0s" must:"be a duration, such as 8h"`
 	// TerminalDebugImage is the image of debug containers. It has a shell and sleep.
-	TerminalDebugImage string `key:"TERMINAL_DEBUG_IMAGE" default:"busybox:stable" check:"required" must:"name an image"`
+	TerminalDebugImage string `key:"TERMINAL_DEBUG_IMAGE" default:"busybox:stable" check:"image" must:"be the reference of an image, such as busybox:stable"`
 	// EgressAllow is what Egress returns, as it is written.
 	EgressAllow []string `key:"EGRESS_ALLOW" default:"loopback,private" check:"dive,oneof=loopback private|prefix" must:"be loopback, private, or ranges such as 10.0.0.0/8"`
 	// ClusterHTTP permits http:// servers and issuers of clusters.
