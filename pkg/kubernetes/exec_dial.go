@@ -162,6 +162,16 @@ type patientConn struct {
 	net.Conn
 
 	writing atomic.Bool
+	closed  atomic.Bool
+}
+
+// Close closes the connection. A second call does nothing: SPDY waits a second after
+// an error.
+func (p *patientConn) Close() error {
+	if p.closed.Swap(true) {
+		return nil
+	}
+	return p.Conn.Close()
 }
 
 // shortDeadline is the longest time to write that is taken seriously, as that of
