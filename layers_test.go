@@ -63,6 +63,7 @@ func servicesMayImport() map[string][]string {
 		"run":          {"kinds", "plan", "status"},
 		"status":       {}, // pure
 		"stream":       {},
+		"terminal":     {},
 		"watcher":      {"kinds", "plan", "status"},
 		"workflow":     {},
 

@@ -73,6 +73,8 @@ type Handlers struct {
 	Version  *handlers.WorkflowVersion
 	Run      *handlers.Run
 	Status   *handlers.StatusStream
+
+	Terminal *handlers.Terminal
 }
 
 // api is the base path of all routes except probes and documentation.
