@@ -22,6 +22,7 @@ import (
 	"github.com/kubeorch/core/services/metrics"
 	"github.com/kubeorch/core/services/run"
 	"github.com/kubeorch/core/services/stream"
+	"github.com/kubeorch/core/services/terminal"
 	"github.com/kubeorch/core/services/watcher"
 	"github.com/kubeorch/core/utils/config"
 )
@@ -59,6 +60,7 @@ type background struct {
 	providers []*oauth.Provider
 	events    *stream.Broadcaster
 	watchers  *watcher.Manager
+	terminals *terminal.Service
 	executor  *run.Executor
 	metrics   *metrics.Service
 	recovery  worker

@@ -70,13 +70,14 @@ func (s *Server) StopWatchers(ctx context.Context) error {
 	return errors.Join(s.background.watchers.Stop(ctx), s.background.syncer.stop(ctx))
 }
 
-// CloseStreams ends every open stream, so that StopHTTP has no readers of theirs
-// to wait for.
-func (s *Server) CloseStreams(context.Context) error {
-	if s.background != nil {
-		s.background.events.Close()
+// CloseStreams ends every open stream and terminal, so that StopHTTP has no readers of
+// theirs to wait for.
+func (s *Server) CloseStreams(ctx context.Context) error {
+	if s.background == nil {
+		return nil
 	}
-	return nil
+	s.background.events.Close()
+	return s.background.terminals.Stop(ctx)
 }
 
 // StopWorkers stops what StartWorkers started and waits for runs, which finish
