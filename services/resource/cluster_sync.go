@@ -10,6 +10,7 @@ import (
 	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/kubernetes"
 	"github.com/kubeorch/core/pkg/panics"
+	"github.com/kubeorch/core/services/inventory"
 )
 
 const (
@@ -170,13 +171,25 @@ func (c *clusterSync) addKinds(ctx context.Context, conn watchedCluster) error {
 			return err
 		}
 		kind.GroupVersionResource = mapping.Resource
-		k := newKindSync(c, conn, kind)
-		c.kinds = append(c.kinds, k)
-		k.start(ctx)
-		k.awaitList(ctx, kindWait)
-		c.report(ctx, c.flush(ctx)) // what could not be stored is kept for the next one
+		if err := c.addKind(ctx, conn, kind); err != nil {
+			return err
+		}
 	}
 	return ctx.Err()
+}
+
+// addKind begins to watch a kind, and stores it if its list comes soon.
+func (c *clusterSync) addKind(ctx context.Context, conn watchedCluster, kind inventory.Kind) error {
+	if err := c.lists.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer c.lists.Release(1)
+	k := newKindSync(c, conn, kind)
+	c.kinds = append(c.kinds, k)
+	k.start(ctx)
+	k.awaitList(ctx, kindWait)
+	c.report(ctx, c.flush(ctx)) // what could not be stored is kept for the next one
+	return nil
 }
 
 // resync compares all kinds with the store again, and begins to watch those that were
