@@ -3,6 +3,7 @@ package resource
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -114,7 +115,7 @@ func (c *clusterSync) watch(ctx context.Context) error {
 	defer func() {
 		cancel()
 		for _, k := range c.kinds {
-			<-k.done
+			k.end()
 		}
 	}()
 	if err := c.deps.Times.Begin(ctx, c.id); err != nil {
@@ -216,8 +217,19 @@ func (c *clusterSync) resyncAsked(ctx context.Context, conn watchedCluster) erro
 // flushAndMark stores what has changed, and now and then that everything that can be
 // read is stored.
 func (c *clusterSync) flushAndMark(ctx context.Context) error {
-	if err := c.flush(ctx); err != nil || time.Since(c.syncedAt) < syncedEvery {
+	if err := c.flush(ctx); err != nil {
 		return err
+	}
+	for i, k := range c.kinds {
+		if k.lost { // its objects are read again
+			c.kinds = slices.Delete(c.kinds, i, i+1)
+			k.end()
+			c.kept -= len(k.stored)
+			return c.addKind(ctx, k.conn, k.kind)
+		}
+	}
+	if time.Since(c.syncedAt) < syncedEvery {
+		return nil
 	}
 	s := models.ResourceSync{ClusterID: c.id, At: models.StoredTime(time.Now()), Failed: map[string]string{}}
 	for _, k := range c.kinds {
