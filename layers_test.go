@@ -59,9 +59,11 @@ func servicesMayImport() map[string][]string {
 		"notification": {},
 		"plan":         {"kinds"}, // pure
 		"relay":        {},
+		"resource":     {"inventory", "plan"},
 		"run":          {"kinds", "plan", "status"},
 		"status":       {}, // pure
 		"stream":       {},
+		"terminal":     {},
 		"watcher":      {"kinds", "plan", "status"},
 		"workflow":     {},
 

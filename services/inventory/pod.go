@@ -23,7 +23,7 @@ func (r *reading) pod() {
 		return
 	}
 	p := status.ExtractPod(r.whole)
-	r.message = p.Waits
+	r.message = p.Waits()
 	if p.Problem != nil {
 		r.message = p.Problem.Reason + ": " + p.Problem.Text
 	}
