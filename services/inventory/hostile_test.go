@@ -157,7 +157,7 @@ func TestAnnotations(t *testing.T) {
 	u := decode(t, `{apiVersion: v1, kind: ConfigMap, metadata: {annotations: {
 		kubectl.kubernetes.io/last-applied-configuration: '{"kind":"ConfigMap"}', objectset.rio.cattle.io/applied: H4sIAA,
 		kapp.k14s.io/original: '{}', tool/copy: ' {"apiVersion":"v1","kind":"ConfigMap","data":{"a":"canary"}}',
-		control-plane.alpha.kubernetes.io/leader: '{"renewTime":"x"}', list: '[1, 2]', note: "two\nlines"}}}`)
+		control-plane.alpha.kubernetes.io/leader: '{"renewTime":"x"}', list: '[1, 2]', note: "two\nlines", $set: x, "\0": x}}}`)
 	long := u.GetAnnotations()
 	long["long"] = strings.Repeat("x", 300)
 	u.SetAnnotations(long)
