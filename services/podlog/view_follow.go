@@ -114,18 +114,22 @@ func (v *View) findPods(known, followed map[string]bool) (found podsFound) {
 			names = append(names, p.Name)
 		}
 	}
-	if len(names) == 0 {
-		found.ended = v.resource.Kind == "Job" && v.jobEnded(ctx)
-		return found
+	if len(names) > 0 {
+		found.conn, found.pods = v.newPods(ctx, names, known)
 	}
-	if found.conn, err = v.manager.deps.Connect(ctx, v.resource.ClusterID); err != nil {
-		return found
-	}
-	names = names[max(0, len(names)-maxPods):]
-	found.pods = v.resolve(ctx, found.conn, names, func(string, error) {})
-	// Their records may be of pods that were replaced.
-	found.pods = slices.DeleteFunc(found.pods, func(p *corev1.Pod) bool { return known[string(p.UID)] })
+	found.ended = len(found.pods) == 0 && v.resource.Kind == "Job" && v.jobEnded(ctx)
 	return found
+}
+
+// newPods asks for pods, and leaves those out that are known.
+func (v *View) newPods(ctx context.Context, names []string, known map[string]bool) (podCluster, []*corev1.Pod) {
+	conn, err := v.manager.deps.Connect(ctx, v.resource.ClusterID)
+	if err != nil {
+		return nil, nil
+	}
+	pods := v.resolve(ctx, conn, names[max(0, len(names)-maxPods):], func(string, error) {})
+	// Their records may be of pods that were replaced.
+	return conn, slices.DeleteFunc(pods, func(p *corev1.Pod) bool { return known[string(p.UID)] })
 }
 
 func (v *View) jobEnded(ctx context.Context) bool {
