@@ -57,6 +57,7 @@ func servicesMayImport() map[string][]string {
 		"metrics":      {"plan", "status"},
 		"notification": {},
 		"plan":         {"kinds"}, // pure
+		"podlog":       {},
 		"relay":        {},
 		"run":          {"kinds", "plan", "status"},
 		"status":       {}, // pure

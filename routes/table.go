@@ -70,6 +70,8 @@ type Handlers struct {
 	Version  *handlers.WorkflowVersion
 	Run      *handlers.Run
 	Status   *handlers.StatusStream
+
+	PodLog *handlers.PodLog
 }
 
 // api is the base path of all routes except probes and documentation.
@@ -86,7 +88,7 @@ const (
 
 // Table lists the whole API. Reading it is reading the authorisation policy.
 func Table(h Handlers) []Route {
-	return slices.Concat(system(h), people(h), notifications(h), admin(h), clusters(h), workflows(h))
+	return slices.Concat(system(h), people(h), notifications(h), admin(h), clusters(h), resources(h), workflows(h))
 }
 
 // Print returns the table as text, one row a line, for people and for the
