@@ -58,6 +58,7 @@ func servicesMayImport() map[string][]string {
 		"metrics":      {"plan", "status"},
 		"notification": {},
 		"plan":         {"kinds"}, // pure
+		"podlog":       {},
 		"relay":        {},
 		"resource":     {"inventory", "plan"},
 		"run":          {"kinds", "plan", "status"},

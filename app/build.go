@@ -69,6 +69,7 @@ func (s *Server) Build(context.Context) error {
 	clusters.addTo(&h, events, s.log)
 	workflows.addTo(&h, events, s.log)
 	resources.addTo(&h, events, s.log)
+	s.background.logs = s.buildLogs(&h, resources.service, clusters)
 	s.background.terminals, h.Terminal = s.buildTerminals(resources.service, clusters, trail)
 	sessions := s.buildPeople(&h, clusters.removal, others)
 	s.listenTo(others, hearing{

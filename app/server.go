@@ -20,6 +20,7 @@ import (
 	"github.com/kubeorch/core/services/kinds"
 	"github.com/kubeorch/core/services/lease"
 	"github.com/kubeorch/core/services/metrics"
+	"github.com/kubeorch/core/services/podlog"
 	"github.com/kubeorch/core/services/run"
 	"github.com/kubeorch/core/services/stream"
 	"github.com/kubeorch/core/services/terminal"
@@ -60,6 +61,7 @@ type background struct {
 	providers []*oauth.Provider
 	events    *stream.Broadcaster
 	watchers  *watcher.Manager
+	logs      *podlog.Manager
 	terminals *terminal.Service
 	executor  *run.Executor
 	metrics   *metrics.Service

@@ -67,14 +67,14 @@ type Handlers struct {
 
 	Resource       *handlers.Resource
 	ResourceStream *handlers.ResourceStream
+	PodLog         *handlers.PodLog
+	Terminal       *handlers.Terminal
 
 	Template *handlers.Template
 	Workflow *handlers.Workflow
 	Version  *handlers.WorkflowVersion
 	Run      *handlers.Run
 	Status   *handlers.StatusStream
-
-	Terminal *handlers.Terminal
 }
 
 // api is the base path of all routes except probes and documentation.

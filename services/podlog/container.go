@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // containersOf returns the names of all containers of a pod: those that run first,
@@ -28,6 +29,7 @@ func containersOf(pod *corev1.Pod) []string {
 
 // containerState is how a container is doing, as far as its log goes.
 type containerState struct {
+	pod      types.UID
 	running  bool
 	waiting  string    // why it has no log yet; empty if it has one
 	final    bool      // it will print nothing more
@@ -38,7 +40,7 @@ type containerState struct {
 
 // stateOf returns the state of a container of pod.
 func stateOf(pod *corev1.Pod, container string) containerState {
-	s := containerState{final: pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed}
+	s := containerState{pod: pod.UID, final: pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed}
 	status, known := statusOf(pod, container)
 	if !known {
 		s.waiting = waitingFor(pod, "")

@@ -3,6 +3,8 @@ package podlog
 import (
 	"context"
 	"sync"
+
+	"k8s.io/apimachinery/pkg/types"
 )
 
 const (
@@ -27,6 +29,7 @@ type feedKey struct{ cluster, namespace, pod, container string }
 type entry struct {
 	line
 	notice string
+	pod    types.UID // of the pod whose log follows, where it is another than before
 }
 
 func (e entry) size() int { return len(e.text) + len(e.notice) + entryBytes }
@@ -171,13 +174,13 @@ func (p *place) take(buf []entry) (got []entry, skipped uint64, more, ended bool
 	for size := 0; to < len(f.entries) && to-from < takeLines && size < takeBytes; to++ {
 		size += f.entries[to].size()
 	}
-	got = append(buf, f.entries[from:to]...)
+	buf = append(buf, f.entries[from:to]...)
 	p.next += uint64(to - from)
 	more = to < len(f.entries)
 	if from == 0 {
 		f.trim()
 	}
-	return got, skipped, more, f.ended && !more
+	return buf, skipped, more, f.ended && !more
 }
 
 // trim drops what every viewer has taken. It needs f.mu.

@@ -23,6 +23,8 @@ const (
 	minPause = 250 * time.Millisecond // between two attempts; each further one doubles it
 	maxPause = 10 * time.Second       // after failures
 	maxWait  = 2 * time.Second        // while a container does not run
+	// watchEvery is how often a follower asks whether its pod is still there.
+	watchEvery = 10 * time.Second
 	// replaceWait is how long a pod may be gone that its StatefulSet makes again.
 	replaceWait = time.Minute
 )
@@ -48,13 +50,14 @@ type follower struct {
 	*feed
 	connect Connect
 
-	pod      types.UID
-	renewed  bool      // a pod of the same name follows this one
-	goneAt   time.Time // zero while there is a pod
-	last     position  // behind the newest line that was published, in the log of this pod
-	since    time.Time // where to read from while last is zero
-	restarts int32
-	failures int // in a row
+	pod       types.UID
+	renewed   bool      // a pod of the same name follows this one
+	goneAt    time.Time // zero while there is a pod
+	last      position  // behind the newest line that was published, in the log of this pod
+	since     time.Time // where to read from while last is zero
+	restarts  int32
+	restarted bool // since the round before
+	failures  int  // in a row
 }
 
 // errFinal ends a follower.
@@ -67,6 +70,9 @@ func (f *follower) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		before := f.last
 		err := f.round(ctx)
+		if f.last != before {
+			f.failures, pause = 0, minPause
+		}
 		if errors.Is(err, errFinal) || ctx.Err() != nil {
 			return
 		}
@@ -76,9 +82,6 @@ func (f *follower) run(ctx context.Context) {
 		longest := maxPause
 		if err == nil {
 			f.failures, longest = 0, maxWait
-		}
-		if f.last != before {
-			pause = minPause
 		}
 		select {
 		case <-ctx.Done():
@@ -128,7 +131,9 @@ func (f *follower) round(ctx context.Context) error {
 	if err := f.anchor(ctx, conn); err != nil {
 		return err
 	}
-	if state.previous && f.last.at != 0 && state.prevEnd.Add(time.Second).UnixNano() > f.last.at {
+	from := f.from()
+	if state.previous && (f.restarted || !from.IsZero() && state.prevEnd.Add(time.Second).After(from)) {
+		f.restarted = false
 		// The instance before this one may have printed more than was read. A failure
 		// is no reason to wait: its log is removed sooner or later.
 		_ = f.read(ctx, conn, kubernetes.LogRequest{Previous: true, Idle: idleTimeout})
@@ -165,10 +170,11 @@ func (f *follower) gone() error {
 // observe takes in which pod and which instance of the container there is now.
 func (f *follower) observe(pod *corev1.Pod) containerState {
 	state := stateOf(pod, f.key.container)
+	f.restarted = f.pod == pod.UID && state.restarts > f.restarts
 	switch {
 	case f.pod == "":
 	case f.pod != pod.UID:
-		f.publish(entry{notice: "the pod was replaced; its successor's log follows"})
+		f.publish(entry{notice: "the pod was replaced; its successor's log follows", pod: pod.UID})
 		f.last, f.since = position{}, time.Time{}
 	case state.restarts > f.restarts+1:
 		f.publish(entry{notice: fmt.Sprintf("%s restarted %d times at once; only the newest of these logs can be read",
@@ -207,64 +213,10 @@ func (f *follower) anchor(ctx context.Context, conn podCluster) error {
 	}
 }
 
-func (f *follower) request(r kubernetes.LogRequest) kubernetes.LogRequest {
-	r.Namespace, r.Pod, r.Container = f.key.namespace, f.key.pod, f.key.container
-	return r
-}
-
-// read publishes the lines behind f.last. A line that has no end yet comes with the
-// next round, unless there is nothing to follow any more.
-func (f *follower) read(ctx context.Context, conn podCluster, r kubernetes.LogRequest) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	watched := make(chan struct{})
-	defer func() { cancel(); <-watched }()
-	go func() {
-		defer close(watched)
-		select {
-		case <-conn.Done(): // other credentials, or no cluster any more
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	r = f.request(r)
-	if r.Since = f.last.since(); r.Since.IsZero() && !r.Previous {
-		r.Since = f.since
+// from returns the time from which to read the log; zero is its beginning.
+func (f *follower) from() time.Time {
+	if f.last == (position{}) {
+		return f.since
 	}
-	body, err := conn.Logs(ctx, r)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = body.Close() }()
-	lines := newLineReader(body)
-	for {
-		l, err := lines.next()
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return err
-		case l.at == 0:
-			f.publish(entry{notice: l.notice()})
-		case l.pos.behind(f.last) && (l.whole || !r.Follow):
-			f.last = l.pos
-			l.text = l.shown()
-			f.publish(entry{line: l})
-		}
-	}
-}
-
-// look returns a pod, in bounded time.
-func look(ctx context.Context, conn podCluster, namespace, name string) (*corev1.Pod, error) {
-	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
-	defer cancel()
-	return conn.Pod(kubernetes.ProbeEarly(ctx), namespace, name)
-}
-
-// messageOf returns what a user may read of err.
-func messageOf(err error) string {
-	if _, ok := errors.AsType[*models.Error](err); ok {
-		return models.MessageOf(err)
-	}
-	return kubernetes.Translate(err).Error()
+	return f.last.since()
 }

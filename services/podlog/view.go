@@ -90,13 +90,13 @@ func (v *View) Take(buf [][]byte) (frames [][]byte, lost bool) {
 	if len(v.out) == 0 {
 		return buf, false
 	}
-	frames = append(buf, v.out)
+	buf = append(buf, v.out)
 	if cap(v.spare) > keptBytes {
 		v.spare = nil
 	}
 	v.out, v.spare = v.spare[:0], v.out
 	wake(v.space)
-	return frames, false
+	return buf, false
 }
 
 // Close ends the view. It is called once.

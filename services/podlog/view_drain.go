@@ -52,6 +52,9 @@ func (v *View) take(s *source) (more bool) {
 		v.batch = append(v.batch, sourceEntry{source: s, entry: entry{notice: skippedNotice(skipped)}, key: s.pos.at})
 	}
 	for _, e := range got {
+		if e.pod != "" && e.pod != s.state.pod {
+			s.seam = false // what was read before is of another pod
+		}
 		if e.notice == "" && s.seam && !e.pos.behind(s.pos) {
 			continue // it was among the lines from before
 		}

@@ -91,7 +91,7 @@ func (v *View) lookForPods() {
 	}
 	known := maps.Clone(v.known)
 	v.working.Go(func() {
-		found := v.findPods(func(p models.Resource) bool { return !known[p.UID] && !followed[p.Name] })
+		found := v.findPods(known, followed)
 		select {
 		case v.found <- found:
 		case <-v.ctx.Done():
@@ -99,9 +99,9 @@ func (v *View) lookForPods() {
 	})
 }
 
-// findPods returns the pods of the workload that are new. What fails now is tried again
-// in a while.
-func (v *View) findPods(isNew func(models.Resource) bool) (found podsFound) {
+// findPods returns the pods of the workload that are neither known by their uid nor
+// followed by their name. What fails now is tried again in a while.
+func (v *View) findPods(known, followed map[string]bool) (found podsFound) {
 	ctx, cancel := context.WithTimeout(v.ctx, podsTimeout)
 	defer cancel()
 	all, err := v.manager.deps.Resources.Pods(ctx, v.user, v.resource.ID)
@@ -110,20 +110,26 @@ func (v *View) findPods(isNew func(models.Resource) bool) (found podsFound) {
 	}
 	var names []string
 	for _, p := range all {
-		if isNew(p) {
+		if !known[p.UID] && !followed[p.Name] {
 			names = append(names, p.Name)
 		}
 	}
-	if len(names) == 0 {
-		found.ended = v.resource.Kind == "Job" && v.jobEnded(ctx)
-		return found
+	if len(names) > 0 {
+		found.conn, found.pods = v.newPods(ctx, names, known)
 	}
-	if found.conn, err = v.manager.deps.Connect(ctx, v.resource.ClusterID); err != nil {
-		return found
-	}
-	names = names[max(0, len(names)-maxPods):]
-	found.pods = v.resolve(ctx, found.conn, names, func(string, error) {})
+	found.ended = len(found.pods) == 0 && v.resource.Kind == "Job" && v.jobEnded(ctx)
 	return found
+}
+
+// newPods asks for pods, and leaves those out that are known.
+func (v *View) newPods(ctx context.Context, names []string, known map[string]bool) (podCluster, []*corev1.Pod) {
+	conn, err := v.manager.deps.Connect(ctx, v.resource.ClusterID)
+	if err != nil {
+		return nil, nil
+	}
+	pods := v.resolve(ctx, conn, names[max(0, len(names)-maxPods):], func(string, error) {})
+	// Their records may be of pods that were replaced.
+	return conn, slices.DeleteFunc(pods, func(p *corev1.Pod) bool { return known[string(p.UID)] })
 }
 
 func (v *View) jobEnded(ctx context.Context) bool {
