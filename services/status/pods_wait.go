@@ -14,6 +14,9 @@ const (
 	waitForGates  wait = "held back by scheduling gates, which something else has to remove"
 )
 
+// Waits says what a pod with which nothing is wrong waits for, or is empty.
+func (p *Pod) Waits() string { return string(p.waits) }
+
 func waitsFor(pod object) wait {
 	st := pod.at("status")
 	if st.text("phase") == "Running" {
