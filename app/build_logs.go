@@ -5,7 +5,6 @@ import (
 
 	"github.com/kubeorch/core/handlers"
 	"github.com/kubeorch/core/models"
-	"github.com/kubeorch/core/routes"
 	"github.com/kubeorch/core/services/podlog"
 )
 
@@ -15,12 +14,11 @@ type heldResources interface {
 	Pods(ctx context.Context, userID, id string) ([]models.Resource, error)
 }
 
-// buildLogs adds the handler of logs to h. The manager must be started, and stopped
-// with the streams.
-func (s *Server) buildLogs(h *routes.Handlers, resources heldResources, clusters clusterServices) *podlog.Manager {
+// buildLogs returns what reads logs, which must be started, and stopped with the
+// streams, and its handler.
+func (s *Server) buildLogs(resources heldResources, clusters clusterServices) (*podlog.Manager, *handlers.PodLog) {
 	logs := podlog.NewManager(podlog.Deps{
 		Resources: resources, Connect: podlog.LogsThrough(clusters.service.ConnectionByID), Log: s.log,
 	})
-	h.PodLog = handlers.NewPodLog(handlers.AsOpenLogs(logs.Open), handlers.AsDownloadLogs(logs.Download), s.log)
-	return logs
+	return logs, handlers.NewPodLog(handlers.AsOpenLogs(logs.Open), handlers.AsDownloadLogs(logs.Download), s.log)
 }
