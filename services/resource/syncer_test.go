@@ -103,6 +103,19 @@ func TestFailedListsAreNoDeletions(t *testing.T) {
 	require.Equal(t, models.ResourceWasDeleted, actions(d)[0])
 }
 
+// Records that were lost from the database are made again when somebody asks.
+func TestLostRecordsComeBack(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.api.Set("deployments", deployment("web", "u1", 3))
+	r.api.Set("deployments", deployment("api", "u2", 3))
+	r.start()
+	r.eventuallyHas("ann", models.ResourceQuery{Kind: "Deployment"}, "api", "web")
+	require.NoError(t, r.records.DeleteByCluster(t.Context(), "c1"))
+	require.NoError(t, r.service.Sync(t.Context(), "ann", ""))
+	r.eventuallyHas("ann", models.ResourceQuery{Kind: "Deployment"}, "api", "web")
+}
+
 // What changed while no server ran is found, with its history.
 func TestRestartRepairs(t *testing.T) {
 	t.Parallel()

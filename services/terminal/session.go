@@ -128,7 +128,7 @@ func (t *session) receive(ctx context.Context) error {
 		})
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return context.Cause(ctx)
 		case models.KindOf(err) == models.Invalid:
 			return err
 		case err != nil:
