@@ -22,7 +22,8 @@ const (
 	viewedWorkflows = 50
 	nodesOfEachKind = 4 // of five kinds
 	viewersEach     = 200
-	viewingTime     = 30 * time.Second
+	connecting      = 50 // viewers at the same time
+	viewingTime     = time.Minute
 	viewedWatches   = 5 + 2 // kinds, pods and events
 )
 
@@ -126,20 +127,24 @@ func view(ctx context.Context, c *api.Client, ids []string) (leave func(), err e
 	ctx, cancel := context.WithCancel(ctx)
 	transport := &http.Transport{MaxIdleConnsPerHost: 1}
 	client := &http.Client{Transport: transport}
-	connected := make(chan error, len(ids)*viewersEach)
+	connected := make(chan error)
 	var viewers sync.WaitGroup
-	for range viewersEach {
-		for _, id := range ids {
-			viewers.Go(func() { viewStream(ctx, client, c.Base+statusStream(id), c.Token, connected) })
-		}
-	}
 	leave = func() { cancel(); viewers.Wait() }
-	for range cap(connected) {
-		if err := <-connected; err != nil {
-			return leave, err
+	started, done := 0, 0
+	for ; err == nil && done < len(ids)*viewersEach; done++ {
+		for ; started < len(ids)*viewersEach && started < done+connecting; started++ {
+			url := c.Base + statusStream(ids[started%len(ids)])
+			viewers.Go(func() { viewStream(ctx, client, url, c.Token, connected) })
+		}
+		err = <-connected
+	}
+	if err != nil { // the others are not waited for
+		cancel()
+		for ; done < started; done++ {
+			<-connected
 		}
 	}
-	return leave, nil
+	return leave, err
 }
 
 // viewStream reads a stream until ctx ends. It reports once, that the first event is
