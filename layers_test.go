@@ -51,6 +51,7 @@ func servicesMayImport() map[string][]string {
 		"audit":        {},
 		"catalogue":    {"kinds"},
 		"cluster":      {},
+		"inventory":    {"status"}, // pure
 		"keys":         {},
 		"lease":        {},
 		"kinds":        {}, // pure
@@ -59,9 +60,11 @@ func servicesMayImport() map[string][]string {
 		"plan":         {"kinds"}, // pure
 		"podlog":       {},
 		"relay":        {},
+		"resource":     {"inventory", "plan"},
 		"run":          {"kinds", "plan", "status"},
 		"status":       {}, // pure
 		"stream":       {},
+		"terminal":     {},
 		"watcher":      {"kinds", "plan", "status"},
 		"workflow":     {},
 
@@ -192,7 +195,7 @@ func TestArrowsBetweenServices(t *testing.T) {
 func TestPureServices(t *testing.T) {
 	t.Parallel()
 	for _, s := range sources(t) {
-		if !slices.Contains([]string{"kinds", "plan", "status"}, s.service()) {
+		if !slices.Contains([]string{"inventory", "kinds", "plan", "status"}, s.service()) {
 			continue
 		}
 		for _, path := range s.imports() {

@@ -35,8 +35,10 @@ func (s *Server) Build(context.Context) error {
 		notices   = notification.NewService(repositories.NewNotifications(db), events, s.log, time.Now)
 		clusters  = s.buildClusters(events, notices, documents, place, others)
 		workflows = s.buildWorkflows(documents, clusters, events, notices, trail, place, others)
+		resources = s.buildResources(clusters, documents, events, place, others)
 	)
-	place.balancer = s.buildBalancer(clusters, workflows.watchers, others)
+	place.syncer = resources.syncer
+	place.balancer = s.buildBalancer(clusters, workflows.watchers, resources.syncer, others)
 	s.background = &background{
 		connector: clusters.connector, events: events, watchers: workflows.watchers, executor: workflows.executor,
 		metrics: clusters.metrics, others: others,
@@ -46,6 +48,11 @@ func (s *Server) Build(context.Context) error {
 		retention: worker{run: func(ctx context.Context) error { return s.session.While(ctx, "retention", workflows.retention.Run) }},
 		monitor:   worker{run: clusters.monitor.Run},
 		access:    worker{run: clusters.access.Run},
+		resources: worker{run: resources.service.Run},
+		syncer:    s.inventoryWorker(resources.syncer),
+		sweeper: worker{run: func(ctx context.Context) error {
+			return s.session.While(ctx, "inventory sweep", resources.sweeper.Run)
+		}},
 	}
 	if err := s.registerMetrics(events, others, clusters.connector, clusters.monitor); err != nil {
 		return err
@@ -61,10 +68,13 @@ func (s *Server) Build(context.Context) error {
 	}
 	clusters.addTo(&h, events, s.log)
 	workflows.addTo(&h, events, s.log)
+	resources.addTo(&h, events, s.log)
+	s.background.terminals, h.Terminal = s.buildTerminals(resources.service, clusters, trail)
+	s.background.logs, h.PodLog = s.buildLogs(resources.service, clusters)
 	sessions := s.buildPeople(&h, clusters.removal, others)
 	s.listenTo(others, hearing{
 		sessions: sessions, access: clusters.access, watchers: workflows.watchers, recovery: workflows.recovery,
-		executor: workflows.executor, balancer: place.balancer,
+		executor: workflows.executor, balancer: place.balancer, syncer: resources.syncer,
 	})
 	s.background.sessions = worker{run: sessions.Run}
 	s.bodies = s.bodyLimits()

@@ -65,13 +65,17 @@ type Handlers struct {
 
 	Notification *handlers.Notification
 
+	Resource       *handlers.Resource
+	ResourceStream *handlers.ResourceStream
+
 	Template *handlers.Template
 	Workflow *handlers.Workflow
 	Version  *handlers.WorkflowVersion
 	Run      *handlers.Run
 	Status   *handlers.StatusStream
 
-	PodLog *handlers.PodLog
+	PodLog   *handlers.PodLog
+	Terminal *handlers.Terminal
 }
 
 // api is the base path of all routes except probes and documentation.

@@ -53,15 +53,6 @@ func (c *Connection) Logs(ctx context.Context, r LogRequest) (io.ReadCloser, err
 	return l, nil
 }
 
-// Pod returns a pod.
-func (c *Connection) Pod(ctx context.Context, namespace, name string) (*corev1.Pod, error) {
-	pod, err := c.typed.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
-	if err != nil {
-		return nil, c.Err(err)
-	}
-	return pod, nil
-}
-
 // logBody is a log whose reads fail when nothing comes for too long. The time
 // between reads does not count.
 type logBody struct {

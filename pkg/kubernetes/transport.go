@@ -26,9 +26,8 @@ type limits struct {
 	answer  int64         // bytes of one response, except streams
 }
 
-// newTransport returns the HTTP transport of a connection. HTTP/2 pings detect a
-// server that hangs.
-func newTransport(a access, dial dialFunc) (*http.Transport, error) {
+// tlsConfig returns the settings of secure connections to the server.
+func tlsConfig(a access) (*tls.Config, error) {
 	cfg := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: a.serverName}
 	cfg.InsecureSkipVerify = a.insecure //nolint:gosec // asked for by the cluster's owner
 	if a.caPEM != nil {
@@ -41,6 +40,16 @@ func newTransport(a access, dial dialFunc) (*http.Transport, error) {
 			return nil, badConfig("clientKeyData", "does not belong to the certificate")
 		}
 		cfg.Certificates = []tls.Certificate{pair}
+	}
+	return cfg, nil
+}
+
+// newTransport returns the HTTP transport of a connection. HTTP/2 pings detect a
+// server that hangs.
+func newTransport(a access, dial dialFunc) (*http.Transport, error) {
+	cfg, err := tlsConfig(a)
+	if err != nil {
+		return nil, err
 	}
 	return &http.Transport{
 		// No proxy from the environment: dial checks the address that is

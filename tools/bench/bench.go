@@ -47,6 +47,7 @@ func groups() []group {
 		{"start", false, measureStart},
 		{"idle", true, measureIdle},
 		{"watch", true, measureWatch},
+		{"inventory", true, measureInventory},
 		{"sse", false, measureStreams},
 		{"store", false, measureStore},
 		{"relay", false, measureRelay},
