@@ -8,17 +8,17 @@ import (
 	"github.com/kubeorch/core/services/podlog"
 )
 
-// heldResources finds the objects whose logs are read.
-type heldResources interface {
-	Hold(ctx context.Context, userID, id string, action models.ClusterAction) (models.Resource, context.Context, context.CancelFunc, error)
+// logResources finds the objects whose logs are read.
+type logResources interface {
+	terminalResources
 	Pods(ctx context.Context, userID, id string) ([]models.Resource, error)
 }
 
-// buildLogs returns what reads logs, which must be started, and stopped with the
-// streams, and its handler.
-func (s *Server) buildLogs(resources heldResources, clusters clusterServices) (*podlog.Manager, *handlers.PodLog) {
-	logs := podlog.NewManager(podlog.Deps{
+// buildLogs returns the manager of logs, whose Stop must be called before the HTTP
+// server's, and its handler.
+func (s *Server) buildLogs(resources logResources, clusters clusterServices) (*podlog.Manager, *handlers.PodLog) {
+	m := podlog.NewManager(podlog.Deps{
 		Resources: resources, Connect: podlog.LogsThrough(clusters.service.ConnectionByID), Log: s.log,
 	})
-	return logs, handlers.NewPodLog(handlers.AsOpenLogs(logs.Open), handlers.AsDownloadLogs(logs.Download), s.log)
+	return m, handlers.NewPodLog(handlers.AsOpenLogs(m.Open), handlers.AsDownloadLogs(m.Download), s.log)
 }
