@@ -63,7 +63,6 @@ type background struct {
 	watchers  *watcher.Manager
 	logs      *podlog.Manager
 	terminals *terminal.Service
-	logs      *podlog.Manager
 	executor  *run.Executor
 	metrics   *metrics.Service
 	recovery  worker

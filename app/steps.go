@@ -43,7 +43,6 @@ func (s *Server) StartWorkers(ctx context.Context) error {
 	s.background.resources.start(ctx)
 	s.background.syncer.start(ctx)
 	s.background.sweeper.start(ctx)
-	s.background.logs.Start(ctx)
 	return nil
 }
 
