@@ -34,6 +34,7 @@ func (s *Server) StartWorkers(ctx context.Context) error {
 	s.background.watchers.Start(ctx)
 	s.background.monitor.start(ctx)
 	s.background.metrics.Start(ctx)
+	s.background.logs.Start(ctx)
 	s.background.recovery.start(ctx)
 	s.background.retention.start(ctx)
 	s.background.sessions.start(ctx)
@@ -42,7 +43,6 @@ func (s *Server) StartWorkers(ctx context.Context) error {
 	s.background.resources.start(ctx)
 	s.background.syncer.start(ctx)
 	s.background.sweeper.start(ctx)
-	s.background.logs.Start(ctx)
 	return nil
 }
 

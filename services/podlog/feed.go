@@ -60,6 +60,15 @@ func newFeed(key feedKey, cancel context.CancelFunc, limit func() int) *feed {
 // begin tells that all lines that are written from now on will be published.
 func (f *feed) begin() { f.start.Do(func() { close(f.started) }) }
 
+func (f *feed) begun() bool {
+	select {
+	case <-f.started:
+		return true
+	default:
+		return false
+	}
+}
+
 // publish hands e to all viewers. It never blocks on one.
 func (f *feed) publish(e entry) {
 	f.mu.Lock()

@@ -103,7 +103,7 @@ func (f *follower) failed(err error) bool {
 		f.tell(messageOf(err))
 		return false
 	}
-	if f.failures++; f.failures > 1 {
+	if f.failures++; f.failures > 1 || !f.begun() {
 		f.tell(messageOf(err) + "; trying again")
 	}
 	return true
@@ -187,10 +187,8 @@ func (f *follower) observe(pod *corev1.Pod) containerState {
 // anchor finds the newest line before the feed starts. What is published begins a
 // second before it, so that it overlaps with what viewers read for themselves.
 func (f *follower) anchor(ctx context.Context, conn podCluster) error {
-	select {
-	case <-f.started:
+	if f.begun() {
 		return nil
-	default:
 	}
 	body, err := conn.Logs(ctx, f.request(kubernetes.LogRequest{Tail: 1, Idle: idleTimeout}))
 	if err != nil {

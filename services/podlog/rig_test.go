@@ -54,6 +54,13 @@ func (f *fakeResources) Pods(_ context.Context, _, id string) ([]models.Resource
 	return slices.Clone(f.pods[id]), nil
 }
 
+// holds returns how many permissions are held.
+func (f *fakeResources) holds() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.held
+}
+
 // withdraw ends all permissions.
 func (f *fakeResources) withdraw() {
 	f.mu.Lock()

@@ -152,7 +152,7 @@ func TestRefusals(t *testing.T) {
 		_, err = r.Download(t.Context(), user, tc.id, tc.query)
 		require.Equal(t, tc.kind, models.KindOf(err), name)
 	}
-	require.Zero(t, r.resources.held)
+	require.Zero(t, r.resources.holds())
 }
 
 func TestAWithdrawnPermissionEndsTheView(t *testing.T) {

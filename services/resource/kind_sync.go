@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -88,6 +90,9 @@ func (k *kindSync) awaitList(ctx context.Context, most time.Duration) {
 }
 
 func (k *kindSync) extract(o metav1.Object) (group string, kept *extract) {
+	if !nameable(o.GetNamespace()) || !nameable(o.GetName()) {
+		return "", nil // no API server accepts it
+	}
 	state := k.kind.Extract(o)
 	body, err := json.Marshal(state)
 	if err != nil {
@@ -95,6 +100,15 @@ func (k *kindSync) extract(o metav1.Object) (group string, kept *extract) {
 		return "", nil
 	}
 	return o.GetNamespace() + "/" + o.GetName(), &extract{inventory.Hash(state), body}
+}
+
+// nameable reports whether a part of an object's name is one that API servers accept,
+// of whatever kind: none has a slash or more than 253 characters.
+func nameable(part string) bool {
+	const longest = 253
+	return len(part) <= longest && utf8.ValidString(part) && !strings.ContainsFunc(part, func(r rune) bool {
+		return r == '/' || unicode.IsControl(r)
+	})
 }
 
 // changed notes that an object was added, changed or removed. The informer calls it.

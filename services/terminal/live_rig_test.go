@@ -44,7 +44,7 @@ type world struct {
 	pod   models.ResourceRef
 	conn  *kubernetes.Connection
 	role  string
-	trail trail
+	trail *trail
 }
 
 // trail keeps audit entries.
@@ -76,7 +76,7 @@ func newWorld(t *testing.T, c *kubetest.Cluster, api string, origins ...string) 
 
 func worldOf(t *testing.T, c *kubetest.Cluster, api string, pod models.ResourceRef, origins ...string) *world {
 	t.Helper()
-	w := &world{t: t, role: models.ClusterOwner, pod: pod}
+	w := &world{t: t, role: models.ClusterOwner, pod: pod, trail: &trail{}}
 	connector := kubernetes.NewConnector(kubernetes.Options{AllowHTTP: true})
 	t.Cleanup(connector.Close)
 	var err error
@@ -85,11 +85,11 @@ func worldOf(t *testing.T, c *kubetest.Cluster, api string, pod models.ResourceR
 	t.Cleanup(func() { connector.Discard(w.conn) })
 	log := slog.New(slog.DiscardHandler)
 	w.svc = terminal.NewService(terminal.Deps{
-		Resources: w, Access: w, Audit: &w.trail, Log: log,
+		Resources: w, Access: w, Audit: w.trail, Log: log,
 		Connect: terminal.ConnectThrough(func(context.Context, string) (*kubernetes.Connection, error) { return w.conn, nil }),
 	}, terminal.Options{Idle: time.Hour, Longest: time.Hour, DebugImage: "busybox:stable"})
 	engine, err := routes.SetupRouter(routes.Deps{
-		Log: log, Accounts: w, Audit: &w.trail, Metrics: prometheus.NewRegistry(), MaxBody: 1 << 20,
+		Log: log, Accounts: w, Audit: w.trail, Metrics: prometheus.NewRegistry(), MaxBody: 1 << 20,
 		CORSOrigins: origins, TrustedProxies: []string{"127.0.0.1"},
 		Handlers: routes.Handlers{Terminal: handlers.NewTerminal(func(
 			ctx context.Context, userID, id string, req models.TerminalRequest, accept func() (*handlers.TerminalSocket, error),
@@ -114,24 +114,16 @@ func worldOf(t *testing.T, c *kubetest.Cluster, api string, pod models.ResourceR
 		},
 	})
 	t.Cleanup(proxy.Close)
-	t.Cleanup(func() { // before the servers close
-		if t.Context().Err() == nil || w.svc != nil {
-			w.stop()
-		}
-	})
+	t.Cleanup(w.stop) // before the servers close
 	w.url = proxy.URL
 	return w
 }
 
-// stop stops the service once.
+// stop stops the service.
 func (w *world) stop() {
-	if w.svc == nil {
-		return
-	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.t.Context()), 30*time.Second)
 	defer cancel()
 	require.NoError(w.t, w.svc.Stop(ctx))
-	w.svc = nil
 }
 
 func (w *world) Authenticate(_ context.Context, token string) (models.Identity, error) {
@@ -258,6 +250,13 @@ func (c *client) types(text string) {
 	body, err := json.Marshal(map[string]any{"data": text})
 	require.NoError(c.t, err)
 	c.write(`{"type":"input",` + string(body[1:]))
+}
+
+// ready waits for the shell.
+func (c *client) ready() {
+	c.t.Helper()
+	c.types("echo REA''DY\r")
+	c.until("READY")
 }
 
 func bodyOf(t *testing.T, resp *http.Response) string {

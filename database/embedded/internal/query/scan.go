@@ -1,6 +1,7 @@
 package query
 
 import (
+	"bytes"
 	"container/heap"
 	"context"
 
@@ -29,7 +30,7 @@ type Scan struct {
 	count  bool  // documents are not asked for
 
 	exact bool // the entries alone say which documents match
-	docs  *bolt.Bucket
+	docs  *bolt.Cursor
 	keys  *bolt.Bucket // documents or entries of the index
 	lane  lane
 	lanes lanes // of a merge
@@ -92,7 +93,8 @@ func (s *Scan) match(val []byte) (doc []byte, ok bool) {
 		if s.seen[string(val)] {
 			return nil, false
 		}
-		if doc = s.docs.Get(val); doc == nil {
+		var key []byte
+		if key, doc = s.docs.Seek(val); !bytes.Equal(key, val) {
 			return nil, false
 		}
 	}
@@ -112,9 +114,9 @@ func (s *Scan) match(val []byte) (doc []byte, ok bool) {
 // index is gone.
 func (s *Scan) attach(tx *storage.Tx) bool {
 	c := tx.Collection(s.coll.Name)
-	s.docs, s.keys, s.lanes = tx.Bucket(c), nil, nil
+	s.docs, s.keys, s.lanes = tx.Docs(c), nil, nil
 	if s.plan.index == nil {
-		s.keys = s.docs
+		s.keys = s.docs.Bucket()
 	} else if ix := c.Index(s.plan.index.Name); ix != nil && ix.Same(s.plan.index) {
 		s.keys = tx.EntryBucket(ix)
 		if ix.Multikey && s.seen == nil { // since the plan was made
