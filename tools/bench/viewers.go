@@ -43,10 +43,10 @@ func measureViewers(ctx context.Context, b *bench) error {
 	}
 	// A server that has just begun opens its watches for the viewers.
 	srv.Stop()
+	before := gate.Requests()
 	if srv, c, err = b.server(ctx, "viewers"); err != nil {
 		return err
 	}
-	before := gate.Requests()
 	begin := time.Now()
 	leave, err := view(ctx, c, ids)
 	defer leave()
