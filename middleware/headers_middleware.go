@@ -47,14 +47,24 @@ func CORS(origins []string, fail Fail) (gin.HandlerFunc, error) {
 	if err := cfg.Validate(); err != nil { // cors.New would panic
 		return nil, fmt.Errorf("CORS origins: %w", err)
 	}
-	apply := cors.New(cfg)
+	check, apply := CheckOrigin(origins, fail), cors.New(cfg)
+	return func(c *gin.Context) {
+		if check(c); !c.IsAborted() {
+			apply(c)
+		}
+	}, nil
+}
+
+// CheckOrigin refuses requests from pages of other origins than the given ones and
+// the server's own. CORS does so, too, but only where origins are given; WebSockets
+// need it in any case, since browsers let every page open and read one. Clients that
+// are no browsers send no origin.
+func CheckOrigin(origins []string, fail Fail) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if origin := c.GetHeader("Origin"); origin != "" && !slices.Contains(origins, origin) && !sameHost(origin, c.Request.Host) {
 			fail(c, refuse(models.Forbidden, "requests from this origin are not allowed"))
-			return
 		}
-		apply(c)
-	}, nil
+	}
 }
 
 func sameHost(origin, host string) bool {

@@ -67,7 +67,7 @@ type ResourceState struct {
 type Resource struct {
 	ID            string `bson:"_id"`
 	ResourceRef   `bson:",inline"`
-	ResourceState `bson:",inline"`
+	ResourceState `bson:"state"`
 	ClusterName   string `bson:"cluster_name"`
 	// System marks what belongs to the cluster itself, which lists may leave out.
 	System bool `bson:"system"`
@@ -75,8 +75,17 @@ type Resource struct {
 	Hash string `bson:"hash"`
 
 	FirstSeenAt time.Time  `bson:"first_seen_at"`
-	LastSeenAt  time.Time  `bson:"last_seen_at"` // when it changed last, or was seen again
+	LastSeenAt  time.Time  `bson:"last_seen_at"` // when it changed last
+	Deleted     bool       `bson:"deleted"`      // from its cluster
 	DeletedAt   *time.Time `bson:"deleted_at,omitempty"`
+}
+
+// Live returns the state of an object that is in its cluster, and nil for a deleted one.
+func (r *Resource) Live() *ResourceState {
+	if r.Deleted {
+		return nil
+	}
+	return &r.ResourceState
 }
 
 // ContainerNames returns the names of a pod's containers, the first one first. It is

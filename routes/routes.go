@@ -99,6 +99,9 @@ func mount(e *gin.Engine, r Route, d Deps, fail middleware.Fail) error {
 		return err
 	}
 	chain := append([]gin.HandlerFunc{d.Bodies.Limit(r.Body.bytes(d.MaxBody), fail)}, perClient...)
+	if r.Socket {
+		chain = append(chain, middleware.CheckOrigin(d.CORSOrigins, fail))
+	}
 	if r.Access != Public {
 		chain = append(chain, authentication(r, d.Accounts, fail))
 	}

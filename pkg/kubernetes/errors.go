@@ -34,6 +34,7 @@ const (
 	NotKubernetes Reason = "NotKubernetes" // the server is no API server
 	TooLarge      Reason = "TooLarge"      // the response is larger than this server reads
 	Busy          Reason = "Busy"          // the cluster asks to come back later
+	NoCommand     Reason = "NoCommand"     // the container has no such program
 	Other         Reason = "Other"
 )
 

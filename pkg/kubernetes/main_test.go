@@ -10,4 +10,8 @@ import (
 
 var shared kubetest.Shared
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(shared.Main(m)) }
+func TestMain(m *testing.M) {
+	// The pings of client-go's WebSockets notice at their next tick, within 5 s, that
+	// the connection is closed.
+	goleak.VerifyTestMain(shared.Main(m), goleak.IgnoreTopFunction("k8s.io/client-go/tools/remotecommand.(*heartbeat).start"))
+}

@@ -26,9 +26,8 @@ type limits struct {
 	answer  int64         // bytes of one response, except streams
 }
 
-// newTransport returns the HTTP transport of a connection. HTTP/2 pings detect a
-// server that hangs.
-func newTransport(a access, dial dialFunc) (*http.Transport, error) {
+// tlsConfig returns the settings of secure connections to the server.
+func tlsConfig(a access) (*tls.Config, error) {
 	cfg := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: a.serverName}
 	cfg.InsecureSkipVerify = a.insecure //nolint:gosec // asked for by the cluster's owner
 	if a.caPEM != nil {
@@ -41,6 +40,16 @@ func newTransport(a access, dial dialFunc) (*http.Transport, error) {
 			return nil, badConfig("clientKeyData", "does not belong to the certificate")
 		}
 		cfg.Certificates = []tls.Certificate{pair}
+	}
+	return cfg, nil
+}
+
+// newTransport returns the HTTP transport of a connection. HTTP/2 pings detect a
+// server that hangs.
+func newTransport(a access, dial dialFunc) (*http.Transport, error) {
+	cfg, err := tlsConfig(a)
+	if err != nil {
+		return nil, err
 	}
 	return &http.Transport{
 		// No proxy from the environment: dial checks the address that is
@@ -75,6 +84,11 @@ func (t *boundedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		r.Header.Set("Ngrok-Skip-Browser-Warning", "true")
 	}
 	watch, stream := streamKind(r)
+	if watch {
+		// A decompressor takes 40 KB for as long as the watch lasts.
+		r = r.Clone(r.Context())
+		r.Header.Set("Accept-Encoding", "identity")
+	}
 	ctx, cancel := context.WithCancelCause(r.Context())
 	timer := t.deadline(cancel, watch, stream)
 	resp, err := t.next.RoundTrip(r.WithContext(ctx))

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/distribution/reference"
 	"github.com/go-playground/validator/v10"
 )
 
@@ -55,6 +56,7 @@ func newValidator() *validator.Validate {
 		"weburl":   isURL,
 		"origin":   func(s string) bool { return isURL(s) && strings.Count(s, "/") == 2 && !strings.ContainsAny(s, "*?#") },
 		"prefix":   func(s string) bool { _, err := netip.ParsePrefix(s); return err == nil },
+		"image":    func(s string) bool { _, err := reference.ParseNormalizedNamed(s); return err == nil },
 		"slug":     regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`).MatchString,
 	} {
 		// The only errors are an empty name and no function.

@@ -74,10 +74,20 @@ type Config struct {
 	MaxClusters int `key:"MAX_CLUSTERS_PER_USER" default:"50" check:"min=0,max=100000" must:"be a whole number from 0 to 100000"`
 	// MaxStreams is how many event streams a user may have open; 0: any number.
 	MaxStreams int `key:"MAX_STREAMS_PER_USER" default:"100" check:"min=0,max=1000000" must:"be a whole number from 0 to 1000000"`
+	// MaxTerminals is how many terminals a user may have open; 0: any number.
+	MaxTerminals int `key:"MAX_TERMINALS_PER_USER" default:"20" check:"min=0,max=1000000" must:"be a whole number from 0 to 1000000"`
+	// TerminalIdle is after how long without input and output a terminal is closed; 0: never.
+	TerminalIdle time.Duration `key:"TERMINAL_IDLE_TIMEOUT" default:"30m" check:"min=0s" must:"be a duration, such as 30m"`
+	// TerminalLongest is how long a terminal may be open; 0: as long as its user likes.
+	TerminalLongest time.Duration `key:"TERMINAL_MAX_DURATION" default:"8h" check:"min=0s" must:"be a duration, such as 8h"`
+	// TerminalDebugImage is the image of debug containers. It has a shell and sleep.
+	TerminalDebugImage string `key:"TERMINAL_DEBUG_IMAGE" default:"busybox:stable" check:"image" must:"be the reference of an image, such as busybox:stable"`
 	// EgressAllow is what Egress returns, as it is written.
 	EgressAllow []string `key:"EGRESS_ALLOW" default:"loopback,private" check:"dive,oneof=loopback private|prefix" must:"be loopback, private, or ranges such as 10.0.0.0/8"`
 	// ClusterHTTP permits http:// servers and issuers of clusters.
 	ClusterHTTP bool `key:"CLUSTER_ALLOW_HTTP" default:"false" must:"be true or false"`
+	// Inventory says whether all objects of all clusters are watched and listed.
+	Inventory bool `key:"INVENTORY" default:"true" must:"be true or false"`
 
 	// TemplatesDir holds resource templates; empty: only the built-in ones.
 	TemplatesDir string `key:"TEMPLATES_DIR" must:"name a directory in quotes"`
