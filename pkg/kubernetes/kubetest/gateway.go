@@ -36,10 +36,12 @@ type Gateway struct {
 	expired map[string]bool // by resource: the next watch that goes on from a version is refused
 }
 
-// Requests are how many requests have passed a Gateway.
+// Requests are how many requests have passed a Gateway. Watches are counted by the
+// plural of the resource, such as "pods"; those that select by label apart, as
+// "pods by label".
 type Requests struct {
 	All      int
-	Watches  map[string]int // that were opened, by the plural of the resource
+	Watches  map[string]int // that were opened, by resource
 	Watching map[string]int // that are open now; resources without any are left out
 	Expired  int            // watches that were answered with 410
 	Youngest time.Time      // when the youngest open watch was opened
@@ -150,6 +152,9 @@ func (g *Gateway) counted(next http.Handler) http.Handler {
 		}
 		ctx, cancel := context.WithCancel(r.Context())
 		defer cancel()
+		if query.Get("labelSelector") != "" {
+			resource += " by label"
+		}
 		watch := &openWatch{since: time.Now(), cancel: cancel}
 		expired := g.opened(resource, query.Get("sendInitialEvents") == "true", watch)
 		defer g.closed(resource, watch)
