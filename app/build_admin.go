@@ -24,6 +24,7 @@ func (s *Server) buildAdmin(
 		Personal: account.Personal{
 			clusters, // what was shared with the account
 			account.DeleteFunc(repositories.NewNotifications(db).DeleteByUser),
+			account.DeleteFunc(repositories.NewResourceMarks(db).DeleteByUser),
 			account.DeleteFunc(tokens.RevokeAll),
 			account.DeleteFunc(sessions.EndAccount),
 		},

@@ -9,6 +9,7 @@ import (
 	"github.com/kubeorch/core/services/cluster"
 	"github.com/kubeorch/core/services/lease"
 	"github.com/kubeorch/core/services/relay"
+	"github.com/kubeorch/core/services/resource"
 	"github.com/kubeorch/core/services/run"
 	"github.com/kubeorch/core/services/stream"
 	"github.com/kubeorch/core/services/watcher"
@@ -71,7 +72,9 @@ func (s *Server) buildEvents() (*stream.Broadcaster, peers) {
 }
 
 // buildBalancer returns what decides which clusters this server watches and checks.
-func (s *Server) buildBalancer(clusters clusterServices, watchers *watcher.Manager, others peers) *lease.Balancer {
+func (s *Server) buildBalancer(
+	clusters clusterServices, watchers *watcher.Manager, syncer *resource.Syncer, others peers,
+) *lease.Balancer {
 	stored := repositories.NewClusters(s.db.Database())
 	return lease.NewBalancer(lease.BalancerDeps{
 		Session: s.session, Leases: repositories.NewLeases(s.db.Database()), Prefix: lease.ClusterPrefix,
@@ -82,10 +85,12 @@ func (s *Server) buildBalancer(clusters clusterServices, watchers *watcher.Manag
 		Gained: func(id string) {
 			watchers.Gained(id)
 			clusters.monitor.Gained(id)
+			syncer.Nudge()
 		},
 		Releasing: func(ctx context.Context, id string) {
 			clusters.monitor.Releasing(ctx, id)
 			watchers.Releasing(ctx, id)
+			syncer.Releasing(ctx, id)
 			ctx, cancel := context.WithTimeout(ctx, handoverTime)
 			defer cancel()
 			if err := others.relay.Flush(ctx); err != nil {
@@ -106,7 +111,10 @@ func (s *Server) directory() *lease.Directory {
 }
 
 // placement answers for the balancer, which is made after those who ask.
-type placement struct{ balancer *lease.Balancer }
+type placement struct {
+	balancer *lease.Balancer
+	syncer   *resource.Syncer
+}
 
 // Holds reports whether this server holds a cluster.
 func (p *placement) Holds(id string) (fence int64, held bool) { return p.balancer.Holds(id) }
@@ -118,6 +126,7 @@ func (p *placement) Nudge() { p.balancer.Nudge() }
 func (p *placement) added(others peers) func() {
 	return func() {
 		p.Nudge()
+		p.syncer.Nudge()
 		others.free()
 	}
 }
@@ -146,6 +155,7 @@ type hearing struct {
 	recovery *run.Recovery
 	executor *run.Executor
 	balancer *lease.Balancer
+	syncer   *resource.Syncer
 }
 
 // listenTo has the services hear what other servers say, and that servers came or went.
@@ -153,6 +163,7 @@ func (s *Server) listenTo(others peers, h hearing) {
 	s.session.OnLost(h.executor.SessionLost)
 	s.session.OnChange(h.recovery.Nudge)
 	s.session.OnChange(h.watchers.PeersChanged)
+	s.session.OnChange(h.syncer.Nudge)
 	if others.relay == nil {
 		return
 	}
@@ -162,13 +173,15 @@ func (s *Server) listenTo(others peers, h hearing) {
 	r.On(account.RevokeTopic, h.sessions.Hear)
 	r.On(cluster.AccessTopic, h.access.Hear)
 	r.On(watcher.MessageWatch, func(id string, data []byte) { h.watchers.Wanted(id, string(data)) })
+	r.On(resource.MessageSync, func(id string, _ []byte) { h.syncer.Asked(id) })
+	r.On(resource.MessageWant, func(id string, _ []byte) { h.syncer.Wanted(id) })
 	r.On(topicCancel, func(runID string, _ []byte) { h.executor.CancelRequested(runID) })
 	r.On(topicFree, func(string, []byte) {
 		s.session.Kick()
 		h.balancer.Nudge()
 		h.recovery.Nudge()
 	})
-	for _, f := range []func(){h.sessions.Recheck, h.access.Recheck, h.watchers.PeersChanged, h.recovery.Nudge, h.balancer.Nudge} {
+	for _, f := range []func(){h.sessions.Recheck, h.access.Recheck, h.watchers.PeersChanged, h.recovery.Nudge, h.balancer.Nudge, h.syncer.Nudge} {
 		r.OnMissed(f)
 	}
 }

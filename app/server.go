@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/kubeorch/core/database"
+	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/encryption"
 	"github.com/kubeorch/core/pkg/kubernetes"
 	"github.com/kubeorch/core/pkg/oauth"
@@ -19,8 +20,10 @@ import (
 	"github.com/kubeorch/core/services/kinds"
 	"github.com/kubeorch/core/services/lease"
 	"github.com/kubeorch/core/services/metrics"
+	"github.com/kubeorch/core/services/podlog"
 	"github.com/kubeorch/core/services/run"
 	"github.com/kubeorch/core/services/stream"
+	"github.com/kubeorch/core/services/terminal"
 	"github.com/kubeorch/core/services/watcher"
 	"github.com/kubeorch/core/utils/config"
 )
@@ -43,6 +46,7 @@ type Server struct {
 	session    *lease.Session
 	beating    worker // keeps session
 	templates  *catalogue.Templates
+	plugins    []models.Plugin
 	kinds      *kinds.Registry
 	background *background
 	engine     *gin.Engine
@@ -57,6 +61,8 @@ type background struct {
 	providers []*oauth.Provider
 	events    *stream.Broadcaster
 	watchers  *watcher.Manager
+	logs      *podlog.Manager
+	terminals *terminal.Service
 	executor  *run.Executor
 	metrics   *metrics.Service
 	recovery  worker
@@ -67,6 +73,9 @@ type background struct {
 	monitor   worker
 	sessions  worker
 	access    worker
+	syncer    worker
+	sweeper   worker
+	resources worker
 }
 
 // New returns a server that has not been started. Its configuration has been

@@ -34,11 +34,15 @@ func (s *Server) StartWorkers(ctx context.Context) error {
 	s.background.watchers.Start(ctx)
 	s.background.monitor.start(ctx)
 	s.background.metrics.Start(ctx)
+	s.background.logs.Start(ctx)
 	s.background.recovery.start(ctx)
 	s.background.retention.start(ctx)
 	s.background.sessions.start(ctx)
 	s.background.balancer.start(ctx)
 	s.background.access.start(ctx)
+	s.background.resources.start(ctx)
+	s.background.syncer.start(ctx)
+	s.background.sweeper.start(ctx)
 	return nil
 }
 
@@ -64,16 +68,17 @@ func (s *Server) StopWatchers(ctx context.Context) error {
 	if s.background == nil {
 		return nil
 	}
-	return s.background.watchers.Stop(ctx)
+	return errors.Join(s.background.watchers.Stop(ctx), s.background.syncer.stop(ctx))
 }
 
-// CloseStreams ends every open stream, so that StopHTTP has no readers of theirs
-// to wait for.
-func (s *Server) CloseStreams(context.Context) error {
-	if s.background != nil {
-		s.background.events.Close()
+// CloseStreams ends every open stream, log and terminal, so that StopHTTP has no readers of
+// theirs to wait for.
+func (s *Server) CloseStreams(ctx context.Context) error {
+	if s.background == nil {
+		return nil
 	}
-	return nil
+	s.background.events.Close()
+	return errors.Join(s.background.logs.Stop(ctx), s.background.terminals.Stop(ctx))
 }
 
 // StopWorkers stops what StartWorkers started and waits for runs, which finish
@@ -85,7 +90,7 @@ func (s *Server) StopWorkers(ctx context.Context) error {
 	b := s.background
 	err := errors.Join(
 		b.monitor.stop(ctx), b.metrics.Stop(ctx), b.recovery.stop(ctx), b.retention.stop(ctx), b.sessions.stop(ctx), b.access.stop(ctx),
-		b.executor.Stop(ctx),
+		b.resources.stop(ctx), b.sweeper.stop(ctx), b.executor.Stop(ctx),
 	)
 	b.others.free()
 	return err

@@ -27,14 +27,13 @@ func (s *Server) LoadTemplates(context.Context) error {
 	if err != nil {
 		return err
 	}
-	definitions, err := catalogue.LoadPlugins(pluginDirs...)
-	if err != nil {
+	if s.plugins, err = catalogue.LoadPlugins(pluginDirs...); err != nil {
 		return err
 	}
 	if s.templates, err = catalogue.NewTemplates(registry); err != nil {
 		return err
 	}
-	s.kinds, err = kinds.NewRegistry(kinds.Builtin(registry, definitions)...)
+	s.kinds, err = kinds.NewRegistry(kinds.Builtin(registry, s.plugins)...)
 	return err
 }
 

@@ -4,10 +4,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/kubeorch/core/database"
 	"github.com/kubeorch/core/database/dbtest"
@@ -95,6 +99,72 @@ func BenchmarkFindByIndex(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// listed returns 20,000 documents as of an inventory of ten clusters, and the
+// ids of the clusters.
+func listed(b *testing.B) (*mongo.Collection, bson.A) {
+	b.Helper()
+	coll := dbtest.Open(b).Database().Collection("listed")
+	_, err := coll.Indexes().CreateOne(b.Context(), mongo.IndexModel{Keys: bson.D{
+		{Key: "cluster_id", Value: 1}, {Key: "deleted", Value: 1}, {Key: "system", Value: 1},
+		{Key: "created_at", Value: -1}, {Key: "_id", Value: -1},
+	}})
+	require.NoError(b, err)
+	clusters := make(bson.A, 10)
+	for i := range clusters {
+		clusters[i] = fmt.Sprintf("%024x", i)
+	}
+	spec := bson.M{"replicas": 3, "image": "registry.example.com/shop/web:1.2.3", "ports": bson.A{80, 443}, "text": strings.Repeat("x", 600)}
+	docs := make([]any, 20_000)
+	for i := range docs {
+		docs[i] = bson.D{
+			{Key: "_id", Value: fmt.Sprintf("%024x", i*7919%len(docs))}, {Key: "cluster_id", Value: clusters[i%10]},
+			{Key: "kind", Value: "Pod"}, {Key: "namespace", Value: fmt.Sprint("team-", i%40)}, {Key: "name", Value: fmt.Sprintf("web-%x-%d", i*31, i)},
+			{Key: "labels", Value: bson.M{"app": "web", "tier": "front"}}, {Key: "spec", Value: spec},
+			{Key: "system", Value: i%5 == 0}, {Key: "deleted", Value: false}, {Key: "created_at", Value: time.UnixMilli(int64(i * 1000))},
+		}
+	}
+	_, err = coll.InsertMany(b.Context(), docs)
+	require.NoError(b, err)
+	return coll, clusters
+}
+
+// BenchmarkListNewest reads a page of 25 of what several clusters have, and the
+// page behind 500 others.
+func BenchmarkListNewest(b *testing.B) {
+	coll, clusters := listed(b)
+	q := bson.D{{Key: "cluster_id", Value: bson.M{"$in": clusters}}, {Key: "deleted", Value: false}, {Key: "system", Value: bson.M{"$in": bson.A{true, false}}}}
+	for _, skip := range []int64{0, 500} {
+		b.Run(fmt.Sprint("skip=", skip), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				page := findPage(b, coll, q, bson.D{{Key: "created_at", Value: -1}, {Key: "_id", Value: -1}}, skip)
+				require.Len(b, page, 25)
+			}
+		})
+	}
+}
+
+// BenchmarkCountListed counts what a page of a list is a part of.
+func BenchmarkCountListed(b *testing.B) {
+	coll, clusters := listed(b)
+	q := bson.D{{Key: "cluster_id", Value: bson.M{"$in": clusters}}, {Key: "deleted", Value: false}, {Key: "system", Value: bson.M{"$in": bson.A{true, false}}}}
+	b.ReportAllocs()
+	for b.Loop() {
+		n, err := coll.CountDocuments(b.Context(), q)
+		require.NoError(b, err)
+		require.Equal(b, int64(20_000), n)
+	}
+}
+
+func findPage(b *testing.B, coll *mongo.Collection, q, by bson.D, skip int64) []bson.Raw {
+	b.Helper()
+	cur, err := coll.Find(b.Context(), q, options.Find().SetSort(by).SetSkip(skip).SetLimit(25))
+	require.NoError(b, err)
+	var page []bson.Raw
+	require.NoError(b, cur.All(b.Context(), &page))
+	return page
 }
 
 func BenchmarkUpdateField(b *testing.B) {

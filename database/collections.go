@@ -1,6 +1,7 @@
 package database
 
 import (
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -27,6 +28,10 @@ const (
 	ClusterLogs = "cluster_logs"
 
 	Notifications = "notifications"
+
+	Resources     = "resources"
+	ResourceMarks = "resource_marks"
+	ResourceSyncs = "resource_syncs"
 
 	Audit     = "audit"
 	APITokens = "api_tokens"
@@ -59,11 +64,15 @@ type index struct {
 // inviteRetention is how long administrators see invites that have expired.
 const inviteRetention = 90 * 24 * time.Hour
 
+// deletedRetention is how long the records of objects that were deleted from their
+// clusters are kept.
+const deletedRetention = 7 * 24 * time.Hour
+
 // indexes lists every index.
 func indexes(keep retention) []index {
 	running := bson.D{{Key: "status", Value: "running"}}
 	unread := bson.D{{Key: "read", Value: false}}
-	return append(auditIndexes(keep.audit), []index{
+	return slices.Concat(auditIndexes(keep.audit), resourceIndexes(), []index{
 		{collection: Users, key: asc("email"), unique: true},
 		// Only the first account, which became administrator by that, has a slot.
 		{collection: Users, key: asc("admin_slot"), unique: true, partial: exists("admin_slot")},
@@ -118,7 +127,29 @@ func indexes(keep retention) []index {
 		{collection: APITokens, key: asc("expires_at"), expires: true},
 
 		{collection: Attempts, key: asc("expires"), expires: true},
-	}...)
+	})
+}
+
+// resourceIndexes are those of the inventory. Lists select by the first three fields,
+// and each can be sorted by its own fourth.
+func resourceIndexes() []index {
+	listed := func(by ...string) bson.D {
+		key := append(asc("cluster_id", "deleted", "system"), asc(by...)...)
+		return append(key, bson.E{Key: "state.created_at", Value: -1}, bson.E{Key: "_id", Value: -1})
+	}
+	return []index{
+		{collection: Resources, key: listed()},
+		{collection: Resources, key: listed("kind")},
+		{collection: Resources, key: listed("namespace")},
+		{collection: Resources, key: listed("state.status")},
+		{collection: Resources, key: asc("cluster_id", "deleted", "system", "name", "_id")},
+		{collection: Resources, key: asc("cluster_id", "namespace", "state.parent"), partial: exists("state.parent")},
+		{collection: Resources, key: newest("deleted_at", "cluster_id"), partial: exists("deleted_at")},
+		{collection: Resources, key: asc("deleted_at"), expires: true, after: deletedRetention},
+
+		{collection: ResourceMarks, key: asc("user_id")},
+		{collection: ResourceMarks, key: asc("cluster_id")},
+	}
 }
 
 // auditIndexes are those of the audit trail, whose entries are kept so long.

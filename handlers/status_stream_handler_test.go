@@ -203,7 +203,7 @@ func follow(
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		s := &eventStream{&connTransport{conn: server}}
+		s := &eventStream{transport: &connTransport{conn: server}}
 		s.follow(ctx, sub, func(context.Context) error { return snapshot(s) })
 		_ = server.Close()
 	}()

@@ -30,8 +30,8 @@ const (
 type Subscription interface {
 	// Ready is signalled when Take has something to return.
 	Ready() <-chan struct{}
-	// Closed is closed when the server stops. The server then waits for Close,
-	// and so for the stream to end.
+	// Closed is closed when the server stops, or nothing more will come. A server that
+	// stops waits for Close, and so for the stream to end.
 	Closed() <-chan struct{}
 	// Position returns the id of the event before the next one. It is the id of
 	// a snapshot that is made now.
@@ -54,7 +54,12 @@ func AsSubscribe[S Subscription](f func(key, lastID string) (S, error)) Subscrib
 }
 
 // eventStream sends server-sent events to one reader.
-type eventStream struct{ transport }
+type eventStream struct {
+	transport
+	// text is set where events are text in place of JSON. The subscription then says
+	// itself why it closes.
+	text bool
+}
 
 // openStream answers with the headers of an event stream. Later failures can only
 // end the stream. The caller must call serve or close.
@@ -64,7 +69,7 @@ func openStream(c *gin.Context, log *slog.Logger) *eventStream {
 	h.Set("Cache-Control", "no-cache")
 	h.Set("Connection", "keep-alive")
 	h.Set("X-Accel-Buffering", "no")
-	return &eventStream{openTransport(c, log)}
+	return &eventStream{transport: openTransport(c, log)}
 }
 
 // event sends one event with data as JSON.
@@ -74,6 +79,14 @@ func (s *eventStream) event(id, name string, data any) error {
 		return err
 	}
 	return s.encoded(id, name, payload)
+}
+
+// complete tells why there are no more events.
+func (s *eventStream) complete(why string) error {
+	if s.text {
+		return s.encoded("", models.EventComplete, []byte(why))
+	}
+	return s.event("", models.EventComplete, why)
 }
 
 // encoded sends one event whose data is JSON already. Many streams may send the
@@ -98,14 +111,14 @@ func (s *eventStream) follow(ctx context.Context, sub Subscription, snapshot fun
 		case <-ctx.Done():
 			return
 		case <-sessionEnded:
-			_ = s.event("", models.EventComplete, "the session has ended")
+			_ = s.complete("the session has ended")
 			return
 		case <-sub.Closed():
 			for sent := true; sent && err == nil; {
 				sent, err = f.sendEvents(ctx)
 			}
-			if err == nil {
-				_ = s.event("", models.EventComplete, "the server is stopping")
+			if err == nil && !s.text {
+				_ = s.complete("the server is stopping")
 			}
 			return
 		case <-sub.Ready():

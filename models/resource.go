@@ -67,7 +67,7 @@ type ResourceState struct {
 type Resource struct {
 	ID            string `bson:"_id"`
 	ResourceRef   `bson:",inline"`
-	ResourceState `bson:",inline"`
+	ResourceState `bson:"state"`
 	ClusterName   string `bson:"cluster_name"`
 	// System marks what belongs to the cluster itself, which lists may leave out.
 	System bool `bson:"system"`
@@ -75,22 +75,17 @@ type Resource struct {
 	Hash string `bson:"hash"`
 
 	FirstSeenAt time.Time  `bson:"first_seen_at"`
-	LastSeenAt  time.Time  `bson:"last_seen_at"` // when it changed last, or was seen again
+	LastSeenAt  time.Time  `bson:"last_seen_at"` // when it changed last
+	Deleted     bool       `bson:"deleted"`      // from its cluster
 	DeletedAt   *time.Time `bson:"deleted_at,omitempty"`
 }
 
-// ContainerNames returns the names of a pod's containers, the first one first. It is
-// empty for other kinds.
-func (s ResourceState) ContainerNames() []string {
-	var names []string
-	list, _ := s.Spec["containers"].([]any)
-	for _, item := range list {
-		c, _ := item.(map[string]any)
-		if name, _ := c["name"].(string); name != "" {
-			names = append(names, name)
-		}
+// Live returns the state of an object that is in its cluster, and nil for a deleted one.
+func (r *Resource) Live() *ResourceState {
+	if r.Deleted {
+		return nil
 	}
-	return names
+	return &r.ResourceState
 }
 
 // The actions in the history of a resource.

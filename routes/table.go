@@ -65,13 +65,16 @@ type Handlers struct {
 
 	Notification *handlers.Notification
 
+	Resource       *handlers.Resource
+	ResourceStream *handlers.ResourceStream
+	PodLog         *handlers.PodLog
+	Terminal       *handlers.Terminal
+
 	Template *handlers.Template
 	Workflow *handlers.Workflow
 	Version  *handlers.WorkflowVersion
 	Run      *handlers.Run
 	Status   *handlers.StatusStream
-
-	Terminal *handlers.Terminal
 }
 
 // api is the base path of all routes except probes and documentation.
@@ -88,7 +91,7 @@ const (
 
 // Table lists the whole API. Reading it is reading the authorisation policy.
 func Table(h Handlers) []Route {
-	return slices.Concat(system(h), people(h), notifications(h), admin(h), clusters(h), workflows(h), resources(h))
+	return slices.Concat(system(h), people(h), notifications(h), admin(h), clusters(h), resources(h), workflows(h))
 }
 
 // Print returns the table as text, one row a line, for people and for the

@@ -91,6 +91,6 @@ func isBroken(err error) bool {
 		return true
 	}
 	text := err.Error()
-	return strings.Contains(text, "http2: ") || strings.Contains(text, "server closed idle connection") ||
+	return strings.Contains(text, "http2: ") || strings.Contains(text, "stream error: stream ID") || strings.Contains(text, "server closed idle connection") ||
 		strings.Contains(text, "GOAWAY")
 }

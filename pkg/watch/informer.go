@@ -92,6 +92,9 @@ func New[T any](conn Connection, q Query, o Options[T]) *Informer[T] {
 // Group returns the extracts of a group in no particular order.
 func (i *Informer[T]) Group(name string) []T { return i.store.group(name) }
 
+// Groups returns the names of all groups in no particular order.
+func (i *Informer[T]) Groups() []string { return i.store.groupNames() }
+
 // Names returns the names of the objects of a group in no particular order.
 func (i *Informer[T]) Names(group string) []types.NamespacedName { return i.store.names(group) }
 

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -188,6 +189,12 @@ func (s *store[T]) group(name string) []T {
 		list = append(list, e.value)
 	}
 	return list
+}
+
+func (s *store[T]) groupNames() []string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.Collect(maps.Keys(s.groups))
 }
 
 func (s *store[T]) names(group string) []types.NamespacedName {

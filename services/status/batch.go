@@ -11,9 +11,9 @@ import (
 type job struct {
 	completions, succeeded, failed, active int64
 	complete, over, suspended              bool
-	why                                    string // of a failed one
-	refused                                string // why the cluster lets no pod be made
-	blocked                                *Event // what keeps a pod from starting
+	why                                    string   // of a failed one
+	refused                                string   // why the cluster lets no pod be made
+	events                                 []*Event // of the job and its pods
 }
 
 func extractJob(u *unstructured.Unstructured) facts {
@@ -33,8 +33,7 @@ func extractJob(u *unstructured.Unstructured) facts {
 }
 
 func (j job) explain(events []*Event) facts {
-	j.refused = refusedBy(events, "Job")
-	j.blocked = newest(events, "Pod", "FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox")
+	j.refused, j.events = refusedBy(events, "Job"), events
 	return j
 }
 
@@ -46,7 +45,8 @@ func (j job) status(o *Object, pods []*Pod) Status {
 }
 
 func (j job) evaluate(o *Object, pods []*Pod) (state, reason, message string) {
-	c, hasProblem := mainProblem(pods)
+	c, hasProblem := mainProblem(pods, j.events)
+	blocked, _ := blockedBy(j.events, pods)
 	switch {
 	case o.Deleting:
 		return "pending", "Terminating", "is being deleted from the cluster"
@@ -66,8 +66,8 @@ func (j job) evaluate(o *Object, pods []*Pod) (state, reason, message string) {
 		return "running", c.Reason, fmt.Sprintf("%d of %d completed; %s", j.succeeded, j.completions, c.message(j.completions))
 	case j.refused != "" && j.active == 0:
 		return "failed", "FailedCreate", "the cluster refuses to make a pod: " + j.refused
-	case j.blocked != nil && waitReason(pods) != "":
-		return "running", j.blocked.Reason, fmt.Sprintf("%d of %d completed; %s", j.succeeded, j.completions, j.blocked.Text)
+	case blocked != nil:
+		return "running", blocked.Reason, fmt.Sprintf("%d of %d completed; %s", j.succeeded, j.completions, blocked.Text)
 	case j.active > 0 || j.succeeded > 0 || j.failed > 0:
 		return "running", "", fmt.Sprintf("%d of %d completed", j.succeeded, j.completions)
 	}
@@ -86,17 +86,23 @@ func (c cause) stuck() bool {
 
 // cronJob are the facts of a CronJob.
 type cronJob struct {
-	active               int64
+	active               []string // names of Jobs
 	lastRun, lastSuccess string
 	suspended            bool
-	trouble              *Event // what keeps a Job from being made
+	trouble              *Event   // what keeps a Job from being made
+	refused              string   // why the cluster lets an active Job make no pod
+	events               []*Event // of the CronJob, its Jobs and pods
 }
 
 func extractCronJob(u *unstructured.Unstructured) facts {
 	o := object(u.Object)
 	st := o.at("status")
+	var active []string
+	for _, job := range st.list("active") {
+		active = append(active, job.text("name"))
+	}
 	return cronJob{
-		active:      int64(len(st.list("active"))),
+		active:      active,
 		lastRun:     st.text("lastScheduleTime"),
 		lastSuccess: st.text("lastSuccessfulTime"),
 		suspended:   o.at("spec").truth("suspend"),
@@ -104,30 +110,40 @@ func extractCronJob(u *unstructured.Unstructured) facts {
 }
 
 func (c cronJob) explain(events []*Event) facts {
-	e := newest(events, "CronJob", "FailedCreate", "SuccessfulCreate", "UnparseableSchedule", "UnknownTimeZone", "TooManyMissedTimes")
+	e := newest(events, "CronJob", spokenOf("CronJob")...)
 	if e != nil && e.Reason != "SuccessfulCreate" {
 		c.trouble = e
 	}
+	for _, job := range c.active {
+		c.refused = cmp.Or(c.refused, refusedBy(about(events, job), "Job"))
+	}
+	c.events = events
 	return c
 }
 
 func (c cronJob) status(o *Object, pods []*Pod) Status {
-	s := Status{"state": "active", "activeJobs": c.active}
+	s := Status{"state": "active", "activeJobs": int64(len(c.active))}
 	if c.lastRun != "" {
 		s["lastScheduleTime"] = c.lastRun
 	}
 	if c.lastSuccess != "" {
 		s["lastSuccessfulTime"] = c.lastSuccess
 	}
-	switch p, hasProblem := mainProblem(pods); {
+	p, hasProblem := mainProblem(pods, c.events)
+	blocked, waits := blockedBy(c.events, pods)
+	switch {
 	case o.Deleting:
 		return with(s, "Terminating", "is being deleted from the cluster")
 	case c.suspended:
 		s["state"] = "suspended"
 	case c.trouble != nil:
 		return with(s, c.trouble.Reason, "the cluster makes no job: "+refusal(c.trouble.Text))
-	case hasProblem && c.active > 0:
+	case hasProblem && len(c.active) > 0:
 		return with(s, p.Reason, p.message(0))
+	case c.refused != "":
+		return with(s, "FailedCreate", "the cluster lets the job make no pod: "+c.refused)
+	case blocked != nil:
+		return with(s, blocked.Reason, string(waits)+": "+blocked.Text)
 	case c.lastFailed() && hasProblem:
 		return with(s, "LastRunFailed", "the last run failed; "+p.message(0))
 	case c.lastFailed():
@@ -139,5 +155,5 @@ func (c cronJob) status(o *Object, pods []*Pod) Status {
 // lastFailed reports whether the latest Job ended without success. One that
 // succeeds does so after the time for which it was scheduled.
 func (c cronJob) lastFailed() bool {
-	return c.active == 0 && c.lastRun != "" && c.lastSuccess < c.lastRun
+	return len(c.active) == 0 && c.lastRun != "" && c.lastSuccess < c.lastRun
 }

@@ -11,6 +11,7 @@ import (
 type custom struct {
 	phase    phase
 	replicas map[string]int64 // where it speaks of replicas at all
+	events   []*Event         // of the object and its pods
 }
 
 func extractCustom(u *unstructured.Unstructured) facts {
@@ -28,6 +29,11 @@ func extractCustom(u *unstructured.Unstructured) facts {
 	return c
 }
 
+func (c custom) explain(events []*Event) facts {
+	c.events = events
+	return c
+}
+
 func (c custom) status(_ *Object, pods []*Pod) Status {
 	s := make(Status, len(c.replicas)+2)
 	for k, n := range c.replicas {
@@ -39,12 +45,21 @@ func (c custom) status(_ *Object, pods []*Pod) Status {
 		return s
 	case kstatus.FailedStatus:
 		s["state"] = "error"
-		return with(s, "", cmp.Or(c.phase.message, "the operator reports a failure"))
+		return c.withWarning(s, cmp.Or(c.phase.message, "the operator reports a failure"))
 	}
 	s["state"] = "partial"
-	if p, ok := mainProblem(pods); ok && p.noneReady {
+	if p, ok := mainProblem(pods, c.events); ok && p.noneReady {
 		s["state"] = "error"
 		return with(s, p.Reason, p.message(0))
 	}
-	return with(s, "", cmp.Or(c.phase.message, "the operator is working on it"))
+	return c.withWarning(s, cmp.Or(c.phase.message, "the operator is working on it"))
+}
+
+// withWarning adds a message to s, and what the operator warns of.
+func (c custom) withWarning(s Status, message string) Status {
+	e := warning(c.events, "")
+	if e == nil {
+		return with(s, "", message)
+	}
+	return with(s, e.Reason, message+": "+e.Text)
 }

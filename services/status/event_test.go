@@ -29,6 +29,32 @@ func TestExtractEvent(t *testing.T) {
 	}
 }
 
+func TestJobOwner(t *testing.T) {
+	t.Parallel()
+	for job, want := range map[string]string{"web-28570000": "web", "my-web-1": "my-web", "web": "", "web-x": "", "web-": "", "-1": ""} {
+		owner, ok := JobOwner(job)
+		require.Equal(t, want != "", ok, job)
+		if ok {
+			require.Equal(t, want, owner)
+		}
+	}
+}
+
+func TestEventsOfForeignKinds(t *testing.T) {
+	t.Parallel()
+	event := func(apiVersion, kind, eventType string) *Event {
+		return ExtractEvent(&unstructured.Unstructured{Object: map[string]any{
+			"involvedObject": map[string]any{"apiVersion": apiVersion, "kind": kind, "name": "web", "uid": "1"},
+			"reason":         "Stuck", "type": eventType, "message": "it is stuck",
+		}})
+	}
+	require.Equal(t, &Event{Name: "web", UID: "1", Reason: "Stuck", Text: "it is stuck", Warning: true, Times: 1},
+		event("example.com/v1", "Widget", "Warning"))
+	require.Equal(t, &Event{Name: "web", UID: "1", Reason: "Stuck", Times: 1}, event("example.com/v1", "Service", "Normal"))
+	require.Nil(t, event("apps/v1", "StatefulSet", "Warning"), "no status speaks of it")
+	require.NotNil(t, event("networking.k8s.io/v1", "Ingress", "Warning"))
+}
+
 func TestClaimOwners(t *testing.T) {
 	t.Parallel()
 	for claim, want := range map[string][]string{

@@ -2,6 +2,7 @@ package status
 
 import (
 	"cmp"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -14,7 +15,7 @@ type service struct {
 	clusterIP, address string
 	nodePort           int64
 	balanced           bool   // it asks for a load balancer
-	refused            string // why it gets none
+	refused            *Event // why it gets none
 }
 
 func extractService(u *unstructured.Unstructured) facts {
@@ -36,10 +37,16 @@ func extractService(u *unstructured.Unstructured) facts {
 }
 
 func (f service) explain(events []*Event) facts {
-	if e := newest(events, "Service", "SyncLoadBalancerFailed", "EnsuredLoadBalancer"); e.is("SyncLoadBalancerFailed") {
-		f.refused = e.Text
+	if e := newest(events, "Service", spokenOf("Service")...); e != nil && slices.Contains(balancerFailures(), e.Reason) {
+		f.refused = e
 	}
 	return f
+}
+
+// balancerFailures are the reasons for which a Service has no load balancer, as
+// reported by the controllers of clouds, of MetalLB and of AWS.
+func balancerFailures() []string {
+	return []string{"SyncLoadBalancerFailed", "AllocationFailed", "FailedBuildModel", "FailedDeployModel"}
 }
 
 // balancer returns the first address that a load balancer gave an object.
@@ -67,9 +74,9 @@ func (f service) status(o *Object, _ []*Pod) Status {
 	case o.Deleting:
 		s["state"] = "partial"
 		return with(s, "Terminating", "is being deleted from the cluster")
-	case f.balanced && f.address == "" && f.refused != "":
+	case f.balanced && f.address == "" && f.refused != nil:
 		s["state"] = "error"
-		return with(s, "SyncLoadBalancerFailed", f.refused)
+		return with(s, f.refused.Reason, f.refused.Text)
 	case f.balanced && f.address == "":
 		s["state"] = "partial"
 		return with(s, "", "waiting for the load balancer's address; the cluster needs a controller that gives one")
@@ -81,12 +88,18 @@ func (f service) status(o *Object, _ []*Pod) Status {
 type ingress struct {
 	ip, host string
 	rules    int64
+	warned   *Event // of what its controller complains
 }
 
 func extractIngress(u *unstructured.Unstructured) facts {
 	o := object(u.Object)
 	f := ingress{rules: int64(len(o.at("spec").list("rules")))}
 	f.ip, f.host = balancer(o)
+	return f
+}
+
+func (f ingress) explain(events []*Event) facts {
+	f.warned = warning(events, "Ingress")
 	return f
 }
 
@@ -102,6 +115,9 @@ func (f ingress) status(o *Object, _ []*Pod) Status {
 	case o.Deleting:
 		s["state"] = "pending"
 		return with(s, "Terminating", "is being deleted from the cluster")
+	case f.ip == "" && f.host == "" && f.warned != nil:
+		s["state"] = "pending"
+		return with(s, f.warned.Reason, "without an address: "+f.warned.Text)
 	case f.ip == "" && f.host == "":
 		s["state"] = "pending"
 		return with(s, "", "waiting for an address; the cluster needs an ingress controller for this class")

@@ -16,7 +16,9 @@ type Pod struct {
 	Finished  bool // succeeded or failed for good
 	Deleting  bool
 	Problem   *Problem // why it is not ready, where something is wrong
-	Waits     string   // what it waits for, where nothing is wrong
+
+	uid   string
+	waits wait // where nothing is wrong
 }
 
 // Problem is what keeps a pod from working, in words for the one who drew it.
@@ -38,6 +40,7 @@ func ExtractPod(u *unstructured.Unstructured) *Pod {
 		Ready:     o.condition("Ready").status == "True",
 		Finished:  phase == "Succeeded" || phase == "Failed",
 		Deleting:  u.GetDeletionTimestamp() != nil,
+		uid:       string(u.GetUID()),
 	}
 	for _, key := range []string{"pod-template-hash", "controller-revision-hash"} {
 		if v := p.Labels[key]; v != "" {
@@ -46,27 +49,10 @@ func ExtractPod(u *unstructured.Unstructured) *Pod {
 	}
 	if !p.Ready && phase != "Succeeded" && !p.Deleting {
 		if p.Problem = problemOf(o); p.Problem == nil {
-			p.Waits = waitsFor(o)
+			p.waits = waitsFor(o)
 		}
 	}
 	return p
-}
-
-// waitsFor words what a healthy pod goes through before it is ready.
-func waitsFor(pod object) string {
-	st := pod.at("status")
-	if st.text("phase") == "Running" {
-		return "running, and the readiness probe has not succeeded yet"
-	}
-	for _, c := range st.list("containerStatuses") {
-		switch c.at("state", "waiting").text("reason") {
-		case "ContainerCreating":
-			return "containers are being created; they may wait for an image or a volume"
-		case "PodInitializing":
-			return "init containers are running"
-		}
-	}
-	return ""
 }
 
 // internLabels copies a pod's labels.
@@ -85,7 +71,7 @@ func problemOf(pod object) *Problem {
 	if st.text("reason") == "Evicted" {
 		return problem("Evicted", "was evicted from its node: "+st.text("message"), false)
 	}
-	if c := pod.condition("PodScheduled"); c.status == "False" && c.reason == "Unschedulable" {
+	if c := pod.condition("PodScheduled"); c.status == "False" && c.reason != "SchedulingGated" {
 		return problem("Unschedulable", "no node can take it: "+c.message, false)
 	}
 	specs := memoryLimits(pod.at("spec"))

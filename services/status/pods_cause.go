@@ -4,14 +4,16 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // cause is the problem that explains a workload's state best.
 type cause struct {
 	*Problem
-	pods      int  // how many pods have it
-	noneReady bool // no pod of the same version is ready
-	earlier   int  // ready pods of other versions
+	pods      int    // how many pods have it
+	noneReady bool   // no pod of the same version is ready
+	earlier   int    // ready pods of other versions
+	more      string // what events add to it
 }
 
 // message returns the cause with the number of pods of all that have it.
@@ -20,12 +22,40 @@ func (c cause) message(all int64) string {
 	if c.noneReady && c.earlier > 0 {
 		text = fmt.Sprintf("the new version does not start, the previous one still serves (%d ready): %s", c.earlier, text)
 	}
+	if c.more != "" {
+		text += "; " + c.more
+	}
 	return text
+}
+
+// whatEventsAdd returns what pods do not tell of their problem: why a claim has no
+// volume, that a Secret for the registry is missing, or that the kubelet ends a
+// container because of a probe.
+func (p Problem) whatEventsAdd(events []*Event) string {
+	switch p.Reason {
+	case "Unschedulable":
+		e := newest(events, "PersistentVolumeClaim", "ProvisioningFailed", "ProvisioningSucceeded", "FailedBinding")
+		if e != nil && e.Reason != "ProvisioningSucceeded" && strings.Contains(strings.ToLower(p.Text), "volume") {
+			return fmt.Sprintf("claim %q: %s", e.Name, e.Text)
+		}
+	case "ImagePullBackOff":
+		if e := newest(events, "Pod", "FailedToRetrieveImagePullSecret"); e != nil {
+			return e.Text
+		}
+	case "CrashLoopBackOff", "Error":
+		e := latest(events, func(e *Event) bool {
+			return e.Reason == "Unhealthy" && !strings.HasPrefix(e.Text, "Readiness")
+		})
+		if e != nil {
+			return e.Text
+		}
+	}
+	return ""
 }
 
 // mainProblem returns the problem that most pods have, lasting ones first, and
 // ties by name so that the answer is stable. ok is false when no pod has any.
-func mainProblem(pods []*Pod) (best cause, ok bool) {
+func mainProblem(pods []*Pod, events []*Event) (best cause, ok bool) {
 	ready := make(map[string]int) // by version
 	count := make(map[Problem]int)
 	version := make(map[Problem]string)
@@ -52,7 +82,9 @@ func mainProblem(pods []*Pod) (best cause, ok bool) {
 			cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Text, b.Text))
 	})
 	same := ready[version[worst]]
-	return cause{Problem: &worst, pods: count[worst], noneReady: same == 0, earlier: total - same}, true
+	return cause{
+		Problem: &worst, pods: count[worst], noneReady: same == 0, earlier: total - same, more: worst.whatEventsAdd(events),
+	}, true
 }
 
 func rank(p Problem) int {
@@ -63,16 +95,4 @@ func rank(p Problem) int {
 		return 1
 	}
 	return 2 // what is left of pods that were replaced
-}
-
-// waitReason returns what a pod waits for, the same one of several texts every
-// time, or nothing.
-func waitReason(pods []*Pod) string {
-	least := ""
-	for _, p := range pods {
-		if p.Waits != "" && (least == "" || p.Waits < least) {
-			least = p.Waits
-		}
-	}
-	return least
 }

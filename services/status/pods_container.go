@@ -19,7 +19,7 @@ func containerProblem(c object, limit string) *Problem {
 		return problem(reason, fmt.Sprintf("%q is not a valid image name", image), true)
 	case "ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable":
 		return problem(reason, fmt.Sprintf("image %q cannot be used: %s", image, waiting.text("message")), true)
-	case "CreateContainerConfigError", "CreateContainerError", "RunContainerError":
+	case "CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PostStartHookError":
 		return problem(reason, fmt.Sprintf("container %q cannot start: %s", name, waiting.text("message")), true)
 	case "CrashLoopBackOff":
 		return crash(reason, name, limit, c.at("lastState", "terminated"))

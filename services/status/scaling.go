@@ -2,6 +2,7 @@ package status
 
 import (
 	"fmt"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
@@ -13,6 +14,8 @@ type scaler struct {
 	observed         bool
 	able, active     condition
 	limited          condition
+	metrics, read    int    // how many metrics it is to follow, and of how many it knows the value
+	unread           *Event // why it does not know one
 }
 
 func extractScaler(u *unstructured.Unstructured) facts {
@@ -31,7 +34,11 @@ func extractScaler(u *unstructured.Unstructured) facts {
 	if seen, ok := st["observedGeneration"].(int64); ok && seen < u.GetGeneration() {
 		f.observed = false
 	}
+	f.metrics = len(o.at("spec").list("metrics"))
 	for _, m := range st.list("currentMetrics") {
+		if m.text("type") != "" { // else it stands for one that could not be read
+			f.read++
+		}
 		res := m.at("resource")
 		percent, measured := res.at("current")["averageUtilization"].(int64)
 		key := map[string]string{"cpu": "currentCPU", "memory": "currentMemory"}[res.text("name")]
@@ -42,6 +49,11 @@ func extractScaler(u *unstructured.Unstructured) facts {
 	return f
 }
 
+func (f scaler) explain(events []*Event) facts {
+	f.unread = newest(events, "HorizontalPodAutoscaler", spokenOf("HorizontalPodAutoscaler")...)
+	return f
+}
+
 func (f scaler) status(o *Object, _ []*Pod) Status {
 	s := Status{"currentReplicas": f.current, "desiredReplicas": f.desired}
 	for k, n := range f.usage {
@@ -49,6 +61,11 @@ func (f scaler) status(o *Object, _ []*Pod) Status {
 	}
 	state, reason, message := f.evaluate(o)
 	s["state"] = state
+	if f.active.status == "True" && f.read < f.metrics && f.unread != nil {
+		reason = f.unread.Reason
+		missing := fmt.Sprintf("%d of %d metrics cannot be read: %s", f.metrics-f.read, f.metrics, f.unread.Text)
+		message = strings.TrimPrefix(message+"; "+missing, "; ")
+	}
 	return with(s, reason, message)
 }
 

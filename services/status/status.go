@@ -29,6 +29,7 @@ type Object struct {
 	Name      string
 	Deleting  bool
 
+	uid   string
 	facts facts
 }
 
@@ -119,27 +120,28 @@ func Extractor(nodeType string) (extract func(metav1.Object) *Object, ok bool) {
 		u, _ := m.(*unstructured.Unstructured)
 		return &Object{
 			Namespace: intern(m.GetNamespace()), Name: intern(m.GetName()),
-			Deleting: m.GetDeletionTimestamp() != nil, facts: r.extract(u),
+			Deleting: m.GetDeletionTimestamp() != nil, uid: string(m.GetUID()), facts: r.extract(u),
 		}
 	}, ok
 }
 
 // Of returns the status of a node whose object is o. Events are those of the
-// object itself, of the pods and, for a StatefulSet, of the claims made for it
-// (ClaimOwners tells which those are), in any order. They give a reason where
-// something does not work and the objects do not tell why; they never make a
-// status worse that is good.
+// object itself, of the pods, of the claims made for a StatefulSet (ClaimOwners
+// tells which those are) and of the Jobs of a CronJob (JobOwner), in any order.
+// They give a reason where something does not work and the objects do not tell
+// why; they never make a status worse that is good.
 func Of(o *Object, pods []*Pod, events ...*Event) Status {
 	f := o.facts
 	if e, ok := f.(explained); ok && len(events) > 0 {
-		f = e.explain(events)
+		f = e.explain(current(o, pods, events))
 	}
 	return f.status(o, pods)
 }
 
 // explained are facts to which events add.
 type explained interface {
-	// explain returns the facts with what events tell; events are not kept.
+	// explain returns the facts with what events tell, which are about the
+	// object and its pods as they are now.
 	explain(events []*Event) facts
 }
 

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/yaml"
 )
 
@@ -21,7 +23,8 @@ var nodeTypes = []string{
 }
 
 // scenario is one case of testdata/<node type>.yaml. Objects leave out what
-// every object has.
+// every object has. Their UID is "web", that of the first pod "web-1", and an event
+// is about the object whose UID is its name, unless it says otherwise.
 type scenario struct {
 	Name   string           `json:"name"`
 	Object map[string]any   `json:"object"`
@@ -49,6 +52,9 @@ func decoded(t *testing.T, nodeType string, content map[string]any) *unstructure
 		u.SetNamespace("default")
 	}
 	u.SetName("web")
+	if u.GetUID() == "" {
+		u.SetUID("web")
+	}
 	return u
 }
 
@@ -86,11 +92,18 @@ func TestOf(t *testing.T) {
 				t.Parallel()
 				o := extract(decoded(t, nodeType, sc.Object))
 				var pods []*Pod
-				for _, p := range sc.Pods {
-					pods = append(pods, ExtractPod(decoded(t, nodeType, p)))
+				for i, p := range sc.Pods {
+					u := decoded(t, nodeType, p)
+					u.SetUID(types.UID(fmt.Sprint("web-", i+1)))
+					pods = append(pods, ExtractPod(u))
 				}
 				var events []*Event
 				for _, e := range sc.Events {
+					for _, about := range []string{"involvedObject", "regarding"} {
+						if o, ok := e[about].(map[string]any); ok && o["uid"] == nil {
+							o["uid"] = o["name"]
+						}
+					}
 					if found := ExtractEvent(decoded(t, nodeType, e)); found != nil {
 						events = append(events, found)
 					}
@@ -204,4 +217,16 @@ func TestClean(t *testing.T) {
 			require.Equal(t, tc.want, Clean(tc.in))
 		})
 	}
+}
+
+func TestObjectForWhichKstatusPanics(t *testing.T) {
+	t.Parallel()
+	extract, ok := Extractor("deployment")
+	require.True(t, ok)
+	o := extract(&unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "v1", "kind": "Pod", // among the Deployments of a list
+		"spec":   map[string]any{"replicas": int64(1)},
+		"status": map[string]any{"phase": "Running", "containerStatuses": []any{"text"}},
+	}})
+	require.Equal(t, "0 of 1 pods ready", Of(o, nil)["message"])
 }

@@ -68,7 +68,7 @@ func (f claim) status(o *Object, _ []*Pod) Status {
 	switch {
 	case o.Deleting:
 		return with(s, "Terminating", "is being deleted from the cluster, once no pod uses it")
-	case f.phase == "Bound" && f.resizing != "" && f.told.is("VolumeResizeFailed"):
+	case f.phase == "Bound" && f.resizing != "" && (f.told.is("VolumeResizeFailed") || f.told.is("FileSystemResizeFailed")):
 		return with(s, f.told.Reason, f.told.Text)
 	case f.phase == "Bound":
 		return with(s, "", f.resizing)

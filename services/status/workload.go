@@ -18,8 +18,8 @@ type workload struct {
 	phase    phase
 	kind     string           // of the object
 	refused  string           // why the cluster lets no pod be made, e.g. for a quota
-	claims   string           // why a claim of its pods has no volume
-	blocked  *Event           // what keeps a pod from starting or from being ready
+	halted   bool             // refused holds for the present spec, even if it was not observed
+	events   []*Event         // of the object, its pods and their claims
 	figures  map[string]int64 // what the node's type shows
 }
 
@@ -42,6 +42,9 @@ func extractDeployment(u *unstructured.Unstructured) facts {
 	o, w := object(u.Object), replicated(u)
 	if c := o.condition("ReplicaFailure"); c.status == "True" {
 		w.refused = refusal(c.message)
+	}
+	if c := o.condition("Progressing"); c.status == "False" && c.reason == "ReplicaSetCreateError" {
+		w.refused, w.halted = refusal(c.message), true // the controller gets no further
 	}
 	w.figures = map[string]int64{"replicas": w.desired, "readyReplicas": w.ready}
 	return w
@@ -75,27 +78,14 @@ func extractDaemonSet(u *unstructured.Unstructured) facts {
 // another one with each try, which would make the message change for ever.
 //
 //nolint:gochecknoglobals // compiled once, never written
-var refused = regexp.MustCompile(`(?:^Error creating(?: job)?: |^create (?:Pod|Claim) .* failed error: )|[a-z.]+ "[^"]*" is forbidden: `)
+var refused = regexp.MustCompile(`(?:^Error creating(?: job)?: |^create (?:Pod|Claim) .* failed error: |^Failed to create new replica set "[^"]*": )|[a-z.]+ "[^"]*" is forbidden: `)
 
 func refusal(message string) string { return refused.ReplaceAllString(message, "") }
 
 func (w workload) explain(events []*Event) facts {
 	w.refused = cmp.Or(w.refused, refusedBy(events, w.kind))
-	if e := newest(events, "PersistentVolumeClaim", "ProvisioningFailed", "ProvisioningSucceeded", "FailedBinding"); e != nil && e.Reason != "ProvisioningSucceeded" {
-		w.claims = fmt.Sprintf("claim %q: %s", e.Name, e.Text)
-	}
-	w.blocked = newest(events, "Pod", "FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox", "Unhealthy")
+	w.events = events
 	return w
-}
-
-// message words a pod's problem for this workload. What a claim waits for is
-// known of the claim alone; pods only tell that they cannot be scheduled.
-func (w workload) message(c cause) string {
-	text := c.message(w.desired)
-	if c.Reason == "Unschedulable" && w.claims != "" {
-		text += "; " + w.claims
-	}
-	return text
 }
 
 func (w workload) status(o *Object, pods []*Pod) Status {
@@ -111,49 +101,49 @@ func (w workload) status(o *Object, pods []*Pod) Status {
 // evaluate is the table of a workload's states. Facts that contradict each other
 // are common while controllers work, so the order of the rows counts.
 func (w workload) evaluate(o *Object, pods []*Pod) (state, reason, message string) {
-	c, hasProblem := mainProblem(pods)
+	c, hasProblem := mainProblem(pods, w.events)
 	switch {
 	case o.Deleting:
 		return "partial", "Terminating", "is being deleted from the cluster"
-	case !w.observed:
+	case !w.observed && !w.halted:
 		return "partial", "", "the cluster has not taken up the last change yet"
 	case w.desired == 0:
 		return "healthy", "", ""
 	case w.phase.status == kstatus.CurrentStatus && w.ready >= w.desired:
 		return "healthy", "", ""
 	case hasProblem && c.noneReady:
-		return "error", c.Reason, w.message(c)
+		return "error", c.Reason, c.message(w.desired)
 	case w.refused != "":
 		return failing(w.ready), "FailedCreate", fmt.Sprintf("%s; the cluster refuses to make more: %s", w.count(), w.refused)
 	case w.phase.status == kstatus.FailedStatus:
 		message = w.count() + ", and no progress within the deadline"
 		if hasProblem {
-			message += "; " + w.message(c)
+			message += "; " + c.message(w.desired)
 		}
 		return "error", "ProgressDeadlineExceeded", message
 	case hasProblem:
-		return "partial", c.Reason, w.count() + "; " + w.message(c)
+		return "partial", c.Reason, w.count() + "; " + c.message(w.desired)
 	case w.ready >= w.desired && w.updated < w.desired:
 		return "partial", "", fmt.Sprintf("%d of %d pods run the new version", w.updated, w.desired)
 	}
-	return w.waiting(waitReason(pods))
+	return w.waiting(blockedBy(w.events, pods))
 }
 
 // waiting is the state of a workload of whose pods none reports a problem.
-func (w workload) waiting(waits string) (state, reason, message string) {
+func (w workload) waiting(blocked *Event, waits wait) (state, reason, message string) {
 	message = w.count()
-	if waits == "" {
+	if waits == noWait {
 		return "partial", "", message
 	}
-	message += "; " + waits
-	if w.blocked == nil {
+	message += "; " + string(waits)
+	if blocked == nil {
 		return "partial", "", message
 	}
 	state = "partial"
-	if w.blocked.lasts() {
+	if blocked.lasts() {
 		state = failing(w.ready)
 	}
-	return state, w.blocked.Reason, message + ": " + w.blocked.Text
+	return state, blocked.Reason, message + ": " + blocked.Text
 }
 
 func (w workload) count() string {

@@ -2,14 +2,11 @@ package watcher
 
 import (
 	"context"
-	"fmt"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -128,29 +125,4 @@ func pullFails(p *corev1.Pod) bool {
 		}
 	}
 	return false
-}
-
-// A quota keeps a StatefulSet from making pods. Only an event tells.
-func TestWatcherTellsWhatOnlyEventsTell(t *testing.T) {
-	t.Parallel()
-	w, cluster := watchOnDevCluster(t, [3]string{"db", "statefulset", ""}, [3]string{"disk", "persistentvolumeclaim", ""})
-	defer w.Hold(w.wf.ID)()
-	_, err := cluster.Client().CoreV1().ResourceQuotas(w.in).Create(t.Context(), &corev1.ResourceQuota{
-		ObjectMeta: metav1.ObjectMeta{Name: "none"},
-		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourcePods: resource.MustParse("0")}},
-	}, metav1.CreateOptions{})
-	require.NoError(t, err)
-	db := with(w.workload("db", ""), "apps/v1", "StatefulSet")
-	db["spec"].(map[string]any)["serviceName"] = "db"
-	w.make(cluster, "statefulsets", db)
-	w.make(cluster, "persistentvolumeclaims", with(w.object("disk", map[string]any{"spec": map[string]any{
-		"storageClassName": "missing", "accessModes": []any{"ReadWriteOnce"},
-		"resources": map[string]any{"requests": map[string]any{"storage": "1Gi"}},
-	}}), "v1", "PersistentVolumeClaim"))
-	require.Eventually(t, func() bool {
-		return strings.Contains(fmt.Sprint(w.status("db")["message"]), "quota")
-	}, watcherPatience, time.Millisecond)
-	require.Eventually(t, func() bool {
-		return strings.Contains(fmt.Sprint(w.status("disk")["message"]), `"missing"`)
-	}, watcherPatience, time.Millisecond)
 }

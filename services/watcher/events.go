@@ -16,6 +16,8 @@ import (
 const (
 	kindClaim       = "PersistentVolumeClaim"
 	kindStatefulSet = "StatefulSet"
+	kindJob         = "Job"
+	kindCronJob     = "CronJob"
 )
 
 // eventInformer watches the events that statuses speak of.
@@ -57,8 +59,12 @@ func (w *resourceWatcher) untilEvents(n *trackedNode) time.Duration {
 
 // eventGroup is the group of the events about an object. The claims that are made
 // for StatefulSets are grouped by the last word of the StatefulSet's name, since
-// theirs does not tell where it begins.
+// theirs does not tell where it begins. Jobs are grouped by the name of the CronJob
+// that may have made them.
 func eventGroup(kind, namespace, name string) string {
+	if cronJob, ok := status.JobOwner(name); ok && kind == kindJob {
+		name = cronJob
+	}
 	if owners := status.ClaimOwners(name); kind == kindClaim && len(owners) > 0 {
 		return claimGroup(namespace, owners[len(owners)-1])
 	}
@@ -83,22 +89,44 @@ func (w *resourceWatcher) enqueueEvents(group string) {
 		return
 	}
 	w.enqueueAll(func(n *trackedNode) bool {
-		return n.namespace == namespace && (eventGroup(n.source.Kind, namespace, n.name) == group ||
-			n.source.Kind == kindStatefulSet && claimGroup(namespace, n.name) == group)
+		return n.namespace == namespace &&
+			(eventGroup(n.source.Kind, namespace, n.name) == group || madeGroup(n) == group)
 	})
 }
 
-// eventsOf returns the events about a node's object, its pods and, for a
-// StatefulSet, the claims of these. The caller holds w.mu.
+// madeGroup is the group of the events about what the controller of a node's object
+// makes for it, other than pods; empty for most kinds.
+func madeGroup(n *trackedNode) string {
+	switch n.source.Kind {
+	case kindStatefulSet:
+		return claimGroup(n.namespace, n.name)
+	case kindCronJob:
+		return kindJob + "/" + n.namespace + "/" + n.name
+	}
+	return ""
+}
+
+// makes reports whether an event of the node's madeGroup is about something that
+// was made for the node's object.
+func (n *trackedNode) makes(e *status.Event) bool {
+	if e.Kind == kindJob {
+		cronJob, ok := status.JobOwner(e.Name)
+		return ok && cronJob == n.name
+	}
+	return slices.Contains(status.ClaimOwners(e.Name), n.name)
+}
+
+// eventsOf returns the events about a node's object, its pods and what else was
+// made for it. The caller holds w.mu.
 func (w *resourceWatcher) eventsOf(n *trackedNode, ref nodeRef) []*status.Event {
 	if w.clusterEvents == nil {
 		return nil
 	}
 	about := w.clusterEvents.Group(eventGroup(n.source.Kind, n.namespace, n.name))
 	about = slices.DeleteFunc(about, func(e *status.Event) bool { return e.Name != n.name })
-	if n.source.Kind == kindStatefulSet {
-		for _, e := range w.clusterEvents.Group(claimGroup(n.namespace, n.name)) {
-			if slices.Contains(status.ClaimOwners(e.Name), n.name) {
+	if made := madeGroup(n); made != "" {
+		for _, e := range w.clusterEvents.Group(made) {
+			if n.makes(e) {
 				about = append(about, e)
 			}
 		}

@@ -47,6 +47,8 @@ func groups() []group {
 		{"start", false, measureStart},
 		{"idle", true, measureIdle},
 		{"watch", true, measureWatch},
+		{"inventory", true, measureInventory},
+		{"viewers", true, measureViewers},
 		{"sse", false, measureStreams},
 		{"store", false, measureStore},
 		{"relay", false, measureRelay},

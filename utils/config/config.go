@@ -86,6 +86,8 @@ type Config struct {
 	EgressAllow []string `key:"EGRESS_ALLOW" default:"loopback,private" check:"dive,oneof=loopback private|prefix" must:"be loopback, private, or ranges such as 10.0.0.0/8"`
 	// ClusterHTTP permits http:// servers and issuers of clusters.
 	ClusterHTTP bool `key:"CLUSTER_ALLOW_HTTP" default:"false" must:"be true or false"`
+	// Inventory says whether all objects of all clusters are watched and listed.
+	Inventory bool `key:"INVENTORY" default:"true" must:"be true or false"`
 
 	// TemplatesDir holds resource templates; empty: only the built-in ones.
 	TemplatesDir string `key:"TEMPLATES_DIR" must:"name a directory in quotes"`

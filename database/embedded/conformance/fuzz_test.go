@@ -53,31 +53,39 @@ func queriesLikeTheModel(t testing.TB) func(*rapid.T) {
 		docs := drawDocs(rt, 1)
 		p.fill(rt, docs)
 		for range 6 {
-			q, by, show := query().Draw(rt, "query"), order().Draw(rt, "order"), projection().Draw(rt, "projection")
-			o := options.Find().SetSort(by).SetProjection(show).SetBatchSize(rapid.Int32Range(1, 8).Draw(rt, "batch"))
-			skip, limit := rapid.IntRange(0, 2).Draw(rt, "skip"), rapid.IntRange(0, 4).Draw(rt, "limit")
-			o.SetSkip(int64(skip)).SetLimit(int64(limit))
-			want := sorted(slices.DeleteFunc(slices.Clone(docs), func(d bson.D) bool { return !matches(d, q) }), by)
-			require.Equal(rt, len(want), p.count(rt, q), "count of %v", q)
-			want = want[min(skip, len(want)):]
-			if limit > 0 {
-				want = want[:min(limit, len(want))]
-			}
-			texts := []string{}
-			for _, d := range want {
-				if len(show) > 0 {
-					d = project(d, show)
-				}
-				texts = append(texts, canonical(rt, d))
-			}
-			require.Equal(rt, texts, found(p.ctx, rt, p.plain, q, o), "query %v by %v", q, by)
-			require.Equal(rt, texts, found(p.ctx, rt, p.indexed, q, o), "with indexes: query %v by %v", q, by)
+			p.queryLikeTheModel(rt, docs, query().Draw(rt, "query"), order().Draw(rt, "order"))
 		}
 	}
 }
 
-func (p pair) count(rt *rapid.T, q bson.D) int {
-	n, err := p.indexed.CountDocuments(p.ctx, q)
+// queryLikeTheModel counts what q finds among docs, and finds a part of it.
+func (p pair) queryLikeTheModel(rt *rapid.T, docs []bson.D, q, by bson.D) {
+	show := projection().Draw(rt, "projection")
+	o := options.Find().SetSort(by).SetProjection(show).SetBatchSize(rapid.Int32Range(1, 8).Draw(rt, "batch"))
+	skip, limit := rapid.IntRange(0, 2).Draw(rt, "skip"), rapid.IntRange(0, 4).Draw(rt, "limit")
+	o.SetSkip(int64(skip)).SetLimit(int64(limit))
+	want := sorted(slices.DeleteFunc(slices.Clone(docs), func(d bson.D) bool { return !matches(d, q) }), by)
+	require.Equal(rt, len(want), p.count(rt, q, options.Count()), "count of %v", q)
+	count := options.Count().SetSkip(int64(skip))
+	want = want[min(skip, len(want)):]
+	if limit > 0 {
+		want = want[:min(limit, len(want))]
+		count.SetLimit(int64(limit))
+	}
+	require.Equal(rt, len(want), p.count(rt, q, count), "count of a part of %v", q)
+	texts := []string{}
+	for _, d := range want {
+		if len(show) > 0 {
+			d = project(d, show)
+		}
+		texts = append(texts, canonical(rt, d))
+	}
+	require.Equal(rt, texts, found(p.ctx, rt, p.plain, q, o), "query %v by %v", q, by)
+	require.Equal(rt, texts, found(p.ctx, rt, p.indexed, q, o), "with indexes: query %v by %v", q, by)
+}
+
+func (p pair) count(rt *rapid.T, q bson.D, o *options.CountOptionsBuilder) int {
+	n, err := p.indexed.CountDocuments(p.ctx, q, o)
 	require.NoError(rt, err)
 	return int(n)
 }
@@ -208,9 +216,10 @@ func TestUpsertsLikeTheModel(t *testing.T) {
 // FuzzModel compares the store with the model: queries, sorts and projections,
 // updates and upserts of random documents, with and without indexes.
 func FuzzModel(f *testing.F) {
-	queries, updates, upserts := queriesLikeTheModel(f), updatesLikeTheModel(f), upsertsLikeTheModel(f)
+	queries, lists, updates, upserts := queriesLikeTheModel(f), listsLikeTheModel(f), updatesLikeTheModel(f), upsertsLikeTheModel(f)
 	f.Fuzz(rapid.MakeFuzz(func(rt *rapid.T) {
 		queries(rt)
+		lists(rt)
 		updates(rt)
 		upserts(rt)
 	}))

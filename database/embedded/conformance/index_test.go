@@ -205,3 +205,47 @@ func TestManyWritersOneUniqueKey(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 1, n)
 }
+
+// TestCountsByIndex counts where an index alone may know, and where it only seems
+// to.
+func TestCountsByIndex(t *testing.T) {
+	t.Parallel()
+	coll := open(t)
+	ensure(t, coll, `{"g": 1, "n": 1}`, nil)
+	ensure(t, coll, `{"tags": 1}`, nil)
+	ensure(t, coll, `{"k": 1}`, options.Index().SetPartialFilterExpression(doc(t, `{"n": {"$gte": 2}}`)))
+	insert(t, coll,
+		`{"_id": 1, "g": "a", "n": 1, "k": 1, "tags": ["x", "y"]}`, `{"_id": 2, "g": "a", "n": 2, "k": 1, "tags": ["y"]}`,
+		`{"_id": 3, "g": "a", "n": {"$numberDouble": "2"}, "k": 1}`, `{"_id": 4, "g": "a", "n": {"$numberDouble": "NaN"}, "k": 1}`,
+		`{"_id": 5, "g": "a", "n": null}`, `{"_id": 6, "g": "a"}`, `{"_id": 7, "n": {"$numberLong": "2"}}`, `{"_id": 8, "g": null, "n": 3, "k": 1}`)
+	for name, tc := range map[string]struct {
+		query string
+		want  int
+	}{
+		"everything":                         {`{}`, 8},
+		"one value":                          {`{"g": "a"}`, 6},
+		"numbers of all types":               {`{"g": "a", "n": 2}`, 2},
+		"null and missing":                   {`{"g": {"$in": [null, "b"]}}`, 2},
+		"null behind a value":                {`{"g": "a", "n": null}`, 2},
+		"several of several":                 {`{"g": {"$in": ["a", null]}, "n": {"$in": [1, 2, 3]}}`, 5},
+		"no value":                           {`{"g": {"$in": []}}`, 0},
+		"NaN":                                {`{"g": "a", "n": {"$numberDouble": "NaN"}}`, 1},
+		"a range, which NaN is not in":       {`{"g": "a", "n": {"$lte": 2}}`, 3},
+		"two conditions on one field":        {`{"g": {"$in": ["a", "b"]}, "$and": [{"g": {"$in": ["b", null]}}]}`, 0},
+		"one condition is no bound":          {`{"g": "a", "n": {"$ne": 2}}`, 4},
+		"one condition is on another field":  {`{"g": "a", "_id": {"$in": [2, 4, 7]}}`, 2},
+		"alternatives":                       {`{"g": "a", "$or": [{"n": 1}, {"k": 1}]}`, 4},
+		"one document under several keys":    {`{"tags": {"$in": ["x", "y"]}}`, 2},
+		"partial, with what it is by":        {`{"k": 1, "n": {"$gte": 2}}`, 3},
+		"partial, with less than it is by":   {`{"k": 1, "n": {"$gte": 3}}`, 1},
+		"partial, with a value of its field": {`{"k": 1, "n": 2}`, 2},
+		"by _id":                             {`{"_id": {"$in": [1, 3, 99]}}`, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n, err := coll.CountDocuments(t.Context(), doc(t, tc.query))
+			require.NoError(t, err)
+			require.EqualValues(t, tc.want, n)
+		})
+	}
+}

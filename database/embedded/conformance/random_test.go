@@ -149,7 +149,8 @@ func order() *rapid.Generator[bson.D] {
 		for _, p := range rapid.SliceOfNDistinct(paths(), 0, 2, rapid.ID[string]).Draw(t, "sort") {
 			s = append(s, bson.E{Key: p, Value: rapid.SampledFrom([]int{1, -1}).Draw(t, "direction")})
 		}
-		return append(slices.DeleteFunc(s, func(e bson.E) bool { return e.Key == "_id" }), bson.E{Key: "_id", Value: 1})
+		last := bson.E{Key: "_id", Value: rapid.SampledFrom([]int{1, -1}).Draw(t, "direction of _id")}
+		return append(slices.DeleteFunc(s, func(e bson.E) bool { return e.Key == "_id" }), last)
 	})
 }
 

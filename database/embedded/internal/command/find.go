@@ -17,6 +17,7 @@ type search struct {
 	sort   []bsonval.IndexField
 	skip   int64
 	limit  int64 // 0: all
+	count  bool  // documents are not asked for, nil comes in their place
 }
 
 // allDocs returns a search for everything.
@@ -110,7 +111,11 @@ func (s *Server) open(ctx context.Context, tx *storage.Tx, c *cursor, q search) 
 	plan := s.plan(ctx, coll, q)
 	scan := query.NewScan(coll, q.filter, plan)
 	if plan.Sorted() {
-		c.src = scanSource{scan}
+		if q.count {
+			scan.CountOnly()
+		}
+		scan.Skip(q.skip)
+		c.src, c.skip = scanSource{scan}, 0
 		return nil
 	}
 	keep := 0

@@ -8,17 +8,30 @@ import (
 	"github.com/kubeorch/core/database/embedded/internal/filter"
 )
 
-// keyRange is the part of an index with lo <= key < hi. A nil hi has no end.
-type keyRange struct{ lo, hi []byte }
+// keyRange is the part of an index with lo <= key < hi. A nil hi has no end. All
+// its keys have the same first fixed bytes, which a merge does not compare.
+type keyRange struct {
+	lo, hi []byte
+	fixed  int
+}
 
 // bound is what a query says about one field of an index.
 type bound struct {
 	points []bsonval.Value // the field is one of these
+	leaf   *filter.Leaf    // the condition that says just that
 	spans  []keyRange      // of ascending keys, if it is a range
 }
 
-// maxRanges bounds what $in on several fields multiplies to.
-const maxRanges = 2000
+// single reports whether the field has one value only.
+func (b bound) single() bool { return len(b.points) == 1 }
+
+const (
+	// maxRanges bounds what $in on several fields multiplies to.
+	maxRanges = 2000
+	// maxMerged bounds how many ranges are read side by side, as in MongoDB. Each
+	// of them costs a search in the index with every batch.
+	maxMerged = 200
+)
 
 // after returns the smallest key above all keys that begin with prefix.
 func after(prefix []byte) []byte {
@@ -41,7 +54,7 @@ func boundFor(leaves []*filter.Leaf, name string, multikey bool) (bound, bool) {
 			continue
 		}
 		if points, ok := pointsOf(&l.Pred); ok {
-			return bound{points: points}, true
+			return bound{points: points, leaf: l}, true
 		}
 		if s, ok := spanOf(&l.Pred); ok {
 			if span == nil {
@@ -118,23 +131,59 @@ func (s keyRange) descending() keyRange {
 	return keyRange{lo: after(lo), hi: after(hi)}
 }
 
-// extend appends a field's bound to the prefixes before it. It returns the
-// prefixes for the next field, or the final ranges if this one is a range.
-func extend(prefixes [][]byte, b bound, desc bool) (next [][]byte, final []keyRange) {
-	for _, p := range prefixes {
+// product returns to how many ranges bounds multiply.
+func product(bounds []bound) int {
+	n := 1
+	for _, b := range bounds {
+		n *= len(b.points) + len(b.spans)
+	}
+	return n
+}
+
+// rangesOf returns the parts of an index that bounds on its first fields leave,
+// in order. The values of the fields before from are what is fixed in a range.
+func rangesOf(fields []bsonval.IndexField, bounds []bound, from int) []keyRange {
+	list := []keyRange{{}}
+	for i, b := range bounds {
+		if i == from {
+			fix(list)
+		}
+		list = extend(list, b, fields[i].Desc)
+	}
+	if from >= len(bounds) {
+		fix(list)
+	}
+	slices.SortFunc(list, func(a, b keyRange) int { return bytes.Compare(a.lo, b.lo) })
+	return list
+}
+
+func fix(list []keyRange) {
+	for i := range list {
+		list[i].fixed = len(list[i].lo)
+	}
+}
+
+// extend narrows ranges of keys that begin with their lo by a bound on the next
+// field.
+func extend(list []keyRange, b bound, desc bool) []keyRange {
+	next := make([]keyRange, 0, len(list)*(len(b.points)+len(b.spans)))
+	for _, r := range list {
 		for _, v := range b.points {
+			const around = 8 // what the key of a value has more than the value
+			lo := append(make([]byte, 0, len(r.lo)+len(v.Data)+around), r.lo...)
 			if desc {
-				next = append(next, bsonval.AppendKeyDesc(bytes.Clone(p), v))
+				lo = bsonval.AppendKeyDesc(lo, v)
 			} else {
-				next = append(next, bsonval.AppendKey(bytes.Clone(p), v))
+				lo = bsonval.AppendKey(lo, v)
 			}
+			next = append(next, keyRange{lo: lo, hi: after(lo), fixed: r.fixed})
 		}
 		for _, s := range b.spans {
 			if desc {
 				s = s.descending()
 			}
-			final = append(final, keyRange{lo: slices.Concat(p, s.lo), hi: slices.Concat(p, s.hi)})
+			next = append(next, keyRange{lo: slices.Concat(r.lo, s.lo), hi: slices.Concat(r.lo, s.hi), fixed: r.fixed})
 		}
 	}
-	return next, final
+	return next
 }

@@ -3,7 +3,6 @@
 package query
 
 import (
-	"bytes"
 	"slices"
 
 	"github.com/kubeorch/core/database/embedded/internal/bsonval"
@@ -17,9 +16,15 @@ type Plan struct {
 	ranges  []keyRange
 	reverse bool
 	sorted  bool // comes in the order asked for
+	merge   bool // by reading the ranges side by side
 	dedupe  bool // one document may come more than once
+	exact   bool // the query matches everything that is read
 	bounded bool // the query narrows what is read
 	score   int
+
+	fields []bsonval.IndexField // what ranges are made of
+	bounds []bound
+	from   int
 }
 
 // Scans reports whether the plan looks at every document.
@@ -44,114 +49,140 @@ const (
 // Choose returns the best plan for a query on c.
 func Choose(c *storage.Collection, f *filter.Filter, sort []bsonval.IndexField) Plan {
 	leaves := f.Leaves()
-	best := consider(nil, storage.IDFields(), leaves, sort)
+	best := consider(nil, storage.IDFields(), f, sort)
 	for _, ix := range c.Indexes {
 		if !covers(ix, leaves) {
 			continue
 		}
-		if p := consider(ix, ix.Fields, leaves, sort); p.score > best.score {
+		if p := consider(ix, ix.Fields, f, sort); p.score > best.score {
 			best = p
 		}
 	}
+	best.ranges = rangesOf(best.fields, best.bounds, best.from)
 	return best
 }
 
 // consider works out what one index does for the query.
-func consider(ix *storage.Index, fields []bsonval.IndexField, leaves []*filter.Leaf, sort []bsonval.IndexField) Plan {
-	p := Plan{index: ix, dedupe: ix != nil && ix.Multikey}
-	prefixes := [][]byte{nil}
-	single := make([]bool, len(fields))
-	bounded := 0
-	for i, f := range fields {
-		if p.dedupe && sharesRoot(fields[:i], f) {
-			break
-		}
-		b, ok := boundFor(leaves, f.Name, p.dedupe)
-		if !ok || len(prefixes)*len(b.points) > maxRanges {
-			break
-		}
-		next, final := extend(prefixes, b, f.Desc)
-		if final != nil {
-			p.ranges, p.score = final, p.score+scoreRange
-			break
-		}
-		prefixes, bounded = next, i+1
-		single[i] = len(b.points) == 1
-		p.score += scorePoints
-		if single[i] {
-			p.score += scorePoint - scorePoints
+func consider(ix *storage.Index, fields []bsonval.IndexField, f *filter.Filter, sort []bsonval.IndexField) Plan {
+	p := Plan{index: ix, fields: fields, dedupe: ix != nil && ix.Multikey}
+	p.bounds = p.boundsOf(f.Leaves())
+	for _, b := range p.bounds {
+		switch {
+		case b.spans != nil:
+			p.score += scoreRange
+		case b.single():
+			p.score += scorePoint
+		default:
+			p.score += scorePoints
 		}
 	}
-	if p.ranges == nil {
-		p.ranges = whole(prefixes)
-	}
-	slices.SortFunc(p.ranges, func(a, b keyRange) int { return bytes.Compare(a.lo, b.lo) })
-	p.finish(fields, single, bounded, sort)
+	p.from = p.finish(sort)
+	p.exact = p.answers(f)
 	return p
 }
 
-func whole(prefixes [][]byte) []keyRange {
-	list := make([]keyRange, 0, len(prefixes))
-	for _, p := range prefixes {
-		list = append(list, keyRange{lo: p, hi: after(p)})
+// boundsOf returns what the query says about the first fields of the index. Only
+// the last of them may be a range.
+func (p *Plan) boundsOf(leaves []*filter.Leaf) []bound {
+	var list []bound
+	ranges := 1
+	for i, f := range p.fields {
+		if p.dedupe && sharesRoot(p.fields[:i], f) {
+			break
+		}
+		b, ok := boundFor(leaves, f.Name, p.dedupe)
+		if !ok || ranges*len(b.points) > maxRanges {
+			break
+		}
+		list = append(list, b)
+		if b.spans != nil {
+			break
+		}
+		ranges *= len(b.points)
 	}
 	return list
 }
 
-// finish adds what does not follow from bounds alone.
-func (p *Plan) finish(fields []bsonval.IndexField, single []bool, bounded int, sort []bsonval.IndexField) {
-	exact := bounded == len(fields) && !slices.Contains(single, false)
+// finish adds what does not follow from bounds alone. For a merge it returns the
+// first field by which entries are compared.
+func (p *Plan) finish(sort []bsonval.IndexField) (from int) {
+	one := len(p.bounds) == len(p.fields) && !slices.ContainsFunc(p.bounds, func(b bound) bool { return !b.single() })
 	switch {
-	case exact && p.index == nil:
+	case one && p.index == nil:
 		p.score += scoreID
-	case exact && p.index.Unique:
+	case one && p.index.Unique:
 		p.score += scoreUnique
 	default:
-		exact = false
+		one = false
 	}
 	p.bounded = p.score > 0
 	if p.index != nil && p.index.Partial != nil {
 		p.score += scorePartial
 		p.bounded = true
 	}
-	if exact || len(sort) == 0 { // one document is always in order
+	if one || len(sort) == 0 { // one document is always in order
 		p.sorted = true
-		return
+		return 0
 	}
 	if p.dedupe {
-		return
+		return 0
 	}
-	if p.reverse, p.sorted = sortsBy(fields, single, sort); p.sorted {
-		if p.bounded {
-			p.score += scoreSorted
-		} else {
-			p.score += scoreOrder
-		}
+	from, p.reverse, p.sorted = sortsBy(p.fields, p.bounds, sort)
+	p.merge = p.sorted && slices.ContainsFunc(p.bounds[:min(from, len(p.bounds))], func(b bound) bool { return !b.single() })
+	if p.merge && product(p.bounds) > maxMerged {
+		p.sorted, p.merge, p.reverse = false, false, false
 	}
+	switch {
+	case p.sorted && p.bounded:
+		p.score += scoreSorted
+	case p.sorted:
+		p.score += scoreOrder
+	}
+	if !p.merge {
+		return 0
+	}
+	return from
 }
 
 // sortsBy reports whether reading the index forwards or backwards gives the
-// order asked for. Fields that have one value only do not matter.
-func sortsBy(fields []bsonval.IndexField, single []bool, sort []bsonval.IndexField) (reverse, ok bool) {
+// order asked for, in each range of keys that have the same values in the fields
+// before from. Fields that have one value only do not matter.
+func sortsBy(fields []bsonval.IndexField, bounds []bound, sort []bsonval.IndexField) (from int, reverse, ok bool) {
+	single := func(i int) bool { return i < len(bounds) && bounds[i].single() }
 	i, decided := 0, false
 	for _, s := range sort {
-		if at := slices.IndexFunc(fields, func(f bsonval.IndexField) bool { return f.Name == s.Name }); at >= 0 && single[at] {
+		if at := slices.IndexFunc(fields, func(f bsonval.IndexField) bool { return f.Name == s.Name }); at >= 0 && single(at) {
 			continue
 		}
-		for i < len(fields) && single[i] && fields[i].Name != s.Name {
+		for i < len(fields) && fields[i].Name != s.Name && (single(i) || !decided && i < len(bounds) && bounds[i].spans == nil) {
 			i++
 		}
 		if i == len(fields) || fields[i].Name != s.Name {
-			return false, false
+			return 0, false, false
 		}
 		backwards := fields[i].Desc != s.Desc
 		if decided && backwards != reverse {
-			return false, false
+			return 0, false, false
+		}
+		if !decided {
+			from = i
 		}
 		reverse, decided = backwards, true
 		i++
 	}
-	return reverse, true
+	return from, reverse, true
+}
+
+// answers reports whether the bounds, and what is in the index at all, say as much
+// as the whole query. Ranges do not, since they may have NaN in them.
+func (p *Plan) answers(f *filter.Filter) bool {
+	if p.dedupe || !f.Plain() {
+		return false
+	}
+	return !slices.ContainsFunc(f.Leaves(), func(l *filter.Leaf) bool {
+		bounding := slices.ContainsFunc(p.bounds, func(b bound) bool { return b.leaf == l })
+		return !bounding && !(p.index != nil && p.index.Implies(l))
+	})
 }
 
 // sharesRoot reports whether f lies under the same top-level field as one

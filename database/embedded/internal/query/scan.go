@@ -2,6 +2,7 @@ package query
 
 import (
 	"bytes"
+	"container/heap"
 	"context"
 
 	bolt "go.etcd.io/bbolt"
@@ -21,15 +22,18 @@ type Scan struct {
 	coll   *storage.Collection
 	plan   Plan
 	filter *filter.Filter
-	at     int    // keyRange
-	last   []byte // key where it stopped
+	at     int    // keyRange, if they are read one after the other
+	last   []byte // key where it stopped; in a merge what follows the fixed bytes
 	seen   map[string]bool
 	done   bool
+	skip   int64 // left to pass over
+	count  bool  // documents are not asked for
 
-	docs *bolt.Bucket
-	cur  *bolt.Cursor
-	key  []byte // under the cursor
-	val  []byte
+	exact bool // the entries alone say which documents match
+	docs  *bolt.Cursor
+	keys  *bolt.Bucket // documents or entries of the index
+	lane  lane
+	lanes lanes // of a merge
 }
 
 // NewScan returns a scan that stands before the first document.
@@ -40,6 +44,13 @@ func NewScan(c *storage.Collection, f *filter.Filter, p Plan) *Scan {
 	}
 	return s
 }
+
+// Skip passes over the first n documents. They are not read if the plan is exact.
+func (s *Scan) Skip(n int64) { s.skip = n }
+
+// CountOnly has Each call yield with nil in place of each document, which does
+// not read them if the plan is exact.
+func (s *Scan) CountOnly() { s.count = true }
 
 // Each calls yield with documents until it returns false, the scan is at its
 // end, or ctx is. Documents are valid in this transaction only.
@@ -54,23 +65,16 @@ func (s *Scan) Each(ctx context.Context, tx *storage.Tx, yield func(doc []byte) 
 		if n%checkEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		doc := s.val
-		if s.plan.index != nil {
-			if s.seen[string(s.val)] {
-				continue
-			}
-			if doc = s.docs.Get(s.val); doc == nil {
-				continue
-			}
-		}
-		if !s.filter.Match(doc) {
+		doc, ok := s.match(s.lane.val)
+		if !ok {
 			continue
 		}
-		if s.seen != nil {
-			s.seen[string(s.val)] = true
+		if s.skip > 0 {
+			s.skip--
+			continue
 		}
 		if !yield(doc) {
-			s.last = append(s.last[:0], s.key...)
+			s.last = append(s.last[:0], s.lane.compared()...)
 			return nil
 		}
 	}
@@ -78,84 +82,93 @@ func (s *Scan) Each(ctx context.Context, tx *storage.Tx, yield func(doc []byte) 
 	return nil
 }
 
-// attach puts the cursor where the scan stopped. It reports false if the index
-// is gone.
+// match returns the document of an entry, if the query matches it and it has not
+// come before.
+func (s *Scan) match(val []byte) (doc []byte, ok bool) {
+	if s.exact && (s.count || s.skip > 0) {
+		return nil, true
+	}
+	doc = val
+	if s.plan.index != nil {
+		if s.seen[string(val)] {
+			return nil, false
+		}
+		var key []byte
+		if key, doc = s.docs.Seek(val); !bytes.Equal(key, val) {
+			return nil, false
+		}
+	}
+	if !s.filter.Match(doc) {
+		return nil, false
+	}
+	if s.seen != nil {
+		s.seen[string(val)] = true
+	}
+	if s.count {
+		return nil, true
+	}
+	return doc, true
+}
+
+// attach prepares the scan to go on where it stopped. It reports false if the
+// index is gone.
 func (s *Scan) attach(tx *storage.Tx) bool {
 	c := tx.Collection(s.coll.Name)
-	s.docs = tx.Bucket(c)
-	s.cur, s.key, s.val = nil, nil, nil
+	s.docs, s.keys, s.lanes = tx.Docs(c), nil, nil
 	if s.plan.index == nil {
-		s.cur = s.docs.Cursor()
-		return true
+		s.keys = s.docs.Bucket()
+	} else if ix := c.Index(s.plan.index.Name); ix != nil && ix.Same(s.plan.index) {
+		s.keys = tx.EntryBucket(ix)
+		if ix.Multikey && s.seen == nil { // since the plan was made
+			s.seen = map[string]bool{}
+		}
 	}
-	if ix := c.Index(s.plan.index.Name); ix != nil && ix.Same(s.plan.index) {
-		s.cur = tx.Entries(ix)
+	s.exact = s.plan.exact && s.seen == nil
+	if s.keys == nil {
+		return false
 	}
-	return s.cur != nil
+	s.lane = lane{cur: s.keys.Cursor(), reverse: s.plan.reverse}
+	return true
 }
 
 // step moves to the next entry inside the ranges.
 func (s *Scan) step() bool {
+	if s.plan.merge {
+		return s.stepMerged()
+	}
 	for s.at < len(s.plan.ranges) {
 		i := s.at
 		if s.plan.reverse {
 			i = len(s.plan.ranges) - 1 - s.at
 		}
-		if s.advance(s.plan.ranges[i]) {
+		s.lane.in = s.plan.ranges[i]
+		if s.lane.advance(s.last) {
 			return true
 		}
-		s.key, s.val = nil, nil
-		s.last = nil
+		s.lane.key, s.last = nil, nil
 		s.at++
 	}
 	return false
 }
 
-// advance moves the cursor one entry on, or into the keyRange if it is outside.
-func (s *Scan) advance(in keyRange) bool {
-	switch {
-	case s.key != nil && s.plan.reverse:
-		s.key, s.val = s.cur.Prev()
-	case s.key != nil:
-		s.key, s.val = s.cur.Next()
-	case s.plan.reverse:
-		s.enterBackwards(in)
-	default:
-		s.enter(in)
+// stepMerged is step for ranges that are read side by side.
+func (s *Scan) stepMerged() bool {
+	if s.lanes == nil {
+		for _, r := range s.plan.ranges {
+			l := &lane{cur: s.keys.Cursor(), in: r, reverse: s.plan.reverse}
+			if l.advance(l.resume(s.last)) {
+				s.lanes = append(s.lanes, l)
+			}
+		}
+		heap.Init(&s.lanes)
+	} else if top := s.lanes[0]; top.advance(nil) {
+		heap.Fix(&s.lanes, 0)
+	} else {
+		heap.Pop(&s.lanes)
 	}
-	if s.key == nil {
+	if len(s.lanes) == 0 {
 		return false
 	}
-	if s.plan.reverse {
-		return bytes.Compare(s.key, in.lo) >= 0
-	}
-	return in.hi == nil || bytes.Compare(s.key, in.hi) < 0
-}
-
-func (s *Scan) enter(in keyRange) {
-	if s.last == nil {
-		s.key, s.val = s.cur.Seek(in.lo)
-		return
-	}
-	if s.key, s.val = s.cur.Seek(s.last); bytes.Equal(s.key, s.last) {
-		s.key, s.val = s.cur.Next()
-	}
-}
-
-// enterBackwards goes to the last entry below the keyRange's end, or below
-// where the scan stopped.
-func (s *Scan) enterBackwards(in keyRange) {
-	end := in.hi
-	if s.last != nil {
-		end = s.last
-	}
-	if end == nil {
-		s.key, s.val = s.cur.Last()
-		return
-	}
-	if s.key, s.val = s.cur.Seek(end); s.key == nil {
-		s.key, s.val = s.cur.Last()
-		return
-	}
-	s.key, s.val = s.cur.Prev()
+	s.lane = *s.lanes[0]
+	return true
 }

@@ -62,6 +62,12 @@ func (c *Collection) Index(name string) *Index {
 	return nil
 }
 
+// Implies reports whether every document in ix satisfies a condition, since it
+// would not be in a partial index otherwise. It may say no where one does.
+func (ix *Index) Implies(l *filter.Leaf) bool {
+	return ix.Partial != nil && slices.ContainsFunc(ix.Partial.Leaves(), func(have *filter.Leaf) bool { return have.Implies(l) })
+}
+
 // KeyPattern is the index's key as it was declared.
 func (ix *Index) KeyPattern() bsoncore.Document {
 	key, _ := bsonval.Lookup(ix.Spec, "key")

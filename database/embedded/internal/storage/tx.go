@@ -54,15 +54,15 @@ func (tx *Tx) Collections(db string) []*Collection {
 func (tx *Tx) Docs(c *Collection) *bolt.Cursor { return tx.bolt.Bucket(c.bucket()).Cursor() }
 
 // Entries returns a cursor over an index: its values are keys of documents.
-func (tx *Tx) Entries(ix *Index) *bolt.Cursor { return tx.bolt.Bucket(ix.bucket()).Cursor() }
+func (tx *Tx) Entries(ix *Index) *bolt.Cursor { return tx.EntryBucket(ix).Cursor() }
+
+// EntryBucket returns the entries of an index for many cursors.
+func (tx *Tx) EntryBucket(ix *Index) *bolt.Bucket { return tx.bolt.Bucket(ix.bucket()) }
 
 // Get returns the document under the key of its _id, or nil.
 func (tx *Tx) Get(c *Collection, idKey []byte) []byte {
 	return tx.bolt.Bucket(c.bucket()).Get(idKey)
 }
-
-// Bucket returns the documents of c for many calls of Get.
-func (tx *Tx) Bucket(c *Collection) *bolt.Bucket { return tx.bolt.Bucket(c.bucket()) }
 
 // IDKey returns the key of an _id.
 func IDKey(id bsonval.Value) []byte { return bsonval.AppendKey(make([]byte, 0, 40), id) }
