@@ -129,24 +129,24 @@ func TestWhatEndsAFollower(t *testing.T) {
 		return nil, &kubernetes.Error{Reason: kubernetes.NotFound, Message: "no pod"}
 	}
 	for name, tc := range map[string]struct {
-		s       scripted
+		s       *scripted
 		connect error
 		want    []string
 	}{
-		"a cluster that was removed": {s: scripted{}, connect: &models.Error{Kind: models.NotFound}, want: []string{"the cluster is no longer there"}},
-		"a pod that is gone":         {s: scripted{pod: gone}},
-		"a pod that has ended":       {s: scripted{pod: finished, logs: quiet}},
-		"credentials that may not": {s: scripted{pod: func() (*corev1.Pod, error) {
+		"a cluster that was removed": {s: &scripted{}, connect: &models.Error{Kind: models.NotFound}, want: []string{"the cluster is no longer there"}},
+		"a pod that is gone":         {s: &scripted{pod: gone}},
+		"a pod that has ended":       {s: &scripted{pod: finished, logs: quiet}},
+		"credentials that may not": {s: &scripted{pod: func() (*corev1.Pod, error) {
 			return nil, &kubernetes.Error{Reason: kubernetes.Forbidden, Message: "no"}
 		}}, want: []string{"no"}},
-		"the last words of a pod": {s: scripted{pod: finished, logs: func(context.Context, kubernetes.LogRequest) (io.ReadCloser, error) {
+		"the last words of a pod": {s: &scripted{pod: finished, logs: func(context.Context, kubernetes.LogRequest) (io.ReadCloser, error) {
 			return io.NopCloser(strings.NewReader("2026-11-30T12:00:00Z no line break")), nil
 		}}, want: []string{""}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				f, p, _ := follow(t, &tc.s, tc.connect)
+				f, p, _ := follow(t, tc.s, tc.connect)
 				synctest.Wait()
 				require.True(t, f.over())
 				require.Equal(t, tc.want, notices(p))
