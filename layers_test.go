@@ -31,7 +31,7 @@ func mayImport() map[string][]string {
 		"middleware":   {"models", "utils"},
 		"handlers":     {"models"},
 		"routes":       {"handlers", "middleware", "models"},
-		"tools":        {"tools", "database", "handlers", "models", "repositories", "services"},
+		"tools":        {"tools", "database", "handlers", "models", "pkg", "repositories", "services"},
 		"app": {
 			"database", "docs", "handlers", "models", "pkg", "repositories", "routes", "services", "templates", "utils",
 		},

@@ -14,6 +14,7 @@ import (
 	"github.com/kubeorch/core/routes"
 	"github.com/kubeorch/core/services/audit"
 	"github.com/kubeorch/core/services/notification"
+	"github.com/kubeorch/core/services/stream"
 )
 
 // Build joins repositories, services and handlers. Reading it top to bottom is
@@ -35,25 +36,11 @@ func (s *Server) Build(context.Context) error {
 		notices   = notification.NewService(repositories.NewNotifications(db), events, s.log, time.Now)
 		clusters  = s.buildClusters(events, notices, documents, place, others)
 		workflows = s.buildWorkflows(documents, clusters, events, notices, trail, place, others)
-		resources = s.buildResources(clusters, documents, events, place, others)
+		resources = s.buildResources(clusters, documents, events, trail, place, others)
 	)
 	place.syncer = resources.syncer
 	place.balancer = s.buildBalancer(clusters, workflows.watchers, resources.syncer, others)
-	s.background = &background{
-		connector: clusters.connector, events: events, watchers: workflows.watchers, executor: workflows.executor,
-		metrics: clusters.metrics, others: others,
-		balancer:  worker{run: place.balancer.Run},
-		relay:     others.worker(),
-		recovery:  worker{run: workflows.recovery.Run},
-		retention: worker{run: func(ctx context.Context) error { return s.session.While(ctx, "retention", workflows.retention.Run) }},
-		monitor:   worker{run: clusters.monitor.Run},
-		access:    worker{run: clusters.access.Run},
-		resources: worker{run: resources.service.Run},
-		syncer:    s.inventoryWorker(resources.syncer),
-		sweeper: worker{run: func(ctx context.Context) error {
-			return s.session.While(ctx, "inventory sweep", resources.sweeper.Run)
-		}},
-	}
+	s.background = s.buildBackground(events, others, clusters, workflows, resources, place)
 	if err := s.registerMetrics(events, others, clusters.connector, clusters.monitor); err != nil {
 		return err
 	}
@@ -69,8 +56,6 @@ func (s *Server) Build(context.Context) error {
 	clusters.addTo(&h, events, s.log)
 	workflows.addTo(&h, events, s.log)
 	resources.addTo(&h, events, s.log)
-	s.background.terminals, h.Terminal = s.buildTerminals(resources.service, clusters, trail)
-	s.background.logs, h.PodLog = s.buildLogs(resources.service, clusters)
 	sessions := s.buildPeople(&h, clusters.removal, others)
 	s.listenTo(others, hearing{
 		sessions: sessions, access: clusters.access, watchers: workflows.watchers, recovery: workflows.recovery,
@@ -84,6 +69,28 @@ func (s *Server) Build(context.Context) error {
 		Limits: s.limits(), Bodies: s.bodies,
 	})
 	return err
+}
+
+// buildBackground returns what StartWorkers starts.
+func (s *Server) buildBackground(
+	events *stream.Broadcaster, others peers, clusters clusterServices, workflows workflowServices, resources resourceServices,
+	place *placement,
+) *background {
+	return &background{
+		connector: clusters.connector, events: events, watchers: workflows.watchers, executor: workflows.executor,
+		metrics: clusters.metrics, others: others, logs: resources.logs, terminals: resources.terminals,
+		balancer:  worker{run: place.balancer.Run},
+		relay:     others.worker(),
+		recovery:  worker{run: workflows.recovery.Run},
+		retention: worker{run: func(ctx context.Context) error { return s.session.While(ctx, "retention", workflows.retention.Run) }},
+		monitor:   worker{run: clusters.monitor.Run},
+		access:    worker{run: clusters.access.Run},
+		resources: worker{run: resources.service.Run},
+		syncer:    s.inventoryWorker(resources.syncer),
+		sweeper: worker{run: func(ctx context.Context) error {
+			return s.session.While(ctx, "inventory sweep", resources.sweeper.Run)
+		}},
+	}
 }
 
 // guard limits where cluster servers may be.

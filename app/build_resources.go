@@ -8,8 +8,11 @@ import (
 	"github.com/kubeorch/core/handlers"
 	"github.com/kubeorch/core/repositories"
 	"github.com/kubeorch/core/routes"
+	"github.com/kubeorch/core/services/audit"
+	"github.com/kubeorch/core/services/podlog"
 	"github.com/kubeorch/core/services/resource"
 	"github.com/kubeorch/core/services/stream"
+	"github.com/kubeorch/core/services/terminal"
 )
 
 // resourceServices are those of the objects in clusters.
@@ -17,10 +20,16 @@ type resourceServices struct {
 	service *resource.Service
 	syncer  *resource.Syncer
 	sweeper *resource.Sweeper
+
+	logs       *podlog.Manager
+	terminals  *terminal.Service
+	ofLogs     *handlers.PodLog
+	ofTerminal *handlers.Terminal
 }
 
 func (s *Server) buildResources(
-	clusters clusterServices, workflows *repositories.Workflows, events *stream.Broadcaster, place *placement, others peers,
+	clusters clusterServices, workflows *repositories.Workflows, events *stream.Broadcaster, trail *audit.Trail, place *placement,
+	others peers,
 ) resourceServices {
 	var (
 		db      = s.db.Database()
@@ -42,10 +51,13 @@ func (s *Server) buildResources(
 		service.AccessChanged(ctx, id)
 		syncer.Nudge()
 	})
-	return resourceServices{
+	r := resourceServices{
 		service: service, syncer: syncer,
 		sweeper: &resource.Sweeper{Clusters: stored, Times: times, Records: records, Marks: marks, Log: s.log},
 	}
+	r.logs, r.ofLogs = s.buildLogs(service, clusters)
+	r.terminals, r.ofTerminal = s.buildTerminals(service, clusters, trail)
+	return r
 }
 
 // inventoryWorker fills the inventory, unless that is switched off.
@@ -59,5 +71,6 @@ func (s *Server) inventoryWorker(syncer *resource.Syncer) worker {
 // addTo adds the handlers of resources to h.
 func (r resourceServices) addTo(h *routes.Handlers, events *stream.Broadcaster, log *slog.Logger) {
 	h.Resource = handlers.NewResource(r.service)
+	h.PodLog, h.Terminal = r.ofLogs, r.ofTerminal
 	h.ResourceStream = handlers.NewResourceStream(r.service, handlers.AsSubscribe(events.Subscribe), log)
 }

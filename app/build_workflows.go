@@ -78,7 +78,7 @@ func (r runVersions) Add(ctx context.Context, v models.Version) (models.Version,
 
 // addTo adds the handlers of workflows to h.
 func (w workflowServices) addTo(h *routes.Handlers, events *stream.Broadcaster, log *slog.Logger) {
-	h.Workflow = handlers.NewWorkflow(w.workflows)
+	h.Workflow = handlers.NewWorkflow(w.workflows, w.watchers)
 	h.Version = handlers.NewWorkflowVersion(w.versions)
 	h.Run = handlers.NewRun(w.executor)
 	h.Status = handlers.NewStatusStream(w.workflows, handlers.AsSubscribe(events.Subscribe), w.watchers, log)

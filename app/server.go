@@ -61,8 +61,8 @@ type background struct {
 	providers []*oauth.Provider
 	events    *stream.Broadcaster
 	watchers  *watcher.Manager
-	terminals *terminal.Service
 	logs      *podlog.Manager
+	terminals *terminal.Service
 	executor  *run.Executor
 	metrics   *metrics.Service
 	recovery  worker

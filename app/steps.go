@@ -71,14 +71,14 @@ func (s *Server) StopWatchers(ctx context.Context) error {
 	return errors.Join(s.background.watchers.Stop(ctx), s.background.syncer.stop(ctx))
 }
 
-// CloseStreams ends every open stream and terminal, so that StopHTTP has no readers of
+// CloseStreams ends every open stream, log and terminal, so that StopHTTP has no readers of
 // theirs to wait for.
 func (s *Server) CloseStreams(ctx context.Context) error {
 	if s.background == nil {
 		return nil
 	}
 	s.background.events.Close()
-	return errors.Join(s.background.terminals.Stop(ctx), s.background.logs.Stop(ctx))
+	return errors.Join(s.background.logs.Stop(ctx), s.background.terminals.Stop(ctx))
 }
 
 // StopWorkers stops what StartWorkers started and waits for runs, which finish

@@ -35,6 +35,32 @@ func (p *person) addCluster(t *testing.T, c *kubetest.Cluster) {
 	require.Equal(t, "connected", added["status"])
 }
 
+// addClusterAt registers c under a name, by an address where something else stands
+// in front of it, which has a certificate of the authority in ca.
+func (p *person) addClusterAt(t *testing.T, name string, c *kubetest.Cluster, address string, ca []byte) {
+	t.Helper()
+	in := clusterInput(name, c)
+	in["server"] = address
+	in["credentials"].(object)["caData"] = string(ca)
+	added := p.ask(t, http.StatusCreated, "POST", "/clusters", in)
+	require.Equal(t, "connected", added["status"])
+}
+
+// gatewayTo starts a gateway to a cluster, which ends with the test.
+func gatewayTo(t *testing.T, c *kubetest.Cluster) *kubetest.Gateway {
+	t.Helper()
+	g, err := kubetest.NewGateway(c.Server(), c.CA())
+	require.NoError(t, err)
+	t.Cleanup(g.Close)
+	return g
+}
+
+// linkTo returns a link to a cluster.
+func linkTo(t *testing.T, c *kubetest.Cluster) *link {
+	t.Helper()
+	return newLink(t, strings.TrimPrefix(c.Server(), "https://"))
+}
+
 // addNowhere registers a cluster that is not there.
 func (p *person) addNowhere(t *testing.T, name string) {
 	t.Helper()

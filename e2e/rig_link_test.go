@@ -21,6 +21,7 @@ type link struct {
 
 	mu      sync.Mutex
 	target  string
+	made    int // connections so far
 	fault   fault
 	changed chan struct{} // closed when fault changes
 	conns   map[*linkConn]struct{}
@@ -103,6 +104,13 @@ func (l *link) now() (fault, <-chan struct{}) {
 // lost reports whether the answer of loseAnswer has been lost.
 func (l *link) lost() bool { f, _ := l.now(); return f.lose == "" }
 
+// connections returns how many connections have been made so far.
+func (l *link) connections() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.made
+}
+
 // reset resets the connections that there are.
 func (l *link) reset() {
 	l.mu.Lock()
@@ -141,6 +149,7 @@ func (l *link) connect(ctx context.Context, near net.Conn) {
 		return
 	}
 	l.conns[c] = struct{}{}
+	l.made++
 	l.mu.Unlock()
 	l.wg.Go(func() { l.copy(c, c.far, c.near, l.sendAnswer) })
 	l.copy(c, c.near, c.far, l.sendRequest)

@@ -39,7 +39,13 @@ func edges(pairs ...string) []object {
 // createWorkflow makes an empty workflow for the cluster dev and returns its id.
 func (p *person) createWorkflow(t *testing.T) (id string) {
 	t.Helper()
-	id, _ = p.ask(t, http.StatusCreated, "POST", "/workflows", object{"name": t.Name(), "cluster_id": dev})["id"].(string)
+	return p.createWorkflowIn(t, dev)
+}
+
+// createWorkflowIn makes an empty workflow for a cluster and returns its id.
+func (p *person) createWorkflowIn(t *testing.T, cluster string) (id string) {
+	t.Helper()
+	id, _ = p.ask(t, http.StatusCreated, "POST", "/workflows", object{"name": t.Name(), "cluster_id": cluster})["id"].(string)
 	return id
 }
 

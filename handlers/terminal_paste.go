@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"strconv"
@@ -110,7 +111,7 @@ func (f *terminalFrame) skip() error {
 		switch {
 		case err != nil:
 			return f.fail(err)
-		case c == ',' || c == '}':
+		case c == ',' || c == '}' || c == ' ' || c == '\t' || c == '\r' || c == '\n':
 			return f.buf.UnreadByte()
 		case c != '-' && c != '+' && c != '.' && !unicode.IsLetter(rune(c)) && !unicode.IsDigit(rune(c)):
 			return f.malformed()
@@ -125,6 +126,7 @@ func (f *terminalFrame) text() (string, error) {
 	}
 	f.piece = f.piece[:0]
 	for {
+		f.plain()
 		done, _, err := f.character()
 		switch {
 		case err != nil:
@@ -144,6 +146,7 @@ func (f *terminalFrame) paste() error {
 	}
 	f.piece = f.piece[:0]
 	for {
+		f.plain()
 		done, whole, err := f.character()
 		if err != nil {
 			return err
@@ -170,6 +173,28 @@ func (f *terminalFrame) decode() (string, error) {
 		return "", f.malformed()
 	}
 	return text, nil
+}
+
+// plain adds what has been read already, up to an escape or the end of the text, and
+// keeps the piece from growing beyond its size. It cuts no character.
+func (f *terminalFrame) plain() {
+	data, err := f.buf.Peek(max(0, min(f.buf.Buffered(), pieceSize-len(f.piece))))
+	if err != nil {
+		return
+	}
+	if i := bytes.IndexAny(data, `"\\`); i >= 0 {
+		data = data[:i]
+	}
+	for i := len(data) - 1; i >= max(0, len(data)-utf8.UTFMax); i-- {
+		if utf8.RuneStart(data[i]) {
+			if !utf8.FullRune(data[i:]) {
+				data = data[:i]
+			}
+			break
+		}
+	}
+	f.piece = append(f.piece, data...)
+	_, _ = f.buf.Discard(len(data)) // it is there
 }
 
 // character adds one character of a text, as JSON writes it, to the piece. done is

@@ -29,11 +29,19 @@ type workflows interface {
 	workflowWriter
 }
 
-// Workflow serves /workflows.
-type Workflow struct{ svc workflows }
+// statusKeepers bring the stored statuses of a workflow up to date. Look does not
+// wait for that.
+type statusKeepers interface{ Look(workflowID string) }
 
-// NewWorkflow returns handlers that act through svc.
-func NewWorkflow(svc workflows) *Workflow { return &Workflow{svc} }
+// Workflow serves /workflows.
+type Workflow struct {
+	svc      workflows
+	statuses statusKeepers
+}
+
+// NewWorkflow returns handlers that act through svc. They tell statuses which
+// workflows are read.
+func NewWorkflow(svc workflows, statuses statusKeepers) *Workflow { return &Workflow{svc, statuses} }
 
 // Create answers POST /workflows.
 func (h *Workflow) Create(c *gin.Context) error {
@@ -60,12 +68,16 @@ func (h *Workflow) List(c *gin.Context) error {
 	return nil
 }
 
-// Get answers GET /workflows/:id.
+// Get answers GET /workflows/:id. The statuses of nodes are those that are stored;
+// if nobody has looked for a while, the cluster is read now, and the next answer has
+// the present ones.
 func (h *Workflow) Get(c *gin.Context) error {
-	doc, err := h.svc.Document(c.Request.Context(), caller(c).UserID, c.Param("id"))
+	id := c.Param("id")
+	doc, err := h.svc.Document(c.Request.Context(), caller(c).UserID, id)
 	if err != nil {
 		return err
 	}
+	h.statuses.Look(id)
 	setETag(c, doc.Revision)
 	writeJSON(c, doc.Body)
 	return nil

@@ -27,6 +27,11 @@ type noRuns struct{}
 func (noRuns) Running(context.Context, string) (bool, error)                    { return false, nil }
 func (noRuns) TearDown(context.Context, models.Workflow, bool) (warning string) { return "" }
 
+// noStatuses keeps no statuses.
+type noStatuses struct{}
+
+func (noStatuses) Look(string) {}
+
 // api serves workflows and versions from its own database. The bearer token is
 // the user's id.
 type api struct {
@@ -39,7 +44,7 @@ func newAPI(t testing.TB) *api {
 	t.Helper()
 	db := dbtest.Open(t).Database()
 	store, versions := repositories.NewWorkflows(db), repositories.NewVersions(db)
-	w := handlers.NewWorkflow(workflow.NewService(store, noRuns{}, workflow.Eraser{}, models.AccountLimits{}))
+	w := handlers.NewWorkflow(workflow.NewService(store, noRuns{}, workflow.Eraser{}, models.AccountLimits{}), noStatuses{})
 	v := handlers.NewWorkflowVersion(workflow.NewVersions(store, versions, workflow.NewHistory(versions, store, models.AccountLimits{})))
 	e := gin.New()
 	e.Use(func(c *gin.Context) {

@@ -88,20 +88,6 @@ func (r *Resource) Live() *ResourceState {
 	return &r.ResourceState
 }
 
-// ContainerNames returns the names of a pod's containers, the first one first. It is
-// empty for other kinds.
-func (s ResourceState) ContainerNames() []string {
-	var names []string
-	list, _ := s.Spec["containers"].([]any)
-	for _, item := range list {
-		c, _ := item.(map[string]any)
-		if name, _ := c["name"].(string); name != "" {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
 // The actions in the history of a resource.
 const (
 	ResourceCreated          = "created"

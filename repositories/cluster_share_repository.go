@@ -111,13 +111,14 @@ func (r *ClusterShares) Accepted(ctx context.Context, userID, name string) ([]mo
 	return r.list(ctx, "repositories.ClusterShares.Accepted", filter, "accepted_at")
 }
 
-// AllAccepted returns all accepted shares with a user, in the order in which they
-// were accepted. It is cheap when they are those found before.
+// AllAccepted returns all accepted shares with a user by the names of the clusters,
+// those of one name in the order in which they were accepted. It is cheap when they
+// are those found before.
 func (r *ClusterShares) AllAccepted(
 	ctx context.Context, userID string, before models.Found[models.ClusterShare],
 ) (models.Found[models.ClusterShare], error) {
 	return find(ctx, r.coll, "repositories.ClusterShares.AllAccepted", "share", acceptedBy(userID), before,
-		options.Find().SetSort(oldest("accepted_at")))
+		options.Find().SetSort(bson.D{{Key: "cluster_name", Value: 1}, {Key: "accepted_at", Value: 1}}))
 }
 
 func acceptedBy(userID string) bson.D {

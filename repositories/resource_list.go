@@ -10,7 +10,7 @@ import (
 	"github.com/kubeorch/core/models"
 )
 
-// List returns the page of resources that q asks for. Their annotations, labels and
+// List returns the page of resources that q asks for, which is not sorted by cluster. Their annotations, labels and
 // owners are not set.
 func (r *Resources) List(ctx context.Context, q models.ResourceQuery) ([]models.Resource, error) {
 	if q.Scope.Empty() {
@@ -85,8 +85,6 @@ func resourceSort(q models.ResourceQuery) bson.D {
 		sort = append(bson.D{{Key: "kind", Value: 1}}, newest...)
 	case models.SortResourcesByNamespace:
 		sort = append(bson.D{{Key: "namespace", Value: 1}}, newest...)
-	case models.SortResourcesByCluster:
-		sort = append(bson.D{{Key: "cluster_name", Value: 1}}, newest...)
 	case models.SortResourcesByStatus:
 		sort = append(bson.D{{Key: "state.status", Value: 1}}, newest...)
 	case models.SortResourcesByCreated:

@@ -67,15 +67,14 @@ type Handlers struct {
 
 	Resource       *handlers.Resource
 	ResourceStream *handlers.ResourceStream
+	PodLog         *handlers.PodLog
+	Terminal       *handlers.Terminal
 
 	Template *handlers.Template
 	Workflow *handlers.Workflow
 	Version  *handlers.WorkflowVersion
 	Run      *handlers.Run
 	Status   *handlers.StatusStream
-
-	PodLog   *handlers.PodLog
-	Terminal *handlers.Terminal
 }
 
 // api is the base path of all routes except probes and documentation.

@@ -12,7 +12,7 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/remotecommand"
 	"k8s.io/client-go/util/exec"
-	streaming "k8s.io/streaming/pkg/httpstream"
+	"k8s.io/streaming/pkg/httpstream"
 )
 
 // ExecTarget is a command in a container of a pod.
@@ -74,7 +74,7 @@ func (c *Connection) Exec(ctx context.Context, t ExecTarget, s TerminalStreams) 
 	if err != nil {
 		return c.Err(err)
 	}
-	executor, err := remotecommand.NewFallbackExecutor(socket, legacy, streaming.IsUpgradeFailure)
+	executor, err := remotecommand.NewFallbackExecutor(socket, legacy, httpstream.IsUpgradeFailure)
 	if err != nil {
 		return c.Err(err)
 	}
@@ -105,7 +105,7 @@ func (c *Connection) execError(err error) error {
 	if exit, ok := errors.AsType[exec.CodeExitError](err); ok {
 		return &ExitError{exit.Code}
 	}
-	if upgrade, ok := errors.AsType[*streaming.UpgradeFailureError](err); ok {
+	if upgrade, ok := errors.AsType[*httpstream.UpgradeFailureError](err); ok {
 		err = upgrade.Cause
 	}
 	text := err.Error()

@@ -18,13 +18,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/util/httpstream"
-	"k8s.io/apimachinery/pkg/util/httpstream/spdy"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/remotecommand"
+	spdytransport "k8s.io/client-go/transport/spdy"
 	"k8s.io/client-go/transport/websocket"
-	streaming "k8s.io/streaming/pkg/httpstream"
+	"k8s.io/streaming/pkg/httpstream"
+	"k8s.io/streaming/pkg/httpstream/spdy"
 	"k8s.io/streaming/pkg/httpstream/wsstream"
 )
 
@@ -72,12 +72,12 @@ func (t *webSocketTransport) RoundTrip(r *http.Request) (*http.Response, error) 
 	switch {
 	case errors.Is(err, gorilla.ErrBadHandshake):
 		defer resp.Body.Close()
-		return nil, &streaming.UpgradeFailureError{Cause: statusOf(resp)}
+		return nil, &httpstream.UpgradeFailureError{Cause: statusOf(resp)}
 	case err != nil:
 		return nil, err
 	case conn.Subprotocol() == "":
 		_ = conn.Close()
-		return nil, &streaming.UpgradeFailureError{Cause: errors.New("the server speaks no protocol for commands")}
+		return nil, &httpstream.UpgradeFailureError{Cause: errors.New("the server speaks no protocol for commands")}
 	}
 	t.holder.Conn = conn
 	return resp, nil
@@ -104,18 +104,19 @@ func spdyExecutor(cfg *rest.Config, security *tls.Config, at *url.URL) (remoteco
 	if err != nil {
 		return nil, err
 	}
-	u.inner = inner
-	wrapped, err := rest.HTTPWrappersForConfig(cfg, inner)
+	u.SpdyRoundTripper = inner
+	wrapped, err := rest.HTTPWrappersForConfig(cfg, u)
 	if err != nil {
 		return nil, err
 	}
-	return remotecommand.NewSPDYExecutorForTransports(wrapped, u, http.MethodPost, at)
+	return remotecommand.NewSPDYExecutorForTransports(wrapped, spdytransport.NewUpgraderForStreaming(u), http.MethodPost, at)
 }
 
 // spdyUpgrade is the handshake of one executor.
 type spdyUpgrade struct {
-	inner *spdy.SpdyRoundTripper
-	conn  net.Conn
+	*spdy.SpdyRoundTripper
+
+	conn net.Conn
 }
 
 // dialThrough bounds the handshake, which otherwise ends neither with its context nor
@@ -141,7 +142,7 @@ func (u *spdyUpgrade) NewConnection(resp *http.Response) (httpstream.Connection,
 	if err := u.conn.SetDeadline(time.Time{}); err != nil {
 		return nil, fmt.Errorf("SPDY: %w", err)
 	}
-	return u.inner.NewConnection(resp)
+	return u.SpdyRoundTripper.NewConnection(resp)
 }
 
 // patient makes connections wait for programs that do not read.

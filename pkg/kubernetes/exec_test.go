@@ -3,15 +3,8 @@ package kubernetes_test
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"io"
-	"log/slog"
 	"net"
-	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,7 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kubeorch/core/pkg/kubernetes"
-	"github.com/kubeorch/core/pkg/kubernetes/kubetest"
 )
 
 // screen keeps what a terminal prints.
@@ -41,35 +33,6 @@ func (s *screen) String() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.text.String()
-}
-
-// apiProxy stands in front of the API server of c. It refuses WebSockets when it is
-// told to, as servers before Kubernetes 1.29 do, and counts what it upgrades.
-func apiProxy(t *testing.T, c *kubetest.Cluster, refuse bool) (at string, webSockets, spdy *atomic.Int32) {
-	t.Helper()
-	target, err := url.Parse(c.Server())
-	require.NoError(t, err)
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(c.CA())
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}
-	t.Cleanup(transport.CloseIdleConnections)
-	proxy := httputil.NewSingleHostReverseProxy(target)
-	proxy.Transport, proxy.ErrorLog = transport, slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
-	webSockets, spdy = new(atomic.Int32), new(atomic.Int32)
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch kind := r.Header.Get("Upgrade"); {
-		case kind == "websocket" && refuse:
-			http.Error(w, "unable to upgrade: unable to negotiate protocol", http.StatusForbidden)
-			return
-		case kind == "websocket":
-			webSockets.Add(1)
-		case strings.HasPrefix(kind, "SPDY"):
-			spdy.Add(1)
-		}
-		proxy.ServeHTTP(w, r)
-	}))
-	t.Cleanup(srv.Close)
-	return srv.URL, webSockets, spdy
 }
 
 // through connects to the API server at a URL and counts the connections that are
@@ -110,8 +73,8 @@ func TestExecInATerminal(t *testing.T) {
 	for name, refuse := range map[string]bool{"by WebSocket": false, "by SPDY, where WebSockets are refused": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			at, webSockets, spdy := apiProxy(t, c, refuse)
-			conn, dialled := through(t, at)
+			proxy := c.Proxy(t, refuse)
+			conn, dialled := through(t, proxy.URL)
 			run := func(pod, container, command, input string) (string, error) {
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
@@ -128,8 +91,8 @@ func TestExecInATerminal(t *testing.T) {
 			require.ErrorAs(t, err, &exit)
 			require.Equal(t, 3, exit.Code)
 			require.Contains(t, out, "33 99")
-			require.Equal(t, refuse, webSockets.Load() == 0)
-			require.Equal(t, refuse, spdy.Load() > 0)
+			require.Equal(t, refuse, proxy.WebSockets.Load() == 0)
+			require.Equal(t, refuse, proxy.SPDY.Load() > 0)
 			require.Positive(t, dialled.Load(), "past the guard of addresses")
 
 			_, err = run("web", "web", "/bin/sh", "exit\n")
@@ -156,8 +119,7 @@ func TestExecEnds(t *testing.T) {
 	for name, refuse := range map[string]bool{"by WebSocket": false, "by SPDY": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			at, _, _ := apiProxy(t, c, refuse)
-			conn, _ := through(t, at)
+			conn, _ := through(t, c.Proxy(t, refuse).URL)
 			ctx, cancel := context.WithCancel(t.Context())
 			keyboard, typed := io.Pipe()
 			defer keyboard.Close()

@@ -84,6 +84,11 @@ func (t *boundedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		r.Header.Set("Ngrok-Skip-Browser-Warning", "true")
 	}
 	watch, stream := streamKind(r)
+	if watch {
+		// A decompressor takes 40 KB for as long as the watch lasts.
+		r = r.Clone(r.Context())
+		r.Header.Set("Accept-Encoding", "identity")
+	}
 	ctx, cancel := context.WithCancelCause(r.Context())
 	timer := t.deadline(cancel, watch, stream)
 	resp, err := t.next.RoundTrip(r.WithContext(ctx))

@@ -59,12 +59,14 @@ func (k Kind) Extract(o metav1.Object) models.ResourceState {
 	return s
 }
 
-// bounded returns a message that is fit for a page.
+// reported returns what a cluster wrote into an object as it may be shown.
+func reported(text string) string {
+	const enough = 4 << 10 // cleaning takes long for a long text
+	return status.Clean(clean(text, enough))
+}
+
+// bounded returns a message that is short enough.
 func bounded(message string) string {
-	if message == "" {
-		return ""
-	}
-	message = status.Clean(message)
 	for limit := messageBytes; cost(message) > messageBytes; limit /= 2 {
 		message = clean(message, limit)
 	}

@@ -33,7 +33,8 @@ func (r *reading) annotations(all map[string]string, ofSecret bool) map[string]s
 }
 
 // bind returns the entries that fit into a budget, their keys in a fixed order. It
-// returns nil for none.
+// returns nil for none. Keys that a database takes for operators are left out; no
+// label begins with a dollar sign.
 func bind(all map[string]string, left *budget, maxValue int) map[string]string {
 	if len(all) == 0 {
 		return nil
@@ -43,7 +44,7 @@ func bind(all map[string]string, left *budget, maxValue int) map[string]string {
 	kept := make(map[string]string, min(len(keys), maxItems))
 	for _, key := range keys {
 		k, v := clean(key, maxLabelKey), clean(all[key], maxValue)
-		if k != "" && left.spend(cost(k)+cost(v)) {
+		if k != "" && k[0] != '$' && left.spend(cost(k)+cost(v)) {
 			kept[k] = v
 		}
 	}

@@ -14,12 +14,12 @@ func (r *reading) node() {
 	ready := r.condition("Ready")
 	if ready.text("status") != "True" {
 		r.status = models.ResourceFailed
-		r.message = cmp.Or(ready.text("message"), ready.text("reason"), "the node does not report that it is ready")
+		r.message = cmp.Or(reported(ready.text("message")), reported(ready.text("reason")), "the node does not report that it is ready")
 		return
 	}
 	for _, kind := range []string{"MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable"} {
 		if c := r.condition(kind); c.text("status") == "True" {
-			r.message = cmp.Or(c.text("message"), kind)
+			r.message = cmp.Or(reported(c.text("message")), kind)
 			return
 		}
 	}
@@ -53,8 +53,8 @@ func (r *reading) namespace() {
 	}
 	r.status, r.message = models.ResourceDeleted, deleting
 	for _, c := range r.at("status").objects("conditions") {
-		if c.text("status") == "True" && c.text("message") != "" {
-			r.message += "; " + c.text("message")
+		if text := reported(c.text("message")); c.text("status") == "True" && text != "" {
+			r.message += "; " + text
 		}
 	}
 }

@@ -35,7 +35,7 @@ func (r *reading) volume() {
 		"Released": models.ResourceWarning, "Failed": models.ResourceFailed,
 	}
 	r.status = cmp.Or(states[st.text("phase")], models.ResourceUnknown)
-	r.message = cmp.Or(st.text("message"), st.text("reason"))
+	r.message = reported(cmp.Or(st.text("message"), st.text("reason")))
 	if r.message == "" && r.status == models.ResourceWarning {
 		r.message = "its claim is gone; the volume still holds the data"
 	}

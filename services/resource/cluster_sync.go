@@ -3,6 +3,7 @@ package resource
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -10,6 +11,7 @@ import (
 	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/kubernetes"
 	"github.com/kubeorch/core/pkg/panics"
+	"github.com/kubeorch/core/services/inventory"
 )
 
 const (
@@ -113,7 +115,7 @@ func (c *clusterSync) watch(ctx context.Context) error {
 	defer func() {
 		cancel()
 		for _, k := range c.kinds {
-			<-k.done
+			k.end()
 		}
 	}()
 	if err := c.deps.Times.Begin(ctx, c.id); err != nil {
@@ -170,13 +172,25 @@ func (c *clusterSync) addKinds(ctx context.Context, conn watchedCluster) error {
 			return err
 		}
 		kind.GroupVersionResource = mapping.Resource
-		k := newKindSync(c, conn, kind)
-		c.kinds = append(c.kinds, k)
-		k.start(ctx)
-		k.awaitList(ctx, kindWait)
-		c.report(ctx, c.flush(ctx)) // what could not be stored is kept for the next one
+		if err := c.addKind(ctx, conn, kind); err != nil {
+			return err
+		}
 	}
 	return ctx.Err()
+}
+
+// addKind begins to watch a kind, and stores it if its list comes soon.
+func (c *clusterSync) addKind(ctx context.Context, conn watchedCluster, kind inventory.Kind) error {
+	if err := c.lists.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer c.lists.Release(1)
+	k := newKindSync(c, conn, kind)
+	c.kinds = append(c.kinds, k)
+	k.start(ctx)
+	k.awaitList(ctx, kindWait)
+	c.report(ctx, c.flush(ctx)) // what could not be stored is kept for the next one
+	return nil
 }
 
 // resync compares all kinds with the store again, and begins to watch those that were
@@ -203,8 +217,19 @@ func (c *clusterSync) resyncAsked(ctx context.Context, conn watchedCluster) erro
 // flushAndMark stores what has changed, and now and then that everything that can be
 // read is stored.
 func (c *clusterSync) flushAndMark(ctx context.Context) error {
-	if err := c.flush(ctx); err != nil || time.Since(c.syncedAt) < syncedEvery {
+	if err := c.flush(ctx); err != nil {
 		return err
+	}
+	for i, k := range c.kinds {
+		if k.lost { // its objects are read again
+			c.kinds = slices.Delete(c.kinds, i, i+1)
+			k.end()
+			c.kept -= len(k.stored)
+			return c.addKind(ctx, k.conn, k.kind)
+		}
+	}
+	if time.Since(c.syncedAt) < syncedEvery {
+		return nil
 	}
 	s := models.ResourceSync{ClusterID: c.id, At: models.StoredTime(time.Now()), Failed: map[string]string{}}
 	for _, k := range c.kinds {

@@ -20,10 +20,10 @@ const (
 
 // change is an object that differs from what is stored of it.
 type change struct {
-	id   string
-	ref  models.ResourceRef
-	hash string
-	now  *models.ResourceState // nil: the object is gone
+	id  string
+	ref models.ResourceRef
+	of  *extract              // nil: the object is gone
+	now *models.ResourceState // of the extract
 }
 
 // flush stores what has changed since the last call.
@@ -79,21 +79,29 @@ func (k *kindSync) changesOf(keys, gone []string) (list []change) {
 		ref := k.ref(key)
 		ch := change{id: ref.ID(), ref: ref}
 		hash, stored := k.stored[ch.id]
-		found := k.informer.Group(key)
+		if found := k.informer.Group(key); len(found) > 0 {
+			ch.of = found[0]
+		}
 		switch {
-		case len(found) == 0 && !stored, len(found) > 0 && stored && hash == found[0].hash:
+		case ch.of == nil && !stored:
 			continue
-		case len(found) > 0:
-			if !stored && k.cluster.kept+added >= k.cluster.bounds.live {
-				k.cluster.warnOverfull()
-				continue
+		case ch.of == nil:
+		case stored && hash == ch.of.hash:
+			k.setStored(ch)
+			continue
+		case ch.of.state == nil: // it was stored, and is not any more
+			k.lost = true
+			continue
+		case !stored && k.cluster.kept+added >= k.cluster.bounds.live:
+			k.cluster.warnOverfull()
+			continue
+		default:
+			ch.now = &models.ResourceState{}
+			if err := json.Unmarshal(ch.of.state, ch.now); err != nil {
+				continue // Marshal made it
 			}
 			if !stored {
 				added++
-			}
-			ch.hash, ch.now = found[0].hash, &models.ResourceState{}
-			if err := json.Unmarshal(found[0].state, ch.now); err != nil {
-				continue // it was made by Marshal
 			}
 		}
 		list = append(list, ch)
@@ -154,12 +162,12 @@ func (c *clusterSync) write(ch change, old models.Resource, known bool, at time.
 	} else {
 		r = models.Resource{ID: ch.id, ResourceRef: ch.ref, FirstSeenAt: at, System: inventory.IsSystem(ch.ref)}
 	}
-	r.ClusterName, r.LastSeenAt, r.Hash = c.name, at, ch.hash
+	r.ClusterName, r.LastSeenAt, r.Hash = c.name, at, ""
 	if ch.now == nil {
 		r.Status, r.Message, r.Deleted, r.DeletedAt = models.ResourceDeleted, "", true, &at
 		return models.ResourceWrite{Resource: r, Changes: inventory.Diff(was, nil, at)}
 	}
-	r.ResourceState, r.Deleted, r.DeletedAt = *ch.now, false, nil
+	r.ResourceState, r.Hash, r.Deleted, r.DeletedAt = *ch.now, ch.of.hash, false, nil
 	var changes []models.ResourceChange
 	if was != nil && was.UID != ch.now.UID { // another object of the same name
 		changes = inventory.Diff(was, nil, at)
@@ -168,15 +176,21 @@ func (c *clusterSync) write(ch change, old models.Resource, known bool, at time.
 	return models.ResourceWrite{Resource: r, Changes: append(changes, inventory.Diff(was, ch.now, at)...)}
 }
 
+// setStored notes that an object is stored as it is.
+func (k *kindSync) setStored(ch change) {
+	k.stored[ch.id] = ch.of.hash // the same text, so that it is in memory once
+	ch.of.state = nil
+}
+
 // noteStored remembers what is stored.
 func (k *kindSync) noteStored(list []change) {
 	before := len(k.stored)
 	for _, ch := range list {
-		if ch.now == nil {
+		if ch.of == nil {
 			delete(k.stored, ch.id)
 			k.cluster.deleted++
 		} else {
-			k.stored[ch.id] = ch.hash
+			k.setStored(ch)
 		}
 	}
 	k.cluster.kept += len(k.stored) - before

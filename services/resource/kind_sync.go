@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -20,14 +22,17 @@ import (
 // kindSync keeps the records of one kind of a cluster.
 type kindSync struct {
 	cluster  *clusterSync
+	conn     watchedCluster
 	kind     inventory.Kind
-	informer *watch.Informer[extract]
+	informer *watch.Informer[*extract]
+	cancel   context.CancelFunc
 	done     chan struct{} // closed when the informer has ended
 	listed   chan struct{} // closed when the objects have been read, or could not be
 
 	// Of the goroutine of the cluster alone.
 	compared bool              // stored is known
 	stored   map[string]string // hash by id, of live objects
+	lost     bool              // something is not stored whose state is not known any more
 
 	mu        sync.Mutex
 	dirty     map[string]struct{} // keys of objects that may differ from what is stored
@@ -36,19 +41,19 @@ type kindSync struct {
 	hasListed bool
 }
 
-// extract is what is kept of an object in memory: its state as JSON, which takes a
-// fraction of the memory of maps.
+// extract is what is kept of an object in memory: a hash of its state and, until that
+// is stored, the state as JSON, which takes a fraction of the memory of maps.
 type extract struct {
 	hash  string
-	state []byte
+	state []byte // of the goroutine of the cluster, once the informer has the extract
 }
 
 func newKindSync(c *clusterSync, conn watchedCluster, kind inventory.Kind) *kindSync {
 	k := &kindSync{
-		cluster: c, kind: kind, done: make(chan struct{}), listed: make(chan struct{}), dirty: map[string]struct{}{},
+		cluster: c, conn: conn, kind: kind, done: make(chan struct{}), listed: make(chan struct{}), dirty: map[string]struct{}{},
 	}
 	query := watch.Query{Resource: kind.GroupVersionResource, Fields: kind.Fields, Metadata: kind.Metadata}
-	k.informer = watch.New(conn, query, watch.Options[extract]{
+	k.informer = watch.New(conn, query, watch.Options[*extract]{
 		Extract: k.extract, Changed: k.changed, Synced: k.synced, Failed: k.cannotRead,
 	})
 	return k
@@ -59,10 +64,17 @@ func (k *kindSync) groupKind() schema.GroupKind {
 }
 
 func (k *kindSync) start(ctx context.Context) {
-	go func() { // clusterSync.watch waits for done
+	ctx, k.cancel = context.WithCancel(ctx)
+	go func() { // end waits for done
 		defer close(k.done)
 		_ = k.informer.Run(ctx)
 	}()
+}
+
+// end ends the watch.
+func (k *kindSync) end() {
+	k.cancel()
+	<-k.done
 }
 
 // awaitList waits until the objects have been read or could not be, but not longer than
@@ -77,14 +89,26 @@ func (k *kindSync) awaitList(ctx context.Context, most time.Duration) {
 	}
 }
 
-func (k *kindSync) extract(o metav1.Object) (group string, kept extract) {
+func (k *kindSync) extract(o metav1.Object) (group string, kept *extract) {
+	if !nameable(o.GetNamespace()) || !nameable(o.GetName()) {
+		return "", nil // no API server accepts it
+	}
 	state := k.kind.Extract(o)
 	body, err := json.Marshal(state)
 	if err != nil {
 		k.cluster.log.Warn("an object cannot be kept", "kind", k.kind.Kind, "name", o.GetName(), "err", err)
-		return "", extract{}
+		return "", nil
 	}
-	return o.GetNamespace() + "/" + o.GetName(), extract{inventory.Hash(state), body}
+	return o.GetNamespace() + "/" + o.GetName(), &extract{inventory.Hash(state), body}
+}
+
+// nameable reports whether a part of an object's name is one that API servers accept,
+// of whatever kind: none has a slash or more than 253 characters.
+func nameable(part string) bool {
+	const longest = 253
+	return len(part) <= longest && utf8.ValidString(part) && !strings.ContainsFunc(part, func(r rune) bool {
+		return r == '/' || unicode.IsControl(r)
+	})
 }
 
 // changed notes that an object was added, changed or removed. The informer calls it.

@@ -1,7 +1,9 @@
 package resource
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/services/inventory"
@@ -10,16 +12,22 @@ import (
 // List returns the page of resources that q asks for, of the cluster with the given
 // name or of all that the user sees. The scope of q is set by List.
 func (s *Service) List(ctx context.Context, userID, cluster string, q models.ResourceQuery) (models.ResourcePage, error) {
-	scope, err := s.scope(ctx, userID, cluster)
+	scopes, err := s.scopes(ctx, userID, cluster)
 	if err != nil {
 		return models.ResourcePage{}, err
 	}
-	q.Scope = scope
+	q.Scope = scopeOf(scopes...)
 	total, err := s.deps.Records.Count(ctx, q)
 	if err != nil {
 		return models.ResourcePage{}, err
 	}
-	list, err := s.deps.Records.List(ctx, q)
+	read := s.deps.Records.List
+	if q.Sort == models.SortResourcesByCluster {
+		read = func(ctx context.Context, q models.ResourceQuery) ([]models.Resource, error) {
+			return s.listByCluster(ctx, scopes, q)
+		}
+	}
+	list, err := read(ctx, q)
 	if err != nil {
 		return models.ResourcePage{}, err
 	}
@@ -46,4 +54,38 @@ func (s *Service) marksOf(ctx context.Context, userID string, list []models.Reso
 		ids[i] = r.ID
 	}
 	return s.deps.Marks.Of(ctx, userID, ids)
+}
+
+// listByCluster reads a page that is sorted by the names of clusters, one cluster after
+// the other: each has an order of its own in the database, and all together have none.
+func (s *Service) listByCluster(ctx context.Context, scopes []clusterScope, q models.ResourceQuery) ([]models.Resource, error) {
+	slices.SortFunc(scopes, func(a, b clusterScope) int {
+		return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.id, b.id))
+	})
+	if q.Descending {
+		slices.Reverse(scopes)
+	}
+	list := []models.Resource{}
+	q.Sort, q.Descending = "", false
+	for _, c := range scopes {
+		q.Scope = scopeOf(c)
+		some, err := s.deps.Records.List(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, some...)
+		if q.Limit -= len(some); q.Limit == 0 {
+			break
+		}
+		if len(some) > 0 || q.Offset == 0 {
+			q.Offset = 0
+			continue
+		}
+		passed, err := s.deps.Records.Count(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		q.Offset = max(0, q.Offset-int(passed))
+	}
+	return list, nil
 }

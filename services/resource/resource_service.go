@@ -99,38 +99,48 @@ func notFound(op string, err error) error {
 	return &models.Error{Op: op, Kind: models.NotFound, Msg: "resource not found", Err: err}
 }
 
-// scope returns what a user may see of all their clusters, or of those with a name.
-func (s *Service) scope(ctx context.Context, userID, cluster string) (models.ResourceScope, error) {
-	var scope models.ResourceScope
+// scopes returns what a user may see of each of their clusters, or of those with a name.
+func (s *Service) scopes(ctx context.Context, userID, cluster string) (list []clusterScope, err error) {
 	grants, err := s.deps.Access.List(ctx, userID)
+	name, id := models.SplitClusterAddress(cluster)
 	for _, g := range grants {
-		switch name, id := models.SplitClusterAddress(cluster); {
-		case cluster != "" && name != g.Cluster.Name, id != "" && id != g.Cluster.ID, !g.May(models.ClusterRead):
-		case g.Restricted():
-			scope.Namespaces = append(scope.Namespaces, models.NamespacesOf{ClusterID: g.Cluster.ID, Names: g.Namespaces})
-		default:
-			scope.ClusterIDs = append(scope.ClusterIDs, g.Cluster.ID)
+		if cluster == "" || name == g.Cluster.Name && (id == "" || id == g.Cluster.ID) {
+			list = append(list, clusterScope{g.Cluster.ID, g.Cluster.Name, g.Namespaces})
 		}
 	}
-	return scope, err
+	return list, err
 }
 
-// clusterIDs are those of all clusters of which a scope shows something.
-func clusterIDs(s models.ResourceScope) []string {
-	ids := append([]string{}, s.ClusterIDs...)
-	for _, n := range s.Namespaces {
-		ids = append(ids, n.ClusterID)
+// clusterScope is what a user may see of a cluster.
+type clusterScope struct {
+	id, name   string
+	namespaces []string // the only ones; none means all
+}
+
+// scopeOf joins what a user may see of several clusters.
+func scopeOf(list ...clusterScope) (all models.ResourceScope) {
+	for _, c := range list {
+		if len(c.namespaces) > 0 {
+			all.Namespaces = append(all.Namespaces, models.NamespacesOf{ClusterID: c.id, Names: c.namespaces})
+		} else {
+			all.ClusterIDs = append(all.ClusterIDs, c.id)
+		}
 	}
-	return ids
+	return all
 }
 
 // Sync has the clusters that a user sees, or the one with a name, read again soon.
 func (s *Service) Sync(ctx context.Context, userID, cluster string) error {
-	scope, err := s.scope(ctx, userID, cluster)
-	if err == nil {
-		s.deps.Syncer.Sync(clusterIDs(scope))
+	list, err := s.scopes(ctx, userID, cluster)
+	if err != nil {
+		return err
 	}
-	return err
+	ids := make([]string, len(list))
+	for i, c := range list {
+		ids[i] = c.id
+	}
+	s.deps.Syncer.Sync(ids)
+	return nil
 }
 
 // Want has changes of the status of a resource published to the readers of its stream

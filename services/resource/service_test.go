@@ -2,8 +2,10 @@ package resource
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -167,4 +169,41 @@ func TestHoldsEndWithTheAccess(t *testing.T) {
 	require.NoError(t, owner.Err())
 	_, _, _, err := r.service.Hold(t.Context(), "bob", shop, models.ClusterRead)
 	require.Equal(t, models.NotFound, models.KindOf(err))
+}
+
+// Pages of a list by cluster fit together, whatever their size.
+func TestListsByCluster(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	var want []string
+	names := map[string]string{"c1": "prod", "c2": "a-lab", "c3": "zoo", "c4": "empty"}
+	for _, id := range []string{"c2", "c4", "c1", "c3"} { // by name
+		r.many = append(r.many, models.ClusterGrant{Cluster: models.Cluster{ID: id, Name: names[id]}, Role: models.ClusterOwner})
+		for i := range map[string]int{"c1": 4, "c2": 3, "c3": 5}[id] {
+			ref := models.ResourceRef{ClusterID: id, Kind: "Pod", Namespace: "shop", Name: fmt.Sprint("p", i)}
+			require.NoError(t, r.records.Write(t.Context(), []models.ResourceWrite{{Resource: models.Resource{
+				ID: ref.ID(), ResourceRef: ref, ClusterName: names[id],
+				ResourceState: models.ResourceState{CreatedAt: models.Now().Add(-time.Duration(i) * time.Hour)},
+			}}}))
+			want = append(want, names[id]+" "+ref.Name)
+		}
+	}
+	for _, size := range []int{1, 2, 3, 4, 5, 12, 50} {
+		var got []string
+		for offset := 0; offset < len(want)+size; offset += size {
+			page, err := r.service.List(t.Context(), "eve", "", models.ResourceQuery{
+				Sort: models.SortResourcesByCluster, Limit: size, Offset: offset,
+			})
+			require.NoError(t, err)
+			require.EqualValues(t, len(want), page.Total)
+			for _, row := range page.Resources {
+				got = append(got, row.ClusterName+" "+row.Name)
+			}
+		}
+		require.Equal(t, want, got, "pages of %d", size)
+	}
+	page, err := r.service.List(t.Context(), "eve", "", models.ResourceQuery{Sort: models.SortResourcesByCluster, Descending: true, Limit: 6})
+	require.NoError(t, err)
+	require.Equal(t, "zoo", page.Resources[0].ClusterName)
+	require.Equal(t, "prod", page.Resources[5].ClusterName)
 }

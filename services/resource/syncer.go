@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -18,6 +19,10 @@ const (
 	// placeEvery is the time between two looks at which clusters there are, for what
 	// no call of Nudge told.
 	placeEvery = 30 * time.Second
+
+	// firstLists is how many kinds are listed at the same time, in all clusters: the
+	// lists of large clusters take much more memory than what is kept of them.
+	firstLists = 3
 
 	// clusterPage is how many clusters are read from the database at once.
 	clusterPage = 500
@@ -90,6 +95,7 @@ type Syncer struct {
 	bounds bounds
 	wants  wants
 	nudge  chan struct{}
+	lists  *semaphore.Weighted
 
 	mu      sync.Mutex
 	running map[string]*clusterSync // by cluster
@@ -98,7 +104,7 @@ type Syncer struct {
 // NewSyncer returns a syncer that does nothing before Run.
 func NewSyncer(deps SyncerDeps) *Syncer {
 	return &Syncer{
-		deps: deps, bounds: defaultBounds(), nudge: make(chan struct{}, 1), running: map[string]*clusterSync{},
+		deps: deps, bounds: defaultBounds(), lists: semaphore.NewWeighted(firstLists), nudge: make(chan struct{}, 1), running: map[string]*clusterSync{},
 		wants: wants{peers: deps.Peers, held: map[string]int{}, heard: map[string]time.Time{}},
 	}
 }

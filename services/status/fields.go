@@ -5,6 +5,8 @@ import (
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubeorch/core/pkg/panics"
 )
 
 // object is part of a decoded object; its accessors take absent fields, and
@@ -78,9 +80,13 @@ type phase struct {
 }
 
 // phaseOf returns u's phase. An object that kstatus cannot read, for its
-// status has an unusual form, is in progress.
+// status has an unusual form, is in progress. It panics for some of them.
 func phaseOf(u *unstructured.Unstructured) phase {
-	r, err := status.Compute(u)
+	var r *status.Result
+	err := panics.ToError(func() (err error) {
+		r, err = status.Compute(u)
+		return err
+	})
 	if err != nil {
 		return phase{status.InProgressStatus, "the object's status has a form that cannot be read"}
 	}

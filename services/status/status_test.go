@@ -218,3 +218,15 @@ func TestClean(t *testing.T) {
 		})
 	}
 }
+
+func TestObjectForWhichKstatusPanics(t *testing.T) {
+	t.Parallel()
+	extract, ok := Extractor("deployment")
+	require.True(t, ok)
+	o := extract(&unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "v1", "kind": "Pod", // among the Deployments of a list
+		"spec":   map[string]any{"replicas": int64(1)},
+		"status": map[string]any{"phase": "Running", "containerStatuses": []any{"text"}},
+	}})
+	require.Equal(t, "0 of 1 pods ready", Of(o, nil)["message"])
+}

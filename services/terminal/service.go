@@ -96,12 +96,16 @@ type Service struct {
 
 	mu      sync.Mutex // orders running.Add before running.Wait
 	stopped chan struct{}
+	stop    func() // closes stopped
 	running sync.WaitGroup
 }
 
 // NewService returns a service. Stop must be called.
 func NewService(d Deps, o Options) *Service {
-	return &Service{deps: d, opts: o, slots: limit.NewSlots(o.PerUser), stopped: make(chan struct{})}
+	stopped := make(chan struct{})
+	return &Service{
+		deps: d, opts: o, slots: limit.NewSlots(o.PerUser), stopped: stopped, stop: sync.OnceFunc(func() { close(stopped) }),
+	}
 }
 
 // Open opens a terminal in the pod with the record id. What is wrong with the request
@@ -167,10 +171,10 @@ func (s *Service) enter() bool {
 }
 
 // Stop refuses new terminals, ends those that are open and waits for them until ctx
-// ends. It is called once.
+// ends.
 func (s *Service) Stop(ctx context.Context) error {
 	s.mu.Lock()
-	close(s.stopped)
+	s.stop()
 	s.mu.Unlock()
 	done := make(chan struct{})
 	go func() {

@@ -53,6 +53,7 @@ type session struct {
 	input  *input
 	sizes  *sizes
 	active atomic.Int64  // when there was input or output last, in Unix nanoseconds
+	heard  atomic.Int64  // when the client sent something last
 	turn   chan struct{} // held by the one that sends
 	over   bool          // the last message was sent; guarded by turn
 }
@@ -83,6 +84,12 @@ func (t *session) serve(held context.Context) {
 
 // touch notes that there was input or output.
 func (t *session) touch() { t.active.Store(time.Now().UnixNano()) }
+
+// hear notes that the client has sent something.
+func (t *session) hear() {
+	t.touch()
+	t.heard.Store(time.Now().UnixNano())
+}
 
 // introduce sends the first message.
 func (t *session) introduce(ctx context.Context) error {
@@ -123,12 +130,13 @@ func (t *session) send(ctx context.Context, limit time.Duration, m models.Termin
 func (t *session) receive(ctx context.Context) error {
 	for {
 		m, err := t.socket.Receive(func(piece []byte) error {
-			t.touch()
+			t.hear()
 			return t.input.put(ctx, piece)
 		})
+		t.hear()
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return context.Cause(ctx)
 		case models.KindOf(err) == models.Invalid:
 			return err
 		case err != nil:
@@ -139,8 +147,8 @@ func (t *session) receive(ctx context.Context) error {
 	}
 }
 
-// ping ends the terminal when the client does not answer. While it waits for the shell
-// to read, it cannot be heard, and only a broken connection counts.
+// ping ends the terminal when the client neither answers nor sends anything. While it
+// waits for the shell to read, it cannot be heard, and only a broken connection counts.
 func (t *session) ping(ctx context.Context) error {
 	tick := time.NewTicker(pingInterval)
 	defer tick.Stop()
@@ -150,11 +158,12 @@ func (t *session) ping(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
+		asked := time.Now().UnixNano()
 		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), pongTime)
 		err := t.socket.Ping(limited)
 		late := limited.Err() != nil
 		cancel()
-		if err != nil && (!late || !t.input.waiting.Load()) {
+		if err != nil && !(late && (t.input.waiting.Load() || t.heard.Load() > asked)) {
 			return errClientLeft
 		}
 	}

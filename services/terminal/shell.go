@@ -74,7 +74,9 @@ func (t *session) try(ctx context.Context, shell string) (has bool, err error) {
 		kubernetes.ReasonOf(err) == kubernetes.NoCommand:
 		return false, err
 	}
-	out.flush()
+	if ctx.Err() == nil { // else the shell may still be writing
+		out.flush()
+	}
 	return true, err
 }
 

@@ -85,6 +85,29 @@ func deployed(wf models.Workflow) bool {
 	return wf.Status == models.WorkflowPublished || wf.Status != models.WorkflowArchived && wf.LastRunAt != nil
 }
 
+// errBusy says that enough workers wait for a cluster.
+var errBusy = errors.New("other workflows wait for the same cluster") //nolint:gochecknoglobals // never written
+
+// ask reports whether a worker may wait for an answer of a cluster, and counts it
+// until asked is called. Clusters that hang leave workers for the others.
+func (m *Manager) ask(cluster watchedCluster) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.asking[cluster] >= askingWorkers {
+		return false
+	}
+	m.asking[cluster]++
+	return true
+}
+
+func (m *Manager) asked(cluster watchedCluster) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.asking[cluster]--; m.asking[cluster] == 0 {
+		delete(m.asking, cluster)
+	}
+}
+
 // customResources returns the custom resources that the runs of a workflow made
 // objects of.
 func (m *Manager) customResources(
@@ -97,6 +120,10 @@ func (m *Manager) customResources(
 	if err != nil {
 		return nil, err
 	}
+	if !m.ask(cluster) {
+		return nil, errBusy
+	}
+	defer m.asked(cluster)
 	var found []schema.GroupVersionResource
 	for _, o := range objects {
 		gvk := schema.FromAPIVersionAndKind(o.APIVersion, o.Kind)

@@ -9,7 +9,7 @@ import (
 // interest is why and how a workflow is watched.
 type interest struct {
 	holds    int              // readers now
-	last     time.Time        // when the last of them left, or the last run ended
+	last     time.Time        // when the last of them left, the last run ended, or somebody looked
 	wanted   time.Time        // when another server asked for it
 	stale    bool             // the workflow must be read again
 	refresh  time.Time        // when it must be read again in any case; zero: never
@@ -19,8 +19,8 @@ type interest struct {
 	by       *sharedWatcher   // nil while it is not watched
 }
 
-// isLocal reports whether there are readers here, or a run here ended less than
-// keep ago.
+// isLocal reports whether there are readers here, or a run here ended or somebody
+// looked less than keep ago.
 func (in *interest) isLocal(keep time.Duration) bool {
 	return in.holds > 0 || time.Since(in.last) < keep
 }

@@ -2,6 +2,7 @@ package watcher
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -14,8 +15,8 @@ import (
 )
 
 const (
-	// watchKeep is how long a workflow stays watched after its last run or
-	// reader.
+	// watchKeep is how long a workflow stays watched after its last run, reader or
+	// look.
 	watchKeep = 10 * time.Minute
 
 	// watchAttempt bounds one attempt to find out what to watch.
@@ -24,6 +25,9 @@ const (
 	watchRetry     = 2 * time.Second // doubled with each failure in a row
 	watchRetryMax  = time.Minute
 	managerWorkers = 8
+
+	askingWorkers = 2                      // of these may wait for one cluster
+	askAgain      = 200 * time.Millisecond // is the pause where more would
 )
 
 // watchedWorkflows are the documents whose objects are watched.
@@ -61,7 +65,7 @@ func WatchThrough[C watchedCluster](f func(ctx context.Context, w models.Workflo
 }
 
 // Manager decides which workflows are watched: those with readers, and those that
-// ran lately. Of several servers, the one that holds the cluster of a workflow
+// ran or were read lately. Of several servers, the one that holds the cluster of a workflow
 // watches it; see Sharing. The methods, except Stop and Releasing, wait for neither
 // clusters nor the database. A Manager is safe for concurrent use.
 type Manager struct {
@@ -76,6 +80,7 @@ type Manager struct {
 	mu       sync.Mutex
 	interest map[string]*interest
 	watchers map[watcherKey]*sharedWatcher
+	asking   map[watchedCluster]int // workers that wait for the cluster
 
 	losing sync.RWMutex // held for reading while a lost access is stored
 }
@@ -88,10 +93,11 @@ func NewManager(deps Deps) *Manager {
 		keep:     watchKeep,
 		interest: make(map[string]*interest),
 		watchers: make(map[watcherKey]*sharedWatcher),
+		asking:   make(map[watchedCluster]int),
 	}
 }
 
-// Start begins to watch what Hold and Watch ask for, until Stop. It uses the values
+// Start begins to watch what Hold, Watch and Look ask for, until Stop. It uses the values
 // of ctx and ignores its end.
 func (m *Manager) Start(ctx context.Context) {
 	// People look at the statuses: a cluster that was out of reach is tried at once.
@@ -139,6 +145,21 @@ func (m *Manager) Hold(workflowID string) (release func()) {
 // Watch reads a workflow again and has its objects watched for some minutes. Runs
 // call it after they have changed the objects.
 func (m *Manager) Watch(workflowID string) { m.mark(workflowID, 0) }
+
+// Look has the objects of a deployed workflow watched for some minutes, because
+// somebody reads the stored statuses, which may be old. Of a workflow that is
+// watched already it only prolongs that, which costs next to nothing.
+func (m *Manager) Look(workflowID string) {
+	m.mu.Lock()
+	in := m.interest[workflowID]
+	if in != nil {
+		in.last = time.Now()
+	}
+	m.mu.Unlock()
+	if in == nil {
+		m.mark(workflowID, 0)
+	}
+}
 
 // AccessChanged checks again who has access to which cluster. The statuses of
 // workflows whose owners have lost theirs say so.
@@ -197,6 +218,11 @@ func (m *Manager) try(id string, in *interest) error {
 func (m *Manager) retry(id string, in *interest, err error) {
 	m.mu.Lock()
 	in.stale = true
+	if errors.Is(err, errBusy) {
+		m.mu.Unlock()
+		m.queue.Add(id, askAgain)
+		return
+	}
 	in.failures++
 	failures := in.failures
 	m.mu.Unlock()

@@ -101,6 +101,35 @@ func TestManagerEndsWatchesThatNobodyNeeds(t *testing.T) {
 	w.becomes("cm", "created")
 }
 
+// What changes while nobody looks is seen by the next who does, and is not watched
+// for ever.
+func TestManagerLooksForReadersOfWhatIsStored(t *testing.T) {
+	t.Parallel()
+	w := watchNodes(t, [3]string{"web", "deployment", ""})
+	w.keep = 200 * time.Millisecond
+	w.api.Set("deployments", w.deployment("web", 1))
+	w.Look(w.wf.ID)
+	w.becomes("web", "partial")
+	w.watches()
+	w.api.Set("deployments", w.deployment("web", 2))
+	w.Look(w.wf.ID)
+	w.becomes("web", "healthy")
+	w.watches()
+}
+
+func TestManagerLooksOnce(t *testing.T) {
+	t.Parallel()
+	w := watchNodes(t, [3]string{"web", "deployment", ""})
+	w.Look(w.wf.ID)
+	w.watches("deployments", "pods", "events")
+	before := w.api.Lists("deployments")
+	for range 100 {
+		w.Look(w.wf.ID)
+	}
+	w.watches("deployments", "pods", "events")
+	require.Equal(t, before, w.api.Lists("deployments"), "a look at what is watched reads nothing")
+}
+
 func TestManagerMovesToANewConnection(t *testing.T) {
 	t.Parallel()
 	w := watchNodes(t, [3]string{"cm", "configmap", ""})

@@ -77,14 +77,17 @@ func newSeveral(t *testing.T, servers int) *several {
 }
 
 // draw stores a workflow with nodes: id, type, and stored status, which may be nil.
-func (s *several) draw(nodes ...models.Node) models.Workflow {
+func (s *several) draw(nodes ...models.Node) models.Workflow { return s.drawIn("c1", nodes...) }
+
+// drawIn is draw in any cluster.
+func (s *several) drawIn(cluster string, nodes ...models.Node) models.Workflow {
 	s.t.Helper()
 	for i, n := range nodes {
 		n.Data["name"], n.Data["namespace"] = n.ID, "shop"
 		nodes[i] = n
 	}
 	w := models.Workflow{
-		ID: models.NewID(), OwnerID: "ann", Name: "shop", ClusterID: "c1", ClusterRef: "c1", Status: models.WorkflowPublished,
+		ID: models.NewID(), OwnerID: "ann", Name: "shop", ClusterID: cluster, ClusterRef: cluster, Status: models.WorkflowPublished,
 		Nodes: nodes, Edges: []models.Edge{}, Tags: []string{}, CreatedAt: models.Now(), UpdatedAt: models.Now(),
 	}
 	require.NoError(s.t, s.workflows.Insert(s.t.Context(), w))

@@ -48,6 +48,7 @@ func groups() []group {
 		{"idle", true, measureIdle},
 		{"watch", true, measureWatch},
 		{"inventory", true, measureInventory},
+		{"viewers", true, measureViewers},
 		{"sse", false, measureStreams},
 		{"store", false, measureStore},
 		{"relay", false, measureRelay},

@@ -61,7 +61,8 @@ func measureInventory(ctx context.Context, b *bench) error {
 		what: fmt.Sprintf("first inventory of %d clusters, %d objects", inventoryClusters, total), got: ms(time.Since(begin)),
 		floor: "-", bar: "reported", info: true,
 	})
-	if err := pause(ctx, quiet); err != nil {
+	// The runtime gives back what the first lists have taken over some time.
+	if err := pause(ctx, time.Minute); err != nil {
 		return err
 	}
 	after, err := memoryOf(srv.PID(), "RssAnon:")

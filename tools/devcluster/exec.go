@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"runtime"
 	"sync"
 	"syscall"
@@ -25,6 +26,14 @@ type commands struct {
 
 	mu      sync.Mutex // orders running.Add before running.Wait
 	running sync.WaitGroup
+}
+
+// hangUpChildren makes sure that commands end when their terminal is closed. Processes
+// inherit that a signal is ignored, as after nohup, and not that it is caught.
+func hangUpChildren() {
+	if signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	}
 }
 
 // close kills all commands and returns when they are gone.

@@ -52,6 +52,7 @@ func startKubelet(ctx context.Context, h home, port int, client kubernetes.Inter
 	if err != nil {
 		return nil, err
 	}
+	hangUpChildren()
 	ctx, cancel := context.WithCancel(ctx)
 	k := &kubelet{logs: h.path("pods"), client: client, commands: commands{ctx: ctx, stop: cancel, dir: h.path("pods")}}
 	mux := http.NewServeMux()

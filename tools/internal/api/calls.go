@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 )
 
 // SignIn logs in, after registering the account if the server has none with that
@@ -101,13 +102,26 @@ type RunResult struct {
 	Logs   []string
 }
 
-// Run executes a saved workflow; values holds what is typed at run time.
+// runPoll is the pause between two looks at a run that goes on. The server answers
+// runs that take less than 20 s when they have ended.
+const runPoll = 100 * time.Millisecond
+
+// Run executes a saved workflow and waits for its end; values holds what is typed
+// at run time.
 func (c *Client) Run(ctx context.Context, id string, values any) (RunResult, error) {
 	var out RunResult
 	if values == nil {
 		values = map[string]any{}
 	}
 	err := c.Do(ctx, http.MethodPost, "/workflows/"+id+"/run", map[string]any{"trigger_data": values}, &out)
+	for err == nil && out.Status == "running" {
+		select {
+		case <-time.After(runPoll):
+			err = c.Do(ctx, http.MethodGet, "/workflows/"+id+"/runs/"+out.RunID, nil, &out)
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+	}
 	if err != nil {
 		return out, fmt.Errorf("run: %w", err)
 	}

@@ -175,3 +175,17 @@ func TestUnsupportedTypesAreNamed(t *testing.T) {
 		require.Contains(t, unsupported.Error(), "a "+want)
 	}
 }
+
+// BenchmarkLookup looks for the last field of a document.
+func BenchmarkLookup(b *testing.B) {
+	doc, err := bson.Marshal(bson.D{
+		{Key: "_id", Value: "0123456789"}, {Key: "cluster_id", Value: "0123456789"}, {Key: "kind", Value: "Pod"}, {Key: "n", Value: 1},
+		{Key: "at", Value: bson.DateTime(5)}, {Key: "spec", Value: bson.M{"a": 1}}, {Key: "ok", Value: true}, {Key: "name", Value: "web"},
+	})
+	require.NoError(b, err)
+	for b.Loop() {
+		if _, ok := Lookup(doc, "name"); !ok {
+			b.Fatal("not found")
+		}
+	}
+}

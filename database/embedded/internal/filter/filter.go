@@ -15,7 +15,8 @@ import (
 // Filter is a parsed query. It is immutable and refers to the document that it
 // was parsed from.
 type Filter struct {
-	root and
+	root   and
+	leaves []*Leaf
 }
 
 // node is one condition on a whole document.
@@ -66,7 +67,7 @@ func Parse(doc []byte) (*Filter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Filter{root: root}, nil
+	return &Filter{root: root, leaves: leaves(root, nil)}, nil
 }
 
 // Match reports whether doc satisfies the query.
@@ -77,7 +78,7 @@ func (f *Filter) Empty() bool { return len(f.root) == 0 }
 
 // Leaves returns the conditions that every matching document satisfies; the
 // query may have others beside them.
-func (f *Filter) Leaves() []*Leaf { return leaves(f.root, nil) }
+func (f *Filter) Leaves() []*Leaf { return f.leaves }
 
 func leaves(n and, found []*Leaf) []*Leaf {
 	for _, c := range n {

@@ -169,11 +169,12 @@ func extend(list []keyRange, b bound, desc bool) []keyRange {
 	next := make([]keyRange, 0, len(list)*(len(b.points)+len(b.spans)))
 	for _, r := range list {
 		for _, v := range b.points {
-			var lo []byte
+			const around = 8 // what the key of a value has more than the value
+			lo := append(make([]byte, 0, len(r.lo)+len(v.Data)+around), r.lo...)
 			if desc {
-				lo = bsonval.AppendKeyDesc(bytes.Clone(r.lo), v)
+				lo = bsonval.AppendKeyDesc(lo, v)
 			} else {
-				lo = bsonval.AppendKey(bytes.Clone(r.lo), v)
+				lo = bsonval.AppendKey(lo, v)
 			}
 			next = append(next, keyRange{lo: lo, hi: after(lo), fixed: r.fixed})
 		}

@@ -21,6 +21,10 @@ type Plan struct {
 	exact   bool // the query matches everything that is read
 	bounded bool // the query narrows what is read
 	score   int
+
+	fields []bsonval.IndexField // what ranges are made of
+	bounds []bound
+	from   int
 }
 
 // Scans reports whether the plan looks at every document.
@@ -54,14 +58,15 @@ func Choose(c *storage.Collection, f *filter.Filter, sort []bsonval.IndexField) 
 			best = p
 		}
 	}
+	best.ranges = rangesOf(best.fields, best.bounds, best.from)
 	return best
 }
 
 // consider works out what one index does for the query.
 func consider(ix *storage.Index, fields []bsonval.IndexField, f *filter.Filter, sort []bsonval.IndexField) Plan {
-	p := Plan{index: ix, dedupe: ix != nil && ix.Multikey}
-	bounds := p.bounds(fields, f.Leaves())
-	for _, b := range bounds {
+	p := Plan{index: ix, fields: fields, dedupe: ix != nil && ix.Multikey}
+	p.bounds = p.boundsOf(f.Leaves())
+	for _, b := range p.bounds {
 		switch {
 		case b.spans != nil:
 			p.score += scoreRange
@@ -71,19 +76,18 @@ func consider(ix *storage.Index, fields []bsonval.IndexField, f *filter.Filter, 
 			p.score += scorePoints
 		}
 	}
-	from := p.finish(fields, bounds, sort)
-	p.ranges = rangesOf(fields, bounds, from)
-	p.exact = p.answers(f, bounds)
+	p.from = p.finish(sort)
+	p.exact = p.answers(f)
 	return p
 }
 
-// bounds returns what the query says about the first fields of an index. Only
+// boundsOf returns what the query says about the first fields of the index. Only
 // the last of them may be a range.
-func (p *Plan) bounds(fields []bsonval.IndexField, leaves []*filter.Leaf) []bound {
+func (p *Plan) boundsOf(leaves []*filter.Leaf) []bound {
 	var list []bound
 	ranges := 1
-	for i, f := range fields {
-		if p.dedupe && sharesRoot(fields[:i], f) {
+	for i, f := range p.fields {
+		if p.dedupe && sharesRoot(p.fields[:i], f) {
 			break
 		}
 		b, ok := boundFor(leaves, f.Name, p.dedupe)
@@ -101,8 +105,8 @@ func (p *Plan) bounds(fields []bsonval.IndexField, leaves []*filter.Leaf) []boun
 
 // finish adds what does not follow from bounds alone. For a merge it returns the
 // first field by which entries are compared.
-func (p *Plan) finish(fields []bsonval.IndexField, bounds []bound, sort []bsonval.IndexField) (from int) {
-	one := len(bounds) == len(fields) && !slices.ContainsFunc(bounds, func(b bound) bool { return !b.single() })
+func (p *Plan) finish(sort []bsonval.IndexField) (from int) {
+	one := len(p.bounds) == len(p.fields) && !slices.ContainsFunc(p.bounds, func(b bound) bool { return !b.single() })
 	switch {
 	case one && p.index == nil:
 		p.score += scoreID
@@ -123,9 +127,9 @@ func (p *Plan) finish(fields []bsonval.IndexField, bounds []bound, sort []bsonva
 	if p.dedupe {
 		return 0
 	}
-	from, p.reverse, p.sorted = sortsBy(fields, bounds, sort)
-	p.merge = p.sorted && slices.ContainsFunc(bounds[:min(from, len(bounds))], func(b bound) bool { return !b.single() })
-	if p.merge && product(bounds) > maxMerged {
+	from, p.reverse, p.sorted = sortsBy(p.fields, p.bounds, sort)
+	p.merge = p.sorted && slices.ContainsFunc(p.bounds[:min(from, len(p.bounds))], func(b bound) bool { return !b.single() })
+	if p.merge && product(p.bounds) > maxMerged {
 		p.sorted, p.merge, p.reverse = false, false, false
 	}
 	switch {
@@ -169,16 +173,17 @@ func sortsBy(fields []bsonval.IndexField, bounds []bound, sort []bsonval.IndexFi
 	return from, reverse, true
 }
 
-// answers reports whether bounds, and what is in the index at all, say as much as
-// the whole query. Ranges do not, since they may have NaN in them.
-func (p *Plan) answers(f *filter.Filter, bounds []bound) bool {
+// answers reports whether the bounds, and what is in the index at all, say as much
+// as the whole query. Ranges do not, since they may have NaN in them.
+func (p *Plan) answers(f *filter.Filter) bool {
 	if p.dedupe || !f.Plain() {
 		return false
 	}
-	return !slices.ContainsFunc(f.Leaves(), func(l *filter.Leaf) bool {
-		bounding := slices.ContainsFunc(bounds, func(b bound) bool { return b.leaf == l })
-		return !bounding && !(p.index != nil && p.index.Implies(l))
-	})
+	return !slices.ContainsFunc(f.Leaves(), func(l *filter.Leaf) bool { return !p.answersLeaf(l) })
+}
+
+func (p *Plan) answersLeaf(l *filter.Leaf) bool {
+	return slices.ContainsFunc(p.bounds, func(b bound) bool { return b.leaf == l }) || p.index != nil && p.index.Implies(l)
 }
 
 // sharesRoot reports whether f lies under the same top-level field as one

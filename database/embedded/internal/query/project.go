@@ -17,8 +17,25 @@ type Projection struct {
 	tree    *fieldTree
 }
 
+// fieldTree holds the paths of a projection. They are few, so that comparing with
+// all of them costs less than a map does.
 type fieldTree struct {
-	kids map[string]*fieldTree // nil at the end of a path
+	kids []kid
+	end  bool // of a path
+}
+
+type kid struct {
+	name string
+	tree *fieldTree
+}
+
+func (t *fieldTree) get(name []byte) *fieldTree {
+	for i := range t.kids {
+		if t.kids[i].name == string(name) {
+			return t.kids[i].tree
+		}
+	}
+	return nil
 }
 
 // ParseProjection reads inclusions or exclusions; nil for an empty document.
@@ -27,7 +44,7 @@ func ParseProjection(doc []byte) (*Projection, error) {
 	if bsonval.Empty(doc) {
 		return nil, nil
 	}
-	p := &Projection{id: true, tree: &fieldTree{kids: map[string]*fieldTree{}}}
+	p := &Projection{id: true, tree: &fieldTree{}}
 	decided := false
 	for k, v := range bsonval.Fields(doc) {
 		name := string(k)
@@ -68,20 +85,16 @@ func (t *fieldTree) add(path []string, name string) error {
 		if part == "" || part[0] == '$' {
 			return mongoerr.New(mongoerr.BadValue, "projection path '%s' is not supported", name)
 		}
-		next, ok := t.kids[part]
-		last := i == len(path)-1
+		next, last := t.get([]byte(part)), i == len(path)-1
 		switch {
-		case ok && last:
+		case next != nil && last:
 			return mongoerr.New(31250, "Path collision at %s", name)
-		case ok && next.kids == nil:
+		case next != nil && next.end:
 			return mongoerr.New(31249, "Path collision at %s remaining portion %s", name, strings.Join(path[i+1:], "."))
 		}
-		if !ok {
-			next = &fieldTree{}
-			if !last {
-				next.kids = map[string]*fieldTree{}
-			}
-			t.kids[part] = next
+		if next == nil {
+			next = &fieldTree{end: last}
+			t.kids = append(t.kids, kid{part, next})
 		}
 		t = next
 	}
@@ -94,25 +107,41 @@ func (p *Projection) Append(dst, doc []byte) []byte {
 		return append(dst, doc...)
 	}
 	idx, dst := bsoncore.AppendDocumentStart(dst)
+	start, end := 4, 4 // of fields that are shown as they are, which are copied together
 	for k, v := range bsonval.Fields(doc) {
-		if string(k) == "_id" {
-			if p.id {
-				dst = appendField(dst, k, v)
+		t := p.tree.get(k)
+		next := end + len(k) + len(v.Data) + 2
+		if !p.keeps(k, t) {
+			dst = append(dst, doc[start:end]...)
+			start = next
+			if t != nil && !t.end {
+				dst = p.appendValue(dst, k, v, t)
 			}
-			continue
 		}
-		dst = p.appendValue(dst, k, v, p.tree.kids[string(k)])
+		end = next
 	}
-	return bsonval.End(dst, idx)
+	return bsonval.End(append(dst, doc[start:end]...), idx)
+}
+
+// keeps reports whether a field is shown as it is; t is nil if the projection does
+// not name it.
+func (p *Projection) keeps(key []byte, t *fieldTree) bool {
+	switch {
+	case string(key) == "_id":
+		return p.id
+	case t == nil:
+		return !p.include
+	}
+	return t.end && p.include
 }
 
 // appendValue writes one field; t is where the projection's tree stands, nil if
 // it does not name the field.
 func (p *Projection) appendValue(dst, key []byte, v bsonval.Value, t *fieldTree) []byte {
 	switch {
-	case t == nil && p.include, t != nil && t.kids == nil && !p.include:
+	case t == nil && p.include, t != nil && t.end && !p.include:
 		return dst
-	case t == nil, t.kids == nil:
+	case t == nil, t.end:
 		return appendField(dst, key, v)
 	case bsonval.IsDoc(v):
 		dst = bsoncore.AppendHeader(dst, v.Type, string(key))
@@ -129,7 +158,7 @@ func (p *Projection) appendValue(dst, key []byte, v bsonval.Value, t *fieldTree)
 func (p *Projection) appendDoc(dst, doc []byte, t *fieldTree) []byte {
 	idx, dst := bsoncore.AppendDocumentStart(dst)
 	for k, v := range bsonval.Fields(doc) {
-		dst = p.appendValue(dst, k, v, t.kids[string(k)])
+		dst = p.appendValue(dst, k, v, t.get(k))
 	}
 	return bsonval.End(dst, idx)
 }

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"bytes"
 	"container/heap"
 	"context"
 
@@ -21,15 +22,16 @@ type Scan struct {
 	coll   *storage.Collection
 	plan   Plan
 	filter *filter.Filter
-	at     int    // keyRange, if they are read one after the other
-	last   []byte // key where it stopped; in a merge what follows the fixed bytes
+	rest   *filter.Filter // what the entries do not say already
+	at     int            // keyRange, if they are read one after the other
+	last   []byte         // key where it stopped; in a merge what follows the fixed bytes
 	seen   map[string]bool
 	done   bool
 	skip   int64 // left to pass over
 	count  bool  // documents are not asked for
 
 	exact bool // the entries alone say which documents match
-	docs  *bolt.Bucket
+	docs  *bolt.Cursor
 	keys  *bolt.Bucket // documents or entries of the index
 	lane  lane
 	lanes lanes // of a merge
@@ -37,9 +39,11 @@ type Scan struct {
 
 // NewScan returns a scan that stands before the first document.
 func NewScan(c *storage.Collection, f *filter.Filter, p Plan) *Scan {
-	s := &Scan{coll: c, plan: p, filter: f}
+	s := &Scan{coll: c, plan: p, filter: f, rest: f}
 	if p.dedupe {
 		s.seen = map[string]bool{}
+	} else if !f.Empty() {
+		s.rest = f.Without(p.answersLeaf)
 	}
 	return s
 }
@@ -92,11 +96,12 @@ func (s *Scan) match(val []byte) (doc []byte, ok bool) {
 		if s.seen[string(val)] {
 			return nil, false
 		}
-		if doc = s.docs.Get(val); doc == nil {
+		var key []byte
+		if key, doc = s.docs.Seek(val); !bytes.Equal(key, val) {
 			return nil, false
 		}
 	}
-	if !s.filter.Match(doc) {
+	if !s.rest.Match(doc) {
 		return nil, false
 	}
 	if s.seen != nil {
@@ -112,13 +117,13 @@ func (s *Scan) match(val []byte) (doc []byte, ok bool) {
 // index is gone.
 func (s *Scan) attach(tx *storage.Tx) bool {
 	c := tx.Collection(s.coll.Name)
-	s.docs, s.keys, s.lanes = tx.Bucket(c), nil, nil
+	s.docs, s.keys, s.lanes = tx.Docs(c), nil, nil
 	if s.plan.index == nil {
-		s.keys = s.docs
+		s.keys = s.docs.Bucket()
 	} else if ix := c.Index(s.plan.index.Name); ix != nil && ix.Same(s.plan.index) {
 		s.keys = tx.EntryBucket(ix)
 		if ix.Multikey && s.seen == nil { // since the plan was made
-			s.seen = map[string]bool{}
+			s.seen, s.rest = map[string]bool{}, s.filter
 		}
 	}
 	s.exact = s.plan.exact && s.seen == nil

@@ -222,7 +222,7 @@ func TestDamageWhileOpen(t *testing.T) {
 			// The root page of the collection that was made last.
 			var at int64
 			require.NoError(t, s.View(func(tx *Tx) error {
-				at = int64(tx.Bucket(tx.Collection("db.second")).RootPage()) * int64(os.Getpagesize())
+				at = int64(tx.Docs(tx.Collection("db.second")).Bucket().RootPage()) * int64(os.Getpagesize())
 				return nil
 			}))
 			damage(t, path, at)

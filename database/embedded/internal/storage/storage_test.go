@@ -41,7 +41,7 @@ func size(t *testing.T, s *Store, ns string) (n int) {
 	t.Helper()
 	require.NoError(t, s.View(func(tx *Tx) error {
 		if c := tx.Collection(ns); c != nil {
-			n = tx.Bucket(c).Stats().KeyN
+			n = tx.Docs(c).Bucket().Stats().KeyN
 		}
 		return nil
 	}))

@@ -64,9 +64,6 @@ func (tx *Tx) Get(c *Collection, idKey []byte) []byte {
 	return tx.bolt.Bucket(c.bucket()).Get(idKey)
 }
 
-// Bucket returns the documents of c for many calls of Get.
-func (tx *Tx) Bucket(c *Collection) *bolt.Bucket { return tx.bolt.Bucket(c.bucket()) }
-
 // IDKey returns the key of an _id.
 func IDKey(id bsonval.Value) []byte { return bsonval.AppendKey(make([]byte, 0, 40), id) }
 
