@@ -158,6 +158,31 @@ func BenchmarkCountListed(b *testing.B) {
 	}
 }
 
+// BenchmarkSearch looks through all of a list for a part of a name: for a page in
+// an order that no index has, and for the count.
+func BenchmarkSearch(b *testing.B) {
+	coll, clusters := listed(b)
+	part := bson.M{"$regex": "19", "$options": "i"}
+	q := bson.D{
+		{Key: "cluster_id", Value: bson.M{"$in": clusters}}, {Key: "deleted", Value: false}, {Key: "system", Value: bson.M{"$in": bson.A{true, false}}},
+		{Key: "$or", Value: bson.A{bson.M{"name": part}, bson.M{"namespace": part}}},
+	}
+	b.Run("page", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			require.Len(b, findPage(b, coll, q, bson.D{{Key: "name", Value: 1}, {Key: "_id", Value: 1}}, 0), 25)
+		}
+	})
+	b.Run("count", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			n, err := coll.CountDocuments(b.Context(), q)
+			require.NoError(b, err)
+			require.Positive(b, n)
+		}
+	})
+}
+
 func findPage(b *testing.B, coll *mongo.Collection, q, by bson.D, skip int64) []bson.Raw {
 	b.Helper()
 	cur, err := coll.Find(b.Context(), q, options.Find().SetSort(by).SetSkip(skip).SetLimit(25))

@@ -83,7 +83,7 @@ func environment(dir string, env ...string) (list []string) {
 		"DATA_DIR": dir, "HOST": "127.0.0.1", "PORT": "0", "LOG_LEVEL": "debug",
 		"RATE_LIMIT_RPS": "0", "RATE_LIMIT_AUTH_PER_MINUTE": "0", "MAX_STREAMS_PER_USER": "0", // a test is one client
 		"PASSWORD_COST": "10",
-		"INVENTORY":     "false", // else each server keeps one of the cluster that all tests share
+		"INVENTORY":     "false",             // else each server keeps one of the cluster that all tests share
 		"GORACE":        "atexit_sleep_ms=0", // else each exit takes a second
 		"GOCOVERDIR":    os.Getenv(coverVariable),
 	}

@@ -212,3 +212,10 @@ func (s *stream) names() []string {
 	}
 	return list
 }
+
+// seen returns the events so far.
+func (s *stream) seen() []event {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]event(nil), s.events...)
+}

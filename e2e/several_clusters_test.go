@@ -292,10 +292,3 @@ func TestServersShareClusters(t *testing.T) {
 		require.Less(t, n, 2+int(time.Since(killed)/time.Minute)+8, "checks of cluster %d", i)
 	}
 }
-
-// seen returns the events so far.
-func (s *stream) seen() []event {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]event(nil), s.events...)
-}

@@ -64,6 +64,8 @@ func (f *terminalFrame) fail(err error) error {
 	return err
 }
 
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
+
 // next returns the next byte that is no space.
 func (f *terminalFrame) next() (byte, error) {
 	for {
@@ -71,7 +73,7 @@ func (f *terminalFrame) next() (byte, error) {
 		if err != nil {
 			return 0, f.fail(err)
 		}
-		if c != ' ' && c != '\t' && c != '\r' && c != '\n' {
+		if !isSpace(c) {
 			return c, nil
 		}
 	}
@@ -87,10 +89,17 @@ func (f *terminalFrame) expect(want byte) error {
 
 // end reads the rest of the message, which is empty.
 func (f *terminalFrame) end() error {
-	if _, err := f.buf.ReadByte(); err != io.EOF { //nolint:errorlint // see Read
-		return f.malformed()
+	for {
+		c, err := f.buf.ReadByte()
+		switch {
+		case err == io.EOF: //nolint:errorlint // see Read
+			return nil
+		case err != nil:
+			return err
+		case !isSpace(c):
+			return f.malformed()
+		}
 	}
-	return nil
 }
 
 // skip reads a text, a number or another word.
@@ -111,7 +120,7 @@ func (f *terminalFrame) skip() error {
 		switch {
 		case err != nil:
 			return f.fail(err)
-		case c == ',' || c == '}' || c == ' ' || c == '\t' || c == '\r' || c == '\n':
+		case c == ',' || c == '}' || isSpace(c):
 			return f.buf.UnreadByte()
 		case c != '-' && c != '+' && c != '.' && !unicode.IsLetter(rune(c)) && !unicode.IsDigit(rune(c)):
 			return f.malformed()

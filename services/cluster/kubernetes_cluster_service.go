@@ -115,6 +115,7 @@ type Service struct {
 	now    func() time.Time
 	checks sharedChecks
 	lists  *limit.Cache[listed] // by user
+	reads  sharedReads          // of lists, by user
 
 	testTime time.Duration // testTime
 }

@@ -117,8 +117,13 @@ type listed struct {
 
 // ListJSON returns List as JSON, which must not be changed. Every call reads from
 // the database; what it has read is decoded and encoded only if it differs from
-// what the last answer for the user was made of.
+// what the last answer for the user was made of. Calls of one user that wait share a
+// read.
 func (s *Service) ListJSON(ctx context.Context, userID string) ([]byte, error) {
+	return s.reads.do(ctx, userID, func(ctx context.Context) ([]byte, error) { return s.readList(ctx, userID) })
+}
+
+func (s *Service) readList(ctx context.Context, userID string) ([]byte, error) {
 	last, _ := s.lists.Get(userID)
 	now, err := s.deps.Access.see(ctx, userID, last.seen)
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -288,26 +287,3 @@ func (f *fakeCluster) serveLog(w http.ResponseWriter, r *http.Request) {
 		f.changed.Wait()
 	}
 }
-
-// unread is text that a follower is not to see twice or never.
-func numbered(from, to int) []string {
-	var lines []string
-	for i := from; i < to; i++ {
-		lines = append(lines, fmt.Sprintf("line %d", i))
-	}
-	return lines
-}
-
-// messages returns the messages of log frames.
-func messages(frames []frame) []string {
-	var found []string
-	for _, f := range frames {
-		if f.event == "log" {
-			_, message, _ := strings.Cut(f.data, " ")
-			found = append(found, message)
-		}
-	}
-	return found
-}
-
-type frame struct{ id, event, data string }

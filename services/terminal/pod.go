@@ -42,8 +42,8 @@ func (t *session) prepare(ctx context.Context, req models.TerminalRequest) error
 	}
 	ctx, cancel := context.WithTimeout(kubernetes.ProbeEarly(ctx), lookTime)
 	defer cancel()
-	grant, err := t.deps.Access.RequireByID(ctx, t.userID, t.resource.ClusterID, models.ClusterDeploy)
-	if err != nil {
+	var err error
+	if t.grant, err = t.deps.Access.RequireByID(ctx, t.userID, t.resource.ClusterID, models.ClusterDeploy); err != nil {
 		return err
 	}
 	if t.cluster, err = t.deps.Connect(ctx, t.resource.ClusterID); err != nil {
@@ -64,12 +64,12 @@ func (t *session) prepare(ctx context.Context, req models.TerminalRequest) error
 	}
 	t.container = container.Name
 	if req.Debug {
-		return t.prepareDebug(pod, container, grant.PodBounds(), req.Image)
+		return t.prepareDebug(pod, container, t.grant.PodBounds(), req.Image)
 	}
 	if why := notRunning(pod, t.container); why != "" {
 		return conflict("container %s is not running: %s", t.container, why)
 	}
-	return checkBounds(pod, container, grant.PodBounds())
+	return checkBounds(pod, container, t.grant.PodBounds())
 }
 
 // clusterFails keeps err for the client, unless it is of our own making.

@@ -181,6 +181,14 @@ type rig struct {
 
 	mu      sync.Mutex
 	entries []models.AuditEntry
+	denies  error // of access to the cluster
+}
+
+// change changes what others may do to the share while a terminal is open.
+func (r *rig) change(f func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f()
 }
 
 func newRig(t *testing.T, o Options) *rig {
@@ -218,7 +226,9 @@ func (r *rig) Hold(ctx context.Context, userID, id string, action models.Cluster
 }
 
 func (r *rig) RequireByID(context.Context, string, string, models.ClusterAction) (models.ClusterGrant, error) {
-	return r.grant, nil
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.grant, r.denies
 }
 
 func (r *rig) Record(_ context.Context, e models.AuditEntry) {

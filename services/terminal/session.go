@@ -25,6 +25,9 @@ const (
 	pingInterval = 20 * time.Second
 	// pongTime is how long a client may take to answer a ping.
 	pongTime = 15 * time.Second
+	// recheckInterval is how often the share is read again, which may have become
+	// narrower for pods while the access as such goes on.
+	recheckInterval = 15 * time.Second
 )
 
 // ending is a regular end of a terminal, in a text for people.
@@ -42,6 +45,7 @@ type session struct {
 
 	userID    string
 	resource  models.Resource
+	grant     models.ClusterGrant
 	cluster   cluster
 	container string
 	debug     *corev1.EphemeralContainer // to be added; nil where there is none, or it runs already
@@ -172,8 +176,10 @@ func (t *session) ping(ctx context.Context) error {
 // watch ends the terminal for what has nothing to do with its client and its shell.
 func (t *session) watch(ctx context.Context) error {
 	idle, longest := time.NewTimer(never(t.opts.Idle)), time.NewTimer(never(t.opts.Longest))
+	recheck := time.NewTicker(recheckInterval)
 	defer idle.Stop()
 	defer longest.Stop()
+	defer recheck.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -184,6 +190,10 @@ func (t *session) watch(ctx context.Context) error {
 			return ending{"the server is stopping"}
 		case <-t.connectionDone():
 			return ending{"the connection to the cluster was replaced, as its credentials have changed; open the terminal again"}
+		case <-recheck.C:
+			if err := t.recheck(ctx); err != nil {
+				return err
+			}
 		case <-longest.C:
 			return ending{fmt.Sprintf("the terminal was open for %s, which is as long as it may be", inWords(t.opts.Longest))}
 		case <-idle.C:
@@ -194,6 +204,21 @@ func (t *session) watch(ctx context.Context) error {
 			idle.Reset(t.opts.Idle - quiet)
 		}
 	}
+}
+
+// recheck returns why the user may not go on. A database that does not answer is no
+// reason.
+func (t *session) recheck(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, recheckInterval)
+	defer cancel()
+	grant, err := t.deps.Access.RequireByID(ctx, t.userID, t.resource.ClusterID, models.ClusterDeploy)
+	switch kind := models.KindOf(err); {
+	case err != nil && (kind == models.NotFound || kind == models.Forbidden):
+		return err
+	case err == nil && !grant.SameBounds(t.grant):
+		return ending{"what the cluster is shared with you for has changed; open the terminal again"}
+	}
+	return nil
 }
 
 func (t *session) connectionDone() <-chan struct{} {

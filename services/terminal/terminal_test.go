@@ -39,6 +39,15 @@ func TestATerminalEndsWithItsReason(t *testing.T) {
 		"access is withdrawn": {func(r *rig, _ *client) {
 			r.withdraw(&models.Error{Kind: models.Forbidden, Msg: "the cluster is not shared with you any more"})
 		}, []string{"error: the cluster is not shared with you any more", "close: the cluster is not shared with you any more"}, models.AuditFailed},
+		"a narrower share": {func(r *rig, _ *client) {
+			r.change(func() { r.grant = models.ClusterGrant{Role: models.ClusterEditor, Namespaces: []string{"shop"}} })
+		}, []string{"close: what the cluster is shared with you for has changed; open the terminal again"}, models.AuditSuccess},
+		"a share that is gone": {func(r *rig, _ *client) {
+			r.change(func() { r.denies = &models.Error{Kind: models.NotFound, Msg: "cluster not found"} })
+		}, []string{"error: cluster not found", "close: cluster not found"}, models.AuditFailed},
+		"a database that is away": {func(r *rig, _ *client) {
+			r.change(func() { r.denies = &models.Error{Kind: models.Unavailable, Msg: "later"} })
+		}, []string{"close: nothing was typed or printed for 30m"}, models.AuditSuccess},
 		"new credentials": {func(r *rig, _ *client) { close(r.cluster.done) }, []string{
 			"close: the connection to the cluster was replaced, as its credentials have changed; open the terminal again",
 		}, models.AuditSuccess},

@@ -49,3 +49,25 @@ func (p *Predicate) rangeImplies(q *Predicate) bool {
 	}
 	return (p.Op == Lt || p.Op == Lte) && c <= 0
 }
+
+// Without returns the query less those of its Leaves that are known to hold.
+func (f *Filter) Without(holds func(*Leaf) bool) *Filter {
+	return &Filter{root: without(f.root, holds)}
+}
+
+func without(n and, holds func(*Leaf) bool) and {
+	var rest and
+	for _, c := range n {
+		switch c := c.(type) {
+		case *Leaf:
+			if !holds(c) {
+				rest = append(rest, c)
+			}
+		case and:
+			rest = append(rest, without(c, holds)...)
+		default:
+			rest = append(rest, c)
+		}
+	}
+	return rest
+}

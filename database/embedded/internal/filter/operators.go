@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"bytes"
 	"regexp"
 	"strings"
 
@@ -142,6 +143,9 @@ func parseRegex(arg, options bsonval.Value) (Predicate, error) {
 	}
 	if flags == "i" {
 		expr = "(?i)" + expr
+		if !anchored && isASCII([]byte(literal)) {
+			p.fold = bytes.ToLower([]byte(literal))
+		}
 	} else if anchored {
 		p.Prefix = literal
 	}

@@ -3,6 +3,7 @@ package filter
 import (
 	"regexp"
 	"slices"
+	"unicode/utf8"
 
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 
@@ -36,8 +37,9 @@ type Predicate struct {
 	Prefix string
 	size   int64
 	re     *regexp.Regexp
-	docs   node // ElemMatch on documents
-	vals   node // ElemMatch on values
+	fold   []byte // the text of a Regex for it in any case, if it is ASCII
+	docs   node   // ElemMatch on documents
+	vals   node   // ElemMatch on values
 }
 
 // expand reports whether the condition is also tried on an array's elements.
@@ -63,9 +65,49 @@ func (p *Predicate) match(v bsonval.Value, present bool) bool {
 	case ElemMatch:
 		return p.matchElements(v)
 	case Regex:
-		return v.Type == bsoncore.TypeString && p.re.Match(v.Data[4:len(v.Data)-1])
+		return v.Type == bsoncore.TypeString && p.matchText(v.Data[4:len(v.Data)-1])
 	}
 	return false
+}
+
+// matchText spares most texts the regular expression, which takes much longer.
+// Beyond ASCII some characters are other cases of ASCII ones.
+func (p *Predicate) matchText(text []byte) bool {
+	if len(p.fold) > 0 && isASCII(text) {
+		return containsFold(text, p.fold)
+	}
+	return p.re.Match(text)
+}
+
+func isASCII(text []byte) bool {
+	for _, b := range text {
+		if b >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// containsFold reports whether text has part in it in any case; part is in lower
+// case, and both are ASCII.
+func containsFold(text, part []byte) bool {
+	for i := 0; i+len(part) <= len(text); i++ {
+		n := 0
+		for n < len(part) && lower(text[i+n]) == part[n] {
+			n++
+		}
+		if n == len(part) {
+			return true
+		}
+	}
+	return false
+}
+
+func lower(b byte) byte {
+	if 'A' <= b && b <= 'Z' {
+		return b + 'a' - 'A'
+	}
+	return b
 }
 
 // matchMissing compares a field that is not there like null.

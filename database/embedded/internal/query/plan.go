@@ -179,10 +179,11 @@ func (p *Plan) answers(f *filter.Filter) bool {
 	if p.dedupe || !f.Plain() {
 		return false
 	}
-	return !slices.ContainsFunc(f.Leaves(), func(l *filter.Leaf) bool {
-		bounding := slices.ContainsFunc(p.bounds, func(b bound) bool { return b.leaf == l })
-		return !bounding && !(p.index != nil && p.index.Implies(l))
-	})
+	return !slices.ContainsFunc(f.Leaves(), func(l *filter.Leaf) bool { return !p.answersLeaf(l) })
+}
+
+func (p *Plan) answersLeaf(l *filter.Leaf) bool {
+	return slices.ContainsFunc(p.bounds, func(b bound) bool { return b.leaf == l }) || p.index != nil && p.index.Implies(l)
 }
 
 // sharesRoot reports whether f lies under the same top-level field as one

@@ -22,8 +22,9 @@ type Scan struct {
 	coll   *storage.Collection
 	plan   Plan
 	filter *filter.Filter
-	at     int    // keyRange, if they are read one after the other
-	last   []byte // key where it stopped; in a merge what follows the fixed bytes
+	rest   *filter.Filter // what the entries do not say already
+	at     int            // keyRange, if they are read one after the other
+	last   []byte         // key where it stopped; in a merge what follows the fixed bytes
 	seen   map[string]bool
 	done   bool
 	skip   int64 // left to pass over
@@ -38,9 +39,11 @@ type Scan struct {
 
 // NewScan returns a scan that stands before the first document.
 func NewScan(c *storage.Collection, f *filter.Filter, p Plan) *Scan {
-	s := &Scan{coll: c, plan: p, filter: f}
+	s := &Scan{coll: c, plan: p, filter: f, rest: f}
 	if p.dedupe {
 		s.seen = map[string]bool{}
+	} else if !f.Empty() {
+		s.rest = f.Without(p.answersLeaf)
 	}
 	return s
 }
@@ -98,7 +101,7 @@ func (s *Scan) match(val []byte) (doc []byte, ok bool) {
 			return nil, false
 		}
 	}
-	if !s.filter.Match(doc) {
+	if !s.rest.Match(doc) {
 		return nil, false
 	}
 	if s.seen != nil {
@@ -120,7 +123,7 @@ func (s *Scan) attach(tx *storage.Tx) bool {
 	} else if ix := c.Index(s.plan.index.Name); ix != nil && ix.Same(s.plan.index) {
 		s.keys = tx.EntryBucket(ix)
 		if ix.Multikey && s.seen == nil { // since the plan was made
-			s.seen = map[string]bool{}
+			s.seen, s.rest = map[string]bool{}, s.filter
 		}
 	}
 	s.exact = s.plan.exact && s.seen == nil
