@@ -159,7 +159,7 @@ func echo(s kubernetes.TerminalStreams) error {
 	buf := make([]byte, 1024)
 	for {
 		n, err := s.Input.Read(buf)
-		if err != nil || strings.HasPrefix(string(buf[:n]), "exit") {
+		if errors.Is(err, io.EOF) || strings.HasPrefix(string(buf[:n]), "exit") {
 			return nil
 		}
 		if _, err := s.Output.Write(buf[:n]); err != nil {
