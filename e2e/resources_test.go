@@ -13,7 +13,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubeorch/core/pkg/kubernetes/kubetest"
 )
@@ -32,13 +31,6 @@ func deploy(t *testing.T, c *kubetest.Cluster, namespace, name string, replicas 
 			},
 		},
 	}, metav1.CreateOptions{})
-	require.NoError(t, err)
-}
-
-func scale(t *testing.T, c *kubetest.Cluster, namespace, name string, replicas int) {
-	t.Helper()
-	patch := fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas)
-	_, err := c.Client().AppsV1().Deployments(namespace).Patch(t.Context(), name, types.MergePatchType, patch, metav1.PatchOptions{})
 	require.NoError(t, err)
 }
 
@@ -85,7 +77,7 @@ func TestResourcesOfACluster(t *testing.T) {
 		return nil
 	})
 	detail := ann.ask(t, http.StatusOK, "GET", "/resources/"+web, nil)
-	require.Equal(t, 2.0, detail["resource"].(object)["spec"].(object)["replicas"])
+	require.EqualValues(t, 2, detail["resource"].(object)["spec"].(object)["replicas"])
 	history := detail["history"].([]any)
 	require.Equal(t, "created", history[len(history)-1].(object)["action"])
 	for _, h := range history {
