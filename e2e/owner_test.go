@@ -54,12 +54,18 @@ func TestStrangers(t *testing.T) {
 		if strings.HasSuffix(path, "/compare") {
 			path += "?v1=1&v2=1"
 		}
-		theirs := ann.call(t, row.Method, path, bob.token, body)
+		var handshake []string
+		if row.Socket {
+			handshake = []string{
+				"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==",
+			}
+		}
+		theirs := ann.call(t, row.Method, path, bob.token, body, handshake...)
 		require.Equal(t, http.StatusNotFound, theirs.StatusCode, "%s %s: %s", row.Method, row.Path, theirs.text)
 		require.Equal(t, theirs.json(t)["error"], theirs.json(t)["message"])
-		require.Equal(t, http.StatusUnauthorized, ann.call(t, row.Method, path, "", body).StatusCode, "%s %s", row.Method, row.Path)
+		require.Equal(t, http.StatusUnauthorized, ann.call(t, row.Method, path, "", body, handshake...).StatusCode, "%s %s", row.Method, row.Path)
 		guessed := strings.NewReplacer(id, "0123456789abcdef01234567", dev, "other").Replace(path)
-		unknown := ann.call(t, row.Method, guessed, bob.token, body)
+		unknown := ann.call(t, row.Method, guessed, bob.token, body, handshake...)
 		require.Equal(t, unknown.text, strings.ReplaceAll(theirs.text, dev, "other"), "%s %s tells that it exists", row.Method, row.Path)
 	}
 	require.Greater(t, tried, 20)

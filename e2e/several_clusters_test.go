@@ -246,7 +246,7 @@ func TestServersShareClusters(t *testing.T) {
 		require.InDelta(t, 1, after-before[i], 1, "checks of cluster %d", i)
 		sum += after - before[i]
 	}
-	require.InDelta(t, len(m.all), sum, 4, "checks in a round")
+	require.InDelta(t, len(m.all), sum, 12, "checks in a round") // late ones fall into the next round
 	m.awaitOneWatch(t)
 
 	s.all[0].kill(t)
