@@ -124,10 +124,10 @@ func (b *bench) add(r row) {
 
 func progress(s string) { fmt.Fprintln(os.Stderr, time.Now().Format("15:04:05"), s) }
 
-// server starts a fresh server and signs in.
-func (b *bench) server(ctx context.Context, name string) (*proc.Server, *api.Client, error) {
-	s, err := proc.StartServer(ctx, b.serverBin, filepath.Join(b.dir, name), 0, "RATE_LIMIT_RPS=1000000", "RATE_LIMIT_BURST=1000000",
-		"MAX_STREAMS_PER_USER=0")
+// server starts a fresh server, with more settings if any, and signs in.
+func (b *bench) server(ctx context.Context, name string, env ...string) (*proc.Server, *api.Client, error) {
+	env = append([]string{"RATE_LIMIT_RPS=1000000", "RATE_LIMIT_BURST=1000000", "MAX_STREAMS_PER_USER=0"}, env...)
+	s, err := proc.StartServer(ctx, b.serverBin, filepath.Join(b.dir, name), 0, env...)
 	if err != nil {
 		return nil, nil, err
 	}
