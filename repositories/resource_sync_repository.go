@@ -2,6 +2,7 @@ package repositories
 
 import (
 	"context"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -22,7 +23,7 @@ func NewResourceSyncs(db *mongo.Database) *ResourceSyncs {
 
 // Begin notes that there is an inventory of a cluster.
 func (r *ResourceSyncs) Begin(ctx context.Context, clusterID string) error {
-	_, err := r.coll.UpdateOne(ctx, byID(clusterID), bson.D{{Key: "$setOnInsert", Value: bson.D{{Key: "failed", Value: bson.D{}}}}},
+	_, err := r.coll.UpdateOne(ctx, byID(clusterID), bson.D{{Key: "$setOnInsert", Value: bson.D{{Key: "at", Value: time.Time{}}}}},
 		options.UpdateOne().SetUpsert(true))
 	return translate("repositories.ResourceSyncs.Begin", "synchronisation", err)
 }

@@ -231,15 +231,12 @@ func (c *clusterSync) flushAndMark(ctx context.Context) error {
 	if time.Since(c.syncedAt) < syncedEvery {
 		return nil
 	}
-	s := models.ResourceSync{ClusterID: c.id, At: models.StoredTime(time.Now()), Failed: map[string]string{}}
 	for _, k := range c.kinds {
-		if failure := k.failure(); failure != "" {
-			s.Failed[k.kind.Resource] = failure
-		} else if !k.compared {
+		if !k.compared && !k.informer.Failed() {
 			return nil
 		}
 	}
-	err := c.deps.Times.Set(ctx, s)
+	err := c.deps.Times.Set(ctx, models.ResourceSync{ClusterID: c.id, At: models.StoredTime(time.Now())})
 	if err == nil {
 		c.syncedAt = time.Now()
 	}

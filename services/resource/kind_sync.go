@@ -37,7 +37,6 @@ type kindSync struct {
 	mu        sync.Mutex
 	dirty     map[string]struct{} // keys of objects that may differ from what is stored
 	recompare bool
-	failed    string // why the kind cannot be read
 	hasListed bool
 }
 
@@ -121,14 +120,13 @@ func (k *kindSync) changed(key string) {
 func (k *kindSync) synced() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.recompare, k.failed = true, ""
+	k.recompare = true
 	k.closeListed()
 }
 
 func (k *kindSync) cannotRead(err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.failed = models.MessageOf(err)
 	k.closeListed()
 	k.cluster.log.Info("a kind cannot be read for the inventory; its records stay as they are",
 		"kind", k.kind.GroupResource().String(), "err", err)
@@ -140,16 +138,6 @@ func (k *kindSync) closeListed() {
 		k.hasListed = true
 		close(k.listed)
 	}
-}
-
-// failure tells why the kind cannot be read, or is empty.
-func (k *kindSync) failure() string {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if !k.informer.Failed() {
-		return ""
-	}
-	return k.failed
 }
 
 // relisted has all objects compared with the store again.
