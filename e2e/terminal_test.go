@@ -47,16 +47,23 @@ func (s *shell) until(t *testing.T, text string) models.TerminalMessage {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
+	m, err := s.read(ctx, text)
+	require.NoError(t, err, "after %q", s.output)
+	return m
+}
+
+func (s *shell) read(ctx context.Context, text string) (m models.TerminalMessage, err error) {
 	for {
-		var m models.TerminalMessage
+		m = models.TerminalMessage{}
 		_, body, err := s.Read(ctx)
-		require.NoError(t, err, "after %q", s.output)
-		require.NoError(t, json.Unmarshal(body, &m))
-		if m.Type != models.TerminalOutput {
-			return m
+		if err == nil {
+			err = json.Unmarshal(body, &m)
+		}
+		if err != nil || m.Type != models.TerminalOutput {
+			return m, err
 		}
 		if s.output += m.Data; text != "" && strings.Contains(s.output, text) {
-			return m
+			return m, nil
 		}
 	}
 }
@@ -121,7 +128,10 @@ func TestTerminals(t *testing.T) {
 	})
 
 	last := make(chan models.TerminalMessage, 1)
-	go func() { last <- first.until(t, "") }()
+	go func() {
+		m, _ := first.read(t.Context(), "")
+		last <- m
+	}()
 	foundNowhere(t, s, dir, "terminal.end", []canary{{"ticket", good}, {"token", bob.token[strings.LastIndex(bob.token, ".")+1:]}}, map[string][]byte{})
 	require.Equal(t, models.TerminalMessage{Type: models.TerminalClose, Data: "the server is stopping"}, <-last)
 }
