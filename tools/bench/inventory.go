@@ -111,7 +111,7 @@ func (f *floor) addPod(ctx context.Context, namespace, name string) error {
 	_, err := f.typed.CoreV1().Pods(namespace).Create(ctx, &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"app": "inventory", "app.kubernetes.io/name": "inventory"}},
 		Spec: corev1.PodSpec{
-			AutomountServiceAccountToken: &no, NodeName: "nowhere", // nobody runs it
+			AutomountServiceAccountToken: &no, SchedulerName: "nobody", // the pod stays as it is
 			Containers: []corev1.Container{{Name: "main", Image: "nginx:1", Ports: []corev1.ContainerPort{{Name: "http", ContainerPort: 8080}}}},
 		},
 	}, metav1.CreateOptions{})
