@@ -44,7 +44,7 @@ func (s *Server) buildResources(
 		})
 		service = resource.NewService(resource.Deps{
 			Records: records, Marks: marks, Access: clusters.access, Workflows: workflows, Times: times, Syncer: syncer,
-			Now: time.Now,
+			Off: !s.cfg.Inventory, Now: time.Now,
 		})
 	)
 	clusters.access.OnChange(func(ctx context.Context, id string) {

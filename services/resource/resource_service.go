@@ -57,6 +57,7 @@ type Deps struct {
 	Workflows workflows
 	Times     syncTimes
 	Syncer    syncer
+	Off       bool // there is no inventory: what was stored before is not shown
 	Now       func() time.Time
 }
 
@@ -76,7 +77,7 @@ func NewService(deps Deps) *Service {
 // its cluster in its namespace. It is NotFound where they may not see it, and Forbidden
 // where they may see it only.
 func (s *Service) Object(ctx context.Context, userID, id string, action models.ClusterAction) (models.Resource, error) {
-	if !models.ValidID(id) {
+	if s.deps.Off || !models.ValidID(id) {
 		return models.Resource{}, notFound("resource.Service.Object", nil)
 	}
 	r, err := s.deps.Records.ByID(ctx, id)
@@ -101,6 +102,9 @@ func notFound(op string, err error) error {
 
 // scopes returns what a user may see of each of their clusters, or of those with a name.
 func (s *Service) scopes(ctx context.Context, userID, cluster string) (list []clusterScope, err error) {
+	if s.deps.Off {
+		return nil, nil
+	}
 	grants, err := s.deps.Access.List(ctx, userID)
 	name, id := models.SplitClusterAddress(cluster)
 	for _, g := range grants {

@@ -207,3 +207,16 @@ func TestListsByCluster(t *testing.T) {
 	require.Equal(t, "zoo", page.Resources[0].ClusterName)
 	require.Equal(t, "prod", page.Resources[5].ClusterName)
 }
+
+// What was stored before the inventory was switched off is out of date, and not shown.
+func TestNothingIsShownWithoutAnInventory(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.api.Set("pods", pod("shop", "p1", ""))
+	r.start()
+	r.eventuallyHas("ann", models.ResourceQuery{}, "p1")
+	r.service.deps.Off = true
+	r.eventuallyHas("ann", models.ResourceQuery{})
+	_, err := r.service.Get(t.Context(), "ann", idOf("", "Pod", "shop", "p1"))
+	require.Equal(t, models.NotFound, models.KindOf(err))
+}
