@@ -60,10 +60,25 @@ func (r *ResourceMarks) Count(ctx context.Context, userID string) (int64, error)
 	return n, translate("repositories.ResourceMarks.Count", "marks", err)
 }
 
-// Delete removes the mark of a user on a resource, if there is one.
-func (r *ResourceMarks) Delete(ctx context.Context, userID, resourceID string) error {
-	_, err := r.coll.DeleteOne(ctx, byID(markID(userID, resourceID)))
-	return translate("repositories.ResourceMarks.Delete", "mark", err)
+// Marked returns the ids of all resources that a user has marked.
+func (r *ResourceMarks) Marked(ctx context.Context, userID string) ([]string, error) {
+	list, err := findAll[models.ResourceMark](ctx, r.coll, "repositories.ResourceMarks.Marked", "marks",
+		bson.D{{Key: "user_id", Value: userID}}, options.Find().SetProjection(fields("resource_id")))
+	ids := make([]string, len(list))
+	for i, m := range list {
+		ids[i] = m.ResourceID
+	}
+	return ids, err
+}
+
+// Delete removes the marks of a user on resources, where there are any.
+func (r *ResourceMarks) Delete(ctx context.Context, userID string, resourceIDs ...string) error {
+	ids := make([]string, len(resourceIDs))
+	for i, id := range resourceIDs {
+		ids[i] = markID(userID, id)
+	}
+	_, err := r.coll.DeleteMany(ctx, byIDs(ids))
+	return translate("repositories.ResourceMarks.Delete", "marks", err)
 }
 
 // DeleteByUser removes all of a user's marks.

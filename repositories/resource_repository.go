@@ -45,6 +45,17 @@ func (r *Resources) ByIDs(ctx context.Context, ids []string) ([]models.Resource,
 		options.Find().SetProjection(withoutHistory()))
 }
 
+// Existing returns those of the given ids that have a record.
+func (r *Resources) Existing(ctx context.Context, ids []string) ([]string, error) {
+	list, err := findAll[models.ResourceHash](ctx, r.coll, "repositories.Resources.Existing", "resources", byIDs(ids),
+		options.Find().SetProjection(fields("_id")))
+	found := make([]string, len(list))
+	for i, one := range list {
+		found[i] = one.ID
+	}
+	return found, err
+}
+
 // History returns the changes of an object, the oldest first.
 func (r *Resources) History(ctx context.Context, id string) ([]models.ResourceChange, error) {
 	var doc struct {

@@ -3,6 +3,7 @@ package resource
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -36,16 +37,38 @@ func (s *Service) Mark(ctx context.Context, userID, id string, in models.Resourc
 	case isEmpty(before, in):
 		return s.deps.Marks.Delete(ctx, userID, id)
 	case !known:
-		n, err := s.deps.Marks.Count(ctx, userID)
-		if err != nil {
+		if err := s.makeRoom(ctx, userID); err != nil {
 			return err
-		}
-		if n >= maxMarks {
-			msg := fmt.Sprintf("you have favourites, tags or notes on %d resources, which is the limit", maxMarks)
-			return &models.Error{Op: "resource.Service.Mark", Kind: models.Conflict, Msg: msg}
 		}
 	}
 	return s.deps.Marks.Set(ctx, models.ResourceMark{UserID: userID, ResourceID: id, ClusterID: r.ClusterID}, in)
+}
+
+// makeRoom sees to it that a user may have one more mark. Those on resources that were
+// deleted so long ago that nobody can see them any more go first.
+func (s *Service) makeRoom(ctx context.Context, userID string) error {
+	n, err := s.deps.Marks.Count(ctx, userID)
+	if err != nil || n < int64(s.maxMarks) {
+		return err
+	}
+	marked, err := s.deps.Marks.Marked(ctx, userID)
+	if err != nil {
+		return err
+	}
+	there, err := s.deps.Records.Existing(ctx, marked)
+	if err != nil {
+		return err
+	}
+	if len(there) >= s.maxMarks {
+		msg := fmt.Sprintf("you have favourites, tags or notes on %d resources, which is the limit", len(there))
+		return &models.Error{Op: "resource.Service.Mark", Kind: models.Conflict, Msg: msg}
+	}
+	slices.Sort(there)
+	gone := slices.DeleteFunc(marked, func(id string) bool {
+		_, found := slices.BinarySearch(there, id)
+		return found
+	})
+	return s.deps.Marks.Delete(ctx, userID, gone...)
 }
 
 // isEmpty reports whether nothing is noted after a change.

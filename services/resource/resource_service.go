@@ -13,6 +13,7 @@ type records interface {
 	List(ctx context.Context, q models.ResourceQuery) ([]models.Resource, error)
 	Count(ctx context.Context, q models.ResourceQuery) (int64, error)
 	ByID(ctx context.Context, id string) (models.Resource, error)
+	Existing(ctx context.Context, ids []string) ([]string, error)
 	History(ctx context.Context, id string) ([]models.ResourceChange, error)
 	Children(ctx context.Context, parent models.Resource, kind string, limit int) ([]models.Resource, error)
 }
@@ -22,7 +23,8 @@ type marks interface {
 	Of(ctx context.Context, userID string, resourceIDs []string) (map[string]models.ResourceMark, error)
 	Set(ctx context.Context, m models.ResourceMark, in models.ResourceMarkInput) error
 	Count(ctx context.Context, userID string) (int64, error)
-	Delete(ctx context.Context, userID, resourceID string) error
+	Marked(ctx context.Context, userID string) (resourceIDs []string, err error)
+	Delete(ctx context.Context, userID string, resourceIDs ...string) error
 }
 
 // access answers who may do what on which cluster.
@@ -64,13 +66,14 @@ type Deps struct {
 // Service shows the inventory of clusters to their users. Everybody sees what their
 // cluster access covers. It is safe for concurrent use.
 type Service struct {
-	deps  Deps
-	holds holds
+	deps     Deps
+	holds    holds
+	maxMarks int
 }
 
 // NewService returns a service over what is stored.
 func NewService(deps Deps) *Service {
-	return &Service{deps: deps, holds: holds{open: map[*hold]struct{}{}, checks: make(chan string, maxChecks)}}
+	return &Service{deps: deps, maxMarks: maxMarks, holds: holds{open: map[*hold]struct{}{}, checks: make(chan string, maxChecks)}}
 }
 
 // Object returns the record of an object, deleted or not, if the user may do action on

@@ -111,6 +111,32 @@ func TestMarksArePartialAndOnesOwn(t *testing.T) {
 	}
 }
 
+// Marks are limited, and those on what nobody can see any more make room.
+func TestMarksAreLimited(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for _, name := range []string{"p1", "p2", "p3"} {
+		r.api.Set("pods", pod("shop", name, ""))
+	}
+	r.start()
+	r.eventuallyHas("ann", models.ResourceQuery{}, "p1", "p2", "p3")
+	r.service.maxMarks = 2
+	mark := func(name string) error {
+		return r.service.Mark(t.Context(), "ann", idOf("", "Pod", "shop", name), models.ResourceMarkInput{Favorite: ptr(true)})
+	}
+	require.NoError(t, mark("p1"))
+	require.NoError(t, mark("p2"))
+	require.Equal(t, models.Conflict, models.KindOf(mark("p3")))
+	require.NoError(t, mark("p2"), "one that is there may change")
+	require.NoError(t, r.marks.Set(t.Context(), models.ResourceMark{UserID: "ann", ResourceID: models.NewID(), ClusterID: "c1"},
+		models.ResourceMarkInput{Favorite: ptr(true)}))
+	require.NoError(t, r.marks.Delete(t.Context(), "ann", idOf("", "Pod", "shop", "p1")))
+	require.NoError(t, mark("p3"))
+	n, err := r.marks.Count(t.Context(), "ann")
+	require.NoError(t, err)
+	require.EqualValues(t, 2, n)
+}
+
 // A resource names its workflow to the owner of that only.
 func TestWorkflowsAreNamedToTheirOwners(t *testing.T) {
 	t.Parallel()

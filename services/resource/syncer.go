@@ -95,6 +95,7 @@ type Syncer struct {
 	bounds bounds
 	wants  wants
 	nudge  chan struct{}
+	wanted chan struct{} // holds one place: another server wants something
 	lists  *semaphore.Weighted
 
 	mu      sync.Mutex
@@ -104,7 +105,7 @@ type Syncer struct {
 // NewSyncer returns a syncer that does nothing before Run.
 func NewSyncer(deps SyncerDeps) *Syncer {
 	return &Syncer{
-		deps: deps, bounds: defaultBounds(), lists: semaphore.NewWeighted(firstLists), nudge: make(chan struct{}, 1), running: map[string]*clusterSync{},
+		deps: deps, bounds: defaultBounds(), wanted: make(chan struct{}, 1), lists: semaphore.NewWeighted(firstLists), nudge: make(chan struct{}, 1), running: map[string]*clusterSync{},
 		wants: wants{peers: deps.Peers, held: map[string]int{}, heard: map[string]time.Time{}},
 	}
 }
@@ -118,15 +119,8 @@ func (s *Syncer) Run(ctx context.Context) error {
 		if err := s.place(ctx); err != nil && ctx.Err() == nil {
 			s.deps.Log.WarnContext(ctx, "the clusters for the inventory could not be listed", "err", err)
 		}
-		if err := s.answerWants(ctx); err != nil && ctx.Err() == nil {
-			s.deps.Log.WarnContext(ctx, "the states of resources could not be read for other servers", "err", err)
-		}
 		s.wants.renew(time.Now())
-		select {
-		case <-ctx.Done():
-		case <-tick.C:
-		case <-s.nudge:
-		}
+		s.await(ctx, tick.C)
 	}
 	s.mu.Lock()
 	all := s.running
@@ -139,6 +133,25 @@ func (s *Syncer) Run(ctx context.Context) error {
 		<-c.done
 	}
 	return nil
+}
+
+// await waits until it is time to look at the clusters, and answers other servers
+// meanwhile.
+func (s *Syncer) await(ctx context.Context, tick <-chan time.Time) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick:
+			return
+		case <-s.nudge:
+			return
+		case <-s.wanted:
+			if err := s.answerWants(ctx); err != nil && ctx.Err() == nil {
+				s.deps.Log.WarnContext(ctx, "the states of resources could not be read for other servers", "err", err)
+			}
+		}
+	}
 }
 
 // Nudge has the Syncer look soon at which clusters there are. It does not block.

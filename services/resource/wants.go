@@ -66,7 +66,10 @@ func (s *Syncer) Wanted(resourceID string) {
 	s.wants.heard[resourceID] = time.Now().Add(wantFor)
 	if !known {
 		s.wants.fresh = append(s.wants.fresh, resourceID)
-		s.Nudge()
+		select {
+		case s.wanted <- struct{}{}:
+		default:
+		}
 	}
 }
 
