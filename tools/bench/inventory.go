@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -15,7 +14,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubeorch/core/database/dbtest/replicaset"
-	"github.com/kubeorch/core/database/embedded"
 	"github.com/kubeorch/core/tools/internal/api"
 )
 
@@ -82,7 +80,9 @@ func measureInventory(ctx context.Context, b *bench) error {
 			return err
 		}
 	}
-	return b.measureChurn(ctx, f)
+	return b.withDatabase(ctx, "churn", func(ctx context.Context, ln net.Listener, set *replicaset.Set) error {
+		return b.measureChurn(ctx, f, ln, set)
+	})
 }
 
 // fillInventory makes the objects of one cluster.
@@ -179,25 +179,8 @@ func (b *bench) timeList(ctx context.Context, c *api.Client, what, query string)
 	return nil
 }
 
-// measureChurn counts what a server with a database of its own writes while pods come
-// and go.
-func (b *bench) measureChurn(ctx context.Context, f *floor) (err error) {
-	store, err := embedded.Open(ctx, filepath.Join(b.dir, "churn"), embedded.Options{})
-	if err != nil {
-		return err
-	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return errors.Join(err, store.Close(ctx))
-	}
-	set := replicaset.New("rs0", func(ctx context.Context) (net.Conn, error) { return store.DialContext(ctx, "", "") })
-	serving, stop := context.WithCancel(ctx)
-	var group errgroup.Group
-	group.Go(func() error { return set.Serve(serving, ln, "") })
-	defer func() {
-		stop()
-		err = errors.Join(err, group.Wait(), store.Close(ctx))
-	}()
+// measureChurn counts what a server writes while pods come and go.
+func (b *bench) measureChurn(ctx context.Context, f *floor, ln net.Listener, set *replicaset.Set) error {
 	srv, err := b.onDatabase(ctx, ln, 0)
 	if err != nil {
 		return err

@@ -22,8 +22,16 @@ const serversTime = 20 * time.Second
 
 // measureServers reports what servers on one database cost that have nothing to do:
 // one that is alone, and two of which one has readers of event streams.
-func measureServers(ctx context.Context, b *bench) (err error) {
-	store, err := embedded.Open(ctx, filepath.Join(b.dir, "servers"), embedded.Options{})
+func measureServers(ctx context.Context, b *bench) error {
+	return b.withDatabase(ctx, "servers", b.measureIdleServers)
+}
+
+// withDatabase calls do with a database of its own that serves at a listener and counts
+// commands.
+func (b *bench) withDatabase(
+	ctx context.Context, name string, do func(context.Context, net.Listener, *replicaset.Set) error,
+) (err error) {
+	store, err := embedded.Open(ctx, filepath.Join(b.dir, name), embedded.Options{})
 	if err != nil {
 		return err
 	}
@@ -39,6 +47,10 @@ func measureServers(ctx context.Context, b *bench) (err error) {
 		stop()
 		err = errors.Join(err, group.Wait(), store.Close(ctx))
 	}()
+	return do(ctx, ln, set)
+}
+
+func (b *bench) measureIdleServers(ctx context.Context, ln net.Listener, set *replicaset.Set) error {
 	alone, err := b.onDatabase(ctx, ln, 0)
 	if err != nil {
 		return err
