@@ -123,15 +123,6 @@ type RunStart struct {
 	Inventory  []OwnedObject // the objects that exist or will be created
 }
 
-// OwnedObject is an object that a workflow has, or may have, in a cluster.
-type OwnedObject struct {
-	Cluster    string `bson:"cluster"` // the cluster's name
-	APIVersion string `bson:"api_version"`
-	Kind       string `bson:"kind"`
-	Namespace  string `bson:"namespace"`
-	Name       string `bson:"name"`
-}
-
 // TriggerData holds values typed for one run: node id, then key or variable
 // name, then value. It exists in memory and in the cluster only.
 type TriggerData struct {

@@ -41,8 +41,7 @@ const (
 func (a *Applier) appliedBy(o *metav1.PartialObjectMetadata) []string {
 	var all []string
 	for _, e := range o.ManagedFields {
-		helper := strings.HasSuffix(e.Manager, initialSuffix) || strings.HasSuffix(e.Manager, strategySuffix)
-		if a.isOurs(e) && !helper && e.Operation == metav1.ManagedFieldsOperationApply && e.Subresource == "" {
+		if a.isOurs(e) && !isHelper(e.Manager) && e.Operation == metav1.ManagedFieldsOperationApply && e.Subresource == "" {
 			all = append(all, e.Manager)
 		}
 	}

@@ -1,0 +1,34 @@
+package applier
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// FieldsHash returns a hash of the fields that appliers with Options.Manager base
+// apply of an object, by its managed fields, or "" if there are none. Any write of
+// somebody else to one of these fields takes the field out of our entry, so an equal
+// hash means that they have the values that were applied.
+func FieldsHash(base string, managed []metav1.ManagedFieldsEntry) string {
+	var entries []string
+	for _, e := range managed {
+		if IsManager(base, e.Manager) && !isHelper(e.Manager) && e.Operation == metav1.ManagedFieldsOperationApply && e.Subresource == "" {
+			entries = append(entries, e.Manager+"\n"+e.FieldsV1.String())
+		}
+	}
+	if len(entries) == 0 {
+		return ""
+	}
+	slices.Sort(entries)
+	sum := sha256.Sum256([]byte(strings.Join(entries, "\n")))
+	return hex.EncodeToString(sum[:8])
+}
+
+// isHelper reports whether a field manager of ours holds single fields for a while.
+func isHelper(manager string) bool {
+	return strings.HasSuffix(manager, initialSuffix) || strings.HasSuffix(manager, strategySuffix)
+}
