@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -45,7 +46,7 @@ func (e *Executor) deploy(ctx context.Context, s *session) error {
 	err = e.apply(ctx, s, t)
 	left := <-owned
 	if err != nil {
-		return err
+		return errors.Join(err, e.storeApplied(ctx, s))
 	}
 	return e.prune(ctx, s, t, left)
 }

@@ -108,3 +108,21 @@ func (s *session) touch(nodeID string, c applier.Change) {
 	s.touched = append(s.touched, c.Ref)
 	s.left[keyOf(c.Ref)] = models.Applied{NodeID: nodeID, Version: s.version, UID: string(c.UID), Fields: c.Fields}
 }
+
+// storeApplied stores what a run that failed left the objects as. What it did not come
+// to stays in the inventory as it was. After a run that was ended from outside, the
+// next one asks about all of them.
+func (e *Executor) storeApplied(ctx context.Context, s *session) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	inventory, err := e.inventory(ctx, s)
+	if err != nil {
+		return err
+	}
+	now := union(inventoryOf(s, s.touched), inventory)
+	if sameObjects(now, inventory) {
+		return nil
+	}
+	return e.setInventory(ctx, s, now)
+}
