@@ -183,7 +183,7 @@ func (e *Executor) openTarget(ctx context.Context, s *session) (clusterTarget, e
 // keepGrant keeps what the run began with, for recheckAccess.
 func (s *session) keepGrant(g *models.ClusterGrant) {
 	if s.parent != nil {
-		s = s.parent
+		s.parent.keepGrant(g)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

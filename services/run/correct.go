@@ -3,10 +3,12 @@ package run
 import (
 	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"slices"
 
 	"github.com/kubeorch/core/models"
+	"github.com/kubeorch/core/pkg/applier"
 	"github.com/kubeorch/core/services/plan"
 )
 
@@ -47,7 +49,8 @@ func (e *Executor) planCorrection(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	here, _ := splitByCluster(inventory, s.run.Cluster)
+	here, _ := splitByPlace(inventory, s.place())
+	s.remember(here)
 	versions := map[int][]string{} // to the nodes that were applied from it
 	for node, version := range appliedVersions(here, s.run.Nodes) {
 		versions[version] = append(versions[version], node)
@@ -57,7 +60,7 @@ func (e *Executor) planCorrection(ctx context.Context, s *session) error {
 		return &models.Error{Op: op, Kind: models.Conflict, Msg: "no run has applied these nodes in the cluster of the workflow"}
 	}
 	var p plan.Plan
-	s.recovered = map[string]models.NodeState{}
+	s.around, s.recovered = nil, map[string]models.NodeState{}
 	for _, number := range slices.Sorted(maps.Keys(versions)) {
 		v, err := e.deps.Versions.Get(ctx, s.run.WorkflowID, number)
 		if err != nil {
@@ -67,6 +70,7 @@ func (e *Executor) planCorrection(ctx context.Context, s *session) error {
 		if err := problems.Err(op); err != nil {
 			return err
 		}
+		s.around = append(s.around, whole.Steps...)
 		for _, step := range whole.Steps {
 			if slices.Contains(versions[number], step.NodeID) {
 				p.Steps = append(p.Steps, step)
@@ -76,6 +80,7 @@ func (e *Executor) planCorrection(ctx context.Context, s *session) error {
 	}
 	slices.SortStableFunc(p.Steps, func(a, b plan.Step) int { return cmp.Compare(a.Wave, b.Wave) })
 	s.setPlan(&p)
+	s.readContents(s.around)
 	return nil
 }
 
@@ -97,8 +102,33 @@ func (e *Executor) correct(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	if err := ensureNamespaces(ctx, s, t); err != nil {
+	refs := refsIn(planned(s))
+	for _, step := range s.around { // pods follow the values of other nodes, too
+		if step.Values != nil {
+			refs = append(refs, applier.RefOf(step.Values.Object))
+		}
+	}
+	s.survey = t.Survey(ctx, refs, nil)
+	s.readRevisions(s.around)
+	return errors.Join(e.apply(ctx, s, t), e.keepApplied(ctx, s))
+}
+
+// keepApplied stores what a run left objects as that does not get as far as prune.
+func (e *Executor) keepApplied(ctx context.Context, s *session) error {
+	if end, _ := errors.AsType[ending](context.Cause(ctx)); end == endLost || end == endHandover {
+		return nil // the next process does, from what it applies
+	}
+	s.mu.Lock()
+	touched := slices.Clone(s.touched)
+	s.mu.Unlock()
+	if len(touched) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
+	defer cancel()
+	inventory, err := e.inventory(ctx, s)
+	if err != nil {
 		return err
 	}
-	return e.applyWaves(ctx, s, t)
+	return e.setInventory(ctx, s, union(inventoryOf(s, touched), inventory))
 }

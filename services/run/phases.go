@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -34,7 +35,9 @@ func (e *Executor) forward(ctx context.Context, s *session) error {
 	defer stop()
 	var err error
 	if s.phase.Phase == models.PhaseApply {
-		err = e.deploy(ctx, s)
+		if err = e.deploy(ctx, s); err != nil {
+			err = errors.Join(err, e.keepApplied(ctx, s))
+		}
 	}
 	if err == nil && s.run.WaitSeconds > 0 {
 		err = e.awaitHealth(ctx, s)
