@@ -77,6 +77,7 @@ type Run struct {
 	TriggeredBy string               `json:"triggered_by" bson:"triggered_by"`
 	TriggerData Trigger              `json:"trigger_data" bson:"trigger_data"`
 
+	Replace       []string `json:"replace,omitempty" bson:"replace,omitempty"`
 	FailurePolicy string   `json:"failure_policy,omitempty" bson:"failure_policy,omitempty"`
 	WaitSeconds   int      `json:"wait_seconds,omitempty" bson:"wait_seconds,omitempty"`   // how long it waits for healthy nodes; 0: it does not
 	RestoredFrom  int      `json:"restored_from,omitempty" bson:"restored_from,omitempty"` // the version that it brings back into the drawing

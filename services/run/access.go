@@ -131,6 +131,12 @@ func (g guardedTarget) ApplyValues(ctx context.Context, req applier.ValuesReques
 	return g.clusterTarget.ApplyValues(ctx, req)
 }
 
+// FreeStatefulSets rechecks, then deletes pods.
+func (g guardedTarget) FreeStatefulSets(ctx context.Context, refs []applier.Ref) []applier.Change {
+	g.recheck(ctx)
+	return g.clusterTarget.FreeStatefulSets(ctx, refs)
+}
+
 // Release rechecks, then releases.
 func (g guardedTarget) Release(ctx context.Context, refs []applier.Ref) []applier.Change {
 	g.recheck(ctx)

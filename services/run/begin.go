@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -46,7 +47,7 @@ func (e *Executor) start(ctx context.Context, w models.Workflow, r models.RunReq
 	run := e.newRun(w, models.RunDeploy)
 	run.TriggerData = startedBy(ctx, w.OwnerID)
 	run.TriggerData.Typed = typedNames(r.TriggerData)
-	run.FailurePolicy, run.WaitSeconds = r.FailurePolicy, int(r.WaitTime().Seconds())
+	run.FailurePolicy, run.WaitSeconds, run.Replace = r.FailurePolicy, int(r.WaitTime().Seconds()), r.Replace
 	run.Deadline, run.IdempotencyKey = e.deadline(run.StartedAt, r.RunOptions), scopedKey(w.OwnerID, r.Key)
 	set(&run)
 	if earlier, found, err := e.repeated(ctx, run); found || err != nil {
@@ -54,6 +55,9 @@ func (e *Executor) start(ctx context.Context, w models.Workflow, r models.RunReq
 	}
 	p, err := e.planOf(ctx, w)
 	if err != nil {
+		return models.Run{}, err
+	}
+	if err := checkReplace(p, run.Replace); err != nil {
 		return models.Run{}, err
 	}
 	g, err := e.authorize(ctx, w, p)
@@ -74,6 +78,17 @@ func (e *Executor) start(ctx context.Context, w models.Workflow, r models.RunReq
 	}
 	e.logDeployment(ctx, run)
 	return e.await(ctx, s, e.opts.AnswerAfter)
+}
+
+// checkReplace returns an error that names the ids in replace that are no nodes.
+func checkReplace(p *plan.Plan, replace []string) error {
+	var problems models.Problems
+	for i, id := range replace {
+		if !slices.ContainsFunc(p.Steps, func(s plan.Step) bool { return s.NodeID == id }) {
+			problems.Addf(fmt.Sprintf("replace[%d]", i), "is %q, which is no node of the workflow", id)
+		}
+	}
+	return problems.Err("run.Executor.Start")
 }
 
 // noteRun adds to the audit entry of the request that started a run, which

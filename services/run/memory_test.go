@@ -173,6 +173,8 @@ func (t *memoryTarget) Release(_ context.Context, refs []applier.Ref) []applier.
 	return changes
 }
 
+func (t *memoryTarget) FreeStatefulSets(context.Context, []applier.Ref) []applier.Change { return nil }
+
 func (t *memoryTarget) ListOwned(
 	_ context.Context, _ []schema.GroupVersionKind, _ applier.ListOptions,
 ) ([]metav1.PartialObjectMetadata, error) {

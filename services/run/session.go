@@ -64,6 +64,7 @@ type session struct {
 	result     *models.RunResult            // how it ended
 	foreign    map[string]bool              // nodes that failed because an object belongs to another owner
 	touched    []applier.Ref                // objects that this run applied
+	updated    []applier.Ref                // StatefulSets that it changed, or that the process before it may have
 	left       map[objectKey]models.Applied // what it left them as
 	remembered map[objectKey]models.Applied // what earlier runs left them as
 	note       string                       // for the person who waits, when the run succeeds

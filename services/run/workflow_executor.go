@@ -113,6 +113,7 @@ type targetWriter interface {
 	ApplyValues(ctx context.Context, req applier.ValuesRequest) (applier.Change, applier.ValuesState)
 	Delete(ctx context.Context, refs []applier.Ref, o applier.DeleteOptions) []applier.Change
 	Release(ctx context.Context, refs []applier.Ref) []applier.Change
+	FreeStatefulSets(ctx context.Context, refs []applier.Ref) []applier.Change
 }
 
 // workflows is what runs need of workflow documents.
