@@ -78,3 +78,83 @@ type Evidence struct {
 	Text   string     `json:"text"`
 	At     *time.Time `json:"at,omitempty"`
 }
+
+// FixTemplate is a fix as it is offered: YAML that a person may change in what the
+// fix is about, and sends back.
+type FixTemplate struct {
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	YAML        string `json:"yaml"`
+	ApplyMethod string `json:"applyMethod"`
+	FixType     string `json:"fixType"`
+
+	Diff []ObjectDiff `json:"diff"` // what the YAML as it is would change
+}
+
+// FixApplyMethod is how frontends call the way in which fixes are applied.
+const FixApplyMethod = "kubectl-apply"
+
+// The modes of a fix: as it was offered, or as a person changed it. Both may change
+// the same.
+const (
+	FixAuto   = "auto"
+	FixManual = "manual"
+)
+
+// FixRequest asks for a fix.
+type FixRequest struct {
+	FixType string `json:"fixType"`
+	YAML    string `json:"yaml"`
+	Mode    string `json:"mode"`
+	DryRun  bool   `json:"dryRun"` // tell what would change, and change nothing
+}
+
+// Check returns what is wrong with r apart from its YAML, and fills in the default mode.
+func (r *FixRequest) Check() (p Problems) {
+	switch r.FixType {
+	case FixSelector, FixPort, FixMetalLBPool:
+	case "":
+		p.Addf("fixType", "is required")
+	default:
+		p.Addf("fixType", "must be %s, %s or %s", FixSelector, FixPort, FixMetalLBPool)
+	}
+	switch r.Mode {
+	case FixAuto, FixManual:
+	case "":
+		r.Mode = FixManual
+	default:
+		p.Addf("mode", "must be %s or %s", FixAuto, FixManual)
+	}
+	if r.YAML == "" {
+		p.Addf("yaml", "is required")
+	}
+	return p
+}
+
+// FixResult is what a fix, or its undoing, did.
+type FixResult struct {
+	Success bool         `json:"success"`
+	Message string       `json:"message"`
+	Result  string       `json:"result"` // what became of each object
+	FixType string       `json:"fixType"`
+	Mode    string       `json:"mode"`
+	DryRun  bool         `json:"dryRun"`
+	Diff    []ObjectDiff `json:"diff"`
+	// Changed are the keys of the node's data that have another value now; null: none.
+	Changed   Data       `json:"changed,omitempty"`
+	UndoUntil *time.Time `json:"undoUntil,omitempty"`
+}
+
+// FixFailure is what the body of a failed fix holds beside the error.
+type FixFailure struct{ FixType, Mode string }
+
+// FixRecord is what is kept of a fix so that it can be undone.
+type FixRecord struct {
+	FixType string            `bson:"fix_type"`
+	Mode    string            `bson:"mode"`
+	Before  Data              `bson:"before,omitempty"` // the node's data that was changed
+	After   Data              `bson:"after,omitempty"`
+	Made    map[string]string `bson:"made,omitempty"` // UIDs of what was made, by kind
+	Cluster string            `bson:"cluster"`        // its id
+	Until   time.Time         `bson:"until"`
+}
