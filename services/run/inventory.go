@@ -79,11 +79,11 @@ func planned(s *session) []models.OwnedObject {
 	return out
 }
 
-// union returns the distinct objects of both, sorted.
+// union returns the distinct objects of both, sorted. What a says of an object counts.
 func union(a, b []models.OwnedObject) []models.OwnedObject {
 	all := append(slices.Clone(a), b...)
-	slices.SortFunc(all, compareObjects)
-	return slices.Compact(all)
+	slices.SortStableFunc(all, compareObjects)
+	return slices.CompactFunc(all, func(x, y models.OwnedObject) bool { return x.Without() == y.Without() })
 }
 
 func compareObjects(a, b models.OwnedObject) int {
@@ -100,7 +100,7 @@ func inventoryOf(s *session, refs []applier.Ref) []models.OwnedObject {
 	for _, r := range refs {
 		apiVersion, kind := r.ToAPIVersionAndKind()
 		out = append(out, models.OwnedObject{
-			Cluster: s.run.Cluster, APIVersion: apiVersion, Kind: kind, Namespace: r.Namespace, Name: r.Name,
+			Cluster: s.run.Cluster, APIVersion: apiVersion, Kind: kind, Namespace: r.Namespace, Name: r.Name, Applied: s.applied(r),
 		})
 	}
 	return union(out, nil)

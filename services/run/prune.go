@@ -16,8 +16,9 @@ import (
 
 // ownedObjects are the objects with a workflow's label in its cluster.
 type ownedObjects struct {
-	refs []applier.Ref
-	err  error // why refs is incomplete
+	refs    []applier.Ref // of those that runs wrote
+	objects []metav1.PartialObjectMetadata
+	err     error // why they are incomplete
 }
 
 // listOwned lists in the background the workflow's objects of the given kinds
@@ -42,7 +43,7 @@ func (e *Executor) listOwned(
 		var owned ownedObjects
 		owned.err = recovered(func() error {
 			found, err := t.ListOwned(ctx, distinct(gvks), applier.ListOptions{Namespaces: namespaces})
-			owned.refs = refsOf(found)
+			owned.refs, owned.objects = refsOf(found), found
 			return err
 		})
 		answer <- owned
