@@ -146,15 +146,18 @@ type FixResult struct {
 }
 
 // FixFailure is what the body of a failed fix holds beside the error.
-type FixFailure struct{ FixType, Mode string }
+type FixFailure struct {
+	FixType string `json:"fixType"`
+	Mode    string `json:"mode"`
+}
 
 // FixRecord is what is kept of a fix so that it can be undone.
 type FixRecord struct {
-	FixType string            `bson:"fix_type"`
-	Mode    string            `bson:"mode"`
-	Before  Data              `bson:"before,omitempty"` // the node's data that was changed
-	After   Data              `bson:"after,omitempty"`
-	Made    map[string]string `bson:"made,omitempty"` // UIDs of what was made, by kind
-	Cluster string            `bson:"cluster"`        // its id
-	Until   time.Time         `bson:"until"`
+	FixType string    `bson:"fix_type"`
+	Mode    string    `bson:"mode"`
+	Before  []byte    `bson:"before,omitempty"` // JSON of the node's data that was changed
+	After   []byte    `bson:"after,omitempty"`
+	Made    []string  `bson:"made,omitempty"` // kinds of what was made
+	Cluster string    `bson:"cluster"`        // its id
+	Until   time.Time `bson:"until"`
 }

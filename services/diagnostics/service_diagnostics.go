@@ -2,7 +2,6 @@ package diagnostics
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -59,8 +58,15 @@ type Deps struct {
 	Workflows workflows
 	Access    access
 	Connect   Connect
-	Log       *slog.Logger
-	Now       func() time.Time
+
+	Kinds    *kinds.Registry
+	Drawings drawings
+	Deploy   deployer
+	Writer   Writer
+	Records  records
+
+	Log *slog.Logger
+	Now func() time.Time
 }
 
 // Service diagnoses nodes and fixes them. It is safe for concurrent use.
@@ -165,27 +171,4 @@ func (s *Service) slot(owner string) (release func(), err error) {
 		return nil, models.TooSoon("diagnostics.Service.slot", "too many diagnoses of this account are going on", 0)
 	}
 	return release, nil
-}
-
-// clusterFailure gives an error of a cluster its class. A cluster out of reach is Failed
-// and not Unavailable, for clients expect the status of that here.
-func clusterFailure(op string, err error) error {
-	if err == nil {
-		return nil
-	}
-	kind, msg := models.Failed, models.MessageOf(kubernetes.Translate(err))
-	if own, ok := errors.AsType[*models.Error](err); ok {
-		if own.Kind != models.Unavailable {
-			return err
-		}
-		msg = own.Msg
-	}
-	switch kubernetes.ReasonOf(err) {
-	case kubernetes.Forbidden: // to the credentials of the cluster
-		kind = models.Forbidden
-	case kubernetes.Timeout, kubernetes.Cancelled:
-		msg = "the cluster did not answer in time"
-	default:
-	}
-	return &models.Error{Op: op, Kind: kind, Msg: msg, Err: err}
 }

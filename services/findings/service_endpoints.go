@@ -19,7 +19,7 @@ func serviceEndpoints() Rule {
 		ready, waiting := endpoints(f.Slices)
 		switch {
 		case ready > 0:
-			return fmt.Sprintf("%d addresses are ready", ready), nil
+			return fmt.Sprintf("ready addresses: %d", ready), nil
 		case waiting > 0:
 			return "", []Finding{{
 				Message:    fmt.Sprintf("none of %d addresses is ready, so that the Service answers nothing", waiting),

@@ -24,7 +24,7 @@ func servicePods() Rule {
 			}
 		}
 		one := Finding{
-			Message:    fmt.Sprintf("%d of %s are ready", ready, count(all, f.MorePods, "pod")),
+			Message:    fmt.Sprintf("%d of %d pods are ready", ready, all),
 			Suggestion: "look at the findings about the pods, and at the diagnostics of their workload",
 		}
 		switch {
