@@ -21,7 +21,7 @@ func (e *Executor) look(ctx context.Context, s *session, t clusterTarget) (<-cha
 	if err != nil {
 		return nil, err
 	}
-	here, _ := splitByCluster(inventory, s.run.Cluster)
+	here, _ := splitByPlace(inventory, s.place())
 	s.remember(here)
 	owned := e.listOwned(ctx, s, t)
 	var found []metav1.PartialObjectMetadata
