@@ -41,7 +41,7 @@ func (e *Executor) ApplyNode(ctx context.Context, w models.Workflow, nodeID stri
 	if dryRun {
 		return t.Try(ctx, reqs), nil
 	}
-	changes := t.Apply(ctx, reqs, nil)
+	changes := t.Apply(ctx, reqs, func(int, applier.Change) {})
 	e.deps.Watch(w.ID)
 	return changes, e.noteApplied(ctx, w, nodeID, changes)
 }
