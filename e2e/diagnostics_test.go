@@ -52,8 +52,7 @@ func TestServiceIsDiagnosedAndFixed(t *testing.T) {
 	cluster := shared.Cluster(t)
 	namespace := cluster.Namespace(t)
 	s := start(t)
-	ann := s.ann()
-	bob := ann.newUser(t, "bob@example.org")
+	ann, bob := s.ann(), s.bob()
 	ann.addCluster(t, cluster)
 	id := ann.draw(t, []object{
 		node("web", "deployment", namespace, "web", "image", "nginx", "port", 8080),

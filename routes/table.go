@@ -70,11 +70,12 @@ type Handlers struct {
 	PodLog         *handlers.PodLog
 	Terminal       *handlers.Terminal
 
-	Template *handlers.Template
-	Workflow *handlers.Workflow
-	Version  *handlers.WorkflowVersion
-	Run      *handlers.Run
-	Status   *handlers.StatusStream
+	Template  *handlers.Template
+	Workflow  *handlers.Workflow
+	Version   *handlers.WorkflowVersion
+	Run       *handlers.Run
+	Status    *handlers.StatusStream
+	RunStream *handlers.RunStream
 
 	Diagnostics *handlers.Diagnostics
 }
