@@ -35,6 +35,7 @@ type drawings interface {
 type inventories interface {
 	Inventory(ctx context.Context, workflowID string) ([]models.OwnedObject, error)
 	SetInventory(ctx context.Context, workflowID string, objects []models.OwnedObject) error
+	SetApplied(ctx context.Context, workflowID string, o models.OwnedObject) error
 	ClearStatuses(ctx context.Context, workflowID string, exceptTypes ...string) error
 }
 
