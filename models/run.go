@@ -135,6 +135,7 @@ type RunStart struct {
 	RunID      string
 	At         time.Time
 	Version    int
+	Cluster    string        // the name of where it runs; a Conflict when the workflow has another one now
 	ClusterRef string        // where it runs
 	Inventory  []OwnedObject // the objects that exist or will be created
 }

@@ -15,6 +15,7 @@ import (
 // access answers whether workflows may write into their clusters.
 type access interface {
 	RequireFor(ctx context.Context, w models.Workflow, action models.ClusterAction) (models.ClusterGrant, error)
+	RequireByID(ctx context.Context, userID, clusterID string, action models.ClusterAction) (models.ClusterGrant, error)
 }
 
 // accounts answers whether people may go on with what they have started.
@@ -170,13 +171,19 @@ func (e *Executor) openTarget(ctx context.Context, s *session) (clusterTarget, e
 	s.mu.Lock()
 	s.grant = &g
 	s.mu.Unlock()
+	return e.guard(t, func(ctx context.Context) { e.recheckAccess(ctx, s) }), nil
+}
+
+// guard returns t with recheck called before each batch of writes, and not more often
+// than answers about access become stale.
+func (e *Executor) guard(t clusterTarget, recheck func(ctx context.Context)) clusterTarget {
 	var last atomic.Int64
 	return guardedTarget{t, func(ctx context.Context) {
 		now := time.Now().UnixNano()
 		if before := last.Load(); now-before > int64(e.accessTTL) && last.CompareAndSwap(before, now) {
-			e.recheckAccess(ctx, s)
+			recheck(ctx)
 		}
-	}}, nil
+	}}
 }
 
 // defaultAccessTTL is how long a run relies on an answer about its access.

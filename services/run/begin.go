@@ -76,7 +76,7 @@ func (e *Executor) planOf(ctx context.Context, w models.Workflow) (*plan.Plan, e
 		if err != nil {
 			return nil, err
 		}
-		opts.Empty = len(inventory) > 0
+		opts.Empty = slices.ContainsFunc(inventory, func(o models.OwnedObject) bool { return o.Kept.IsZero() })
 	}
 	p, problems := plan.Build(w.Graph(), e.deps.Kinds, opts)
 	return p, problems.Err("run.Executor.Run")

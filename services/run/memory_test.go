@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubeorch/core/pkg/applier"
 	"github.com/kubeorch/core/pkg/kubernetes"
@@ -164,9 +165,14 @@ func (t *memoryTarget) Delete(ctx context.Context, refs []applier.Ref, _ applier
 }
 
 func (t *memoryTarget) Release(_ context.Context, refs []applier.Ref) []applier.Change {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	changes := make([]applier.Change, len(refs))
 	for i, ref := range refs {
 		changes[i] = applier.Change{Ref: ref, Action: applier.Unchanged}
+		if t.objects[keyOf(ref)] != nil {
+			changes[i].UID = types.UID("uid of " + ref.Name)
+		}
 	}
 	return changes
 }

@@ -95,16 +95,12 @@ func (e *Executor) prune(ctx context.Context, s *session, t clusterTarget, owned
 		s.logf("could not look for objects that left the drawing: %s", models.MessageOf(clusterFailure(owned.err)))
 	}
 	kept, gone, elsewhere := leaving(s.place(), owned.refs, inventory, s.touched)
-	for _, cluster := range clustersOf(elsewhere) {
-		s.logf("objects that this workflow made in its former cluster %s are left there", cluster)
-	}
-	for _, ref := range release(ctx, s, t, kept) {
-		if slices.ContainsFunc(owned.refs, func(o applier.Ref) bool { return sameObject(o, ref) }) {
-			s.logf("%s left the drawing and is kept", ref)
-		}
+	now := keep(ctx, s, t, s.place(), kept, inventory, models.KeptLeft)
+	for _, o := range now {
+		s.logf("%s %s/%s left the drawing and is kept", o.Kind, o.Namespace, o.Name)
 	}
 	remaining, err := remove(ctx, s, t, gone, applier.DeleteOptions{})
-	now := append(inventoryOf(s, append(s.touched, remaining...)), elsewhere...)
+	now = slices.Concat(now, inventoryOf(s, append(s.touched, remaining...)), e.cleanFormer(ctx, s, elsewhere))
 	if !sameObjects(now, inventory) {
 		if serr := e.setInventory(ctx, s, now); serr != nil {
 			return serr
@@ -113,25 +109,41 @@ func (e *Executor) prune(ctx context.Context, s *session, t clusterTarget, owned
 	return err
 }
 
-// release gives up the adopted ones among refs and returns the others.
-func release(ctx context.Context, s *session, t clusterTarget, refs []applier.Ref) (ours []applier.Ref) {
-	for _, c := range t.Release(ctx, refs) {
-		switch c.Action {
-		case applier.Released:
-			s.logf("%s: released, %s", c.Ref, c.Message)
-		case applier.Failed:
-			s.logf("could not be released: %s", c.Message)
-			fallthrough
-		default:
-			ours = append(ours, c.Ref)
-		}
+// keep releases the adopted ones among refs, and returns those that stay ours as they
+// are kept in the inventory. What before says of one stays.
+func keep(
+	ctx context.Context, s *session, t targetWriter, at place, refs []applier.Ref, before []models.OwnedObject, reason string,
+) (kept []models.OwnedObject) {
+	since := map[objectKey]models.Kept{}
+	here, _ := splitByPlace(before, at)
+	for i, r := range refsIn(here) {
+		since[keyOf(r)] = here[i].Kept
 	}
-	return ours
+	for _, c := range t.Release(ctx, refs) {
+		mark := since[keyOf(c.Ref)]
+		if mark.IsZero() {
+			mark = models.Kept{Reason: reason, Since: s.now(), UID: string(c.UID)}
+		}
+		switch {
+		case c.Action == applier.Released:
+			s.logf("%s: released, %s", c.Ref, c.Message)
+			continue
+		case c.Action == applier.Failed:
+			s.logf("could not be released: %s", c.Message)
+		case c.UID == "" || c.Action == applier.Skipped: // it is gone, or somebody else's
+			continue
+		}
+		apiVersion, kind := c.ToAPIVersionAndKind()
+		kept = append(kept, models.OwnedObject{
+			Cluster: at.name, ClusterRef: at.id, APIVersion: apiVersion, Kind: kind, Namespace: c.Namespace, Name: c.Name, Kept: mark,
+		})
+	}
+	return kept
 }
 
 // remove deletes refs, dependants first, and returns those that remain ours.
 func remove(
-	ctx context.Context, s *session, t clusterTarget, refs []applier.Ref, o applier.DeleteOptions,
+	ctx context.Context, s *session, t targetWriter, refs []applier.Ref, o applier.DeleteOptions,
 ) (remaining []applier.Ref, err error) {
 	var problems []string
 	for _, group := range deletionGroups(refs) {
