@@ -78,6 +78,16 @@ func (r *Workflows) Inventory(ctx context.Context, id string) ([]models.OwnedObj
 	return doc.Inventory, translate("repositories.Workflows.Inventory", "workflow", err)
 }
 
+// Belongings returns what one of owner's workflows has in clusters, also of a deleted
+// one until it is erased.
+func (r *Workflows) Belongings(ctx context.Context, owner, id string) (models.Belongings, error) {
+	var doc models.Belongings
+	filter := append(byID(id), bson.E{Key: "owner_id", Value: owner}, bson.E{Key: "erasing", Value: nil})
+	err := r.coll.FindOne(ctx, filter, options.FindOne().SetProjection(
+		fields("name", "status", "cluster_id", "cluster_ref", "deleted_at", "inventory"))).Decode(&doc)
+	return doc, translate("repositories.Workflows.Belongings", "workflow", err)
+}
+
 // SetInventory replaces what Inventory returns. Only the process that runs the
 // workflow may call it.
 func (r *Workflows) SetInventory(ctx context.Context, id string, objects []models.OwnedObject) error {

@@ -134,12 +134,7 @@ func (e *Executor) begin(ctx context.Context, s *session, work work) error {
 	if err := whileAway(ctx, func() error { return e.deps.Runs.Begin(ctx, s.run) }); err != nil {
 		return err
 	}
-	head, err := askWhileAway(ctx, func() (models.WorkflowHead, error) {
-		return e.deps.Workflows.Head(ctx, s.run.OwnerID, s.run.WorkflowID)
-	})
-	if err == nil && s.run.Action == models.RunDeploy && head.Status != models.WorkflowPublished {
-		err = &models.Error{Op: "run.Executor.begin", Kind: models.Conflict, Msg: "the workflow is " + head.Status + " now"}
-	}
+	err := e.stillPublished(ctx, s)
 	if err == nil {
 		err = e.launch(ctx, s, work)
 	}
@@ -148,6 +143,20 @@ func (e *Executor) begin(ctx context.Context, s *session, work work) error {
 		return errors.Join(err, e.deps.Runs.Finish(ctx, s.run.ID, s.run.Lease, res))
 	}
 	return nil
+}
+
+// stillPublished is an error for a run of a drawing that may not be run any more.
+func (e *Executor) stillPublished(ctx context.Context, s *session) error {
+	if s.run.Action == models.RunTearDown || s.run.Action == models.RunCleanUp {
+		return nil // of a workflow in any state, a deleted one included
+	}
+	head, err := askWhileAway(ctx, func() (models.WorkflowHead, error) {
+		return e.deps.Workflows.Head(ctx, s.run.OwnerID, s.run.WorkflowID)
+	})
+	if err == nil && head.Status != models.WorkflowPublished {
+		err = &models.Error{Op: "run.Executor.begin", Kind: models.Conflict, Msg: "the workflow is " + head.Status + " now"}
+	}
+	return err
 }
 
 func (e *Executor) isStopping() bool {

@@ -75,6 +75,10 @@ func (t *memoryTarget) CheckOwners(_ context.Context, reqs []applier.Request) []
 	return make([]error, len(reqs))
 }
 
+func (t *memoryTarget) ClaimUses(context.Context, []string) (map[string]applier.ClaimUse, error) {
+	return nil, nil
+}
+
 func (t *memoryTarget) EnsureNamespaces(context.Context, []string, map[string]string) []applier.Change {
 	return nil
 }

@@ -99,14 +99,29 @@ func (e *Executor) prune(ctx context.Context, s *session, t clusterTarget, owned
 	for _, o := range now {
 		s.logf("%s %s/%s left the drawing and is kept", o.Kind, o.Namespace, o.Name)
 	}
+	gone, outside := s.withinGrant(gone)
+	for _, o := range outside {
+		s.logf("%s %s/%s left the drawing and stays: %s", o.Kind, o.Namespace, o.Name, o.Kept.Reason)
+	}
 	remaining, err := remove(ctx, s, t, gone, applier.DeleteOptions{})
-	now = slices.Concat(now, inventoryOf(s, append(s.touched, remaining...)), e.cleanFormer(ctx, s, elsewhere))
+	now = slices.Concat(now, outside, inventoryOf(s, append(s.touched, remaining...)), e.cleanFormer(ctx, s, elsewhere))
 	if !sameObjects(now, inventory) {
 		if serr := e.setInventory(ctx, s, now); serr != nil {
 			return serr
 		}
 	}
 	return err
+}
+
+// withinGrant returns the refs that the owner of the workflow may remove in the present
+// cluster, and the others as they are kept: a share may have become narrower.
+func (s *session) withinGrant(refs []applier.Ref) (may []applier.Ref, outside []models.OwnedObject) {
+	may, others := partition(refs, func(r applier.Ref) bool { return s.grant == nil || s.grant.Covers(r.Namespace) })
+	outside = objectsAt(s.place(), others)
+	for i := range outside {
+		outside[i].Kept = models.Kept{Reason: models.KeptOutside, Since: s.now()}
+	}
+	return may, outside
 }
 
 // keep releases the adopted ones among refs, and returns those that stay ours as they

@@ -37,7 +37,7 @@ type rig struct {
 	exec      *Executor
 	db        *mongo.Database
 	access    func() (models.ClusterGrant, error) // nil for an owner's
-	elsewhere map[string]models.ClusterGrant          // clusters beside that one, by id
+	elsewhere map[string]models.ClusterGrant      // clusters beside that one, by id
 	servers   *servers
 }
 

@@ -28,6 +28,7 @@ type executedWorkflows interface {
 // inventories know which objects workflows have in clusters.
 type inventories interface {
 	Inventory(ctx context.Context, workflowID string) ([]models.OwnedObject, error)
+	Belongings(ctx context.Context, owner, workflowID string) (models.Belongings, error)
 	SetInventory(ctx context.Context, workflowID string, objects []models.OwnedObject) error
 	ClearStatuses(ctx context.Context, workflowID string, exceptTypes ...string) error
 }
@@ -83,10 +84,16 @@ type placeChecker interface {
 // applier.Applier.
 type clusterTarget interface {
 	placeChecker
+	claimReader
 	targetWriter
 	ListOwned(
 		ctx context.Context, gvks []schema.GroupVersionKind, o applier.ListOptions,
 	) ([]metav1.PartialObjectMetadata, error)
+}
+
+// claimReader tells what claims hold.
+type claimReader interface {
+	ClaimUses(ctx context.Context, namespaces []string) (map[string]applier.ClaimUse, error)
 }
 
 // targetWriter changes objects in a cluster.
