@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/applier"
@@ -61,7 +62,8 @@ func (e *Executor) cleanOne(ctx context.Context, s *session, at place, objects [
 	if err != nil {
 		return nil, err
 	}
-	kept, gone, _ := leaving(at, owned.refs, objects, nil)
+	refs, uids := s.notApplied(owned)
+	kept, gone, _ := leaving(at, refs, nil, nil) // what is not listed is gone
 	reason := models.KeptMoved
 	if s.run.Action == models.RunTearDown {
 		kept, gone = s.withoutSecrets(kept, gone)
@@ -69,11 +71,29 @@ func (e *Executor) cleanOne(ctx context.Context, s *session, at place, objects [
 	}
 	s.logf("cleaning the former cluster %s", at.name)
 	remaining := keep(ctx, s, t, at, kept, objects, reason)
-	left, err := remove(ctx, s, t, gone, applier.DeleteOptions{Adopted: s.run.DeleteAdopted})
+	left, err := remove(ctx, s, t, gone, applier.DeleteOptions{Adopted: s.run.DeleteAdopted, UIDs: uids})
 	if err != nil {
 		s.logf("in the former cluster %s: %s", at.name, models.MessageOf(err))
 	}
 	return append(remaining, objectsAt(at, left)...), nil
+}
+
+// notApplied returns the owned objects of another cluster, and their uids. It leaves out
+// those that this run has applied: one cluster may be registered twice.
+func (s *session) notApplied(owned ownedObjects) (refs []applier.Ref, uids map[string]types.UID) {
+	uids = map[string]types.UID{}
+	for i := range owned.objects {
+		o := &owned.objects[i]
+		uids[applier.Ref{GroupVersionKind: o.GroupVersionKind(), Namespace: o.Namespace, Name: o.Name}.String()] = o.UID
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range owned.refs {
+		if now, ok := s.left[keyOf(r)]; !ok || now.UID != "" && now.UID != string(uids[r.String()]) {
+			refs = append(refs, r)
+		}
+	}
+	return refs, uids
 }
 
 // withoutSecrets moves Secrets from kept to gone: tearing down removes them.

@@ -33,7 +33,10 @@ func (e *Executor) RemoveLeftovers(ctx context.Context, owner, id string, in mod
 	noteLeftovers(ctx, chosen)
 	s := newSession(run, nil, models.TriggerData{}, e.now)
 	s.workflow.Name = b.Name
-	if err := e.begin(ctx, s, func(ctx context.Context, s *session) error { return e.removeLeftovers(ctx, s, chosen, in) }); err != nil {
+	work := func(ctx context.Context, s *session) error {
+		return e.removeLeftovers(ctx, s, chosen, drawnUIDs(b), in)
+	}
+	if err := e.begin(ctx, s, work); err != nil {
 		return models.LeftoverResult{}, err
 	}
 	done, err := e.await(ctx, s, e.opts.AnswerAfter)
@@ -82,14 +85,14 @@ func noteLeftovers(ctx context.Context, chosen []models.OwnedObject) {
 
 // removeLeftovers removes chosen, one cluster after the other, and strikes from the
 // inventory what is gone.
-func (e *Executor) removeLeftovers(ctx context.Context, s *session, chosen []models.OwnedObject, in models.LeftoverRemoval) error {
+func (e *Executor) removeLeftovers(ctx context.Context, s *session, chosen []models.OwnedObject, drawn map[string]bool, in models.LeftoverRemoval) error {
 	gone := map[models.OwnedObject]bool{}
 	failed := 0
 	for len(chosen) > 0 {
 		at := place{chosen[0].Cluster, chosen[0].ClusterRef}
 		there, others := splitByPlace(chosen, at)
 		chosen = others
-		for i, c := range e.removeAt(ctx, s, at, there, in) {
+		for i, c := range e.removeAt(ctx, s, at, there, drawn, in) {
 			if c.Action == string(applier.Failed) {
 				failed++
 			} else if c.Action != string(applier.Skipped) {
@@ -138,7 +141,7 @@ func (s *session) noteCleaned(c models.ObjectChange) {
 
 // removeAt removes objects in one cluster, and returns what became of each.
 func (e *Executor) removeAt(
-	ctx context.Context, s *session, at place, objects []models.OwnedObject, in models.LeftoverRemoval,
+	ctx context.Context, s *session, at place, objects []models.OwnedObject, drawn map[string]bool, in models.LeftoverRemoval,
 ) []models.ObjectChange {
 	changes := make([]models.ObjectChange, len(objects))
 	for i, o := range objects {
@@ -162,18 +165,13 @@ func (e *Executor) removeAt(
 	}
 	uses, _ := t.ClaimUses(ctx, namespacesOfClaims(objects)) // only for what is said
 	refs, opts := refsIn(objects), applier.DeleteOptions{Adopted: in.DeleteAdopted, UIDs: map[string]types.UID{}}
-	ours := map[objectKey]bool{}
-	for _, r := range owned.refs {
-		ours[keyOf(r)] = true
-	}
 	index := map[objectKey]int{}
 	for i, r := range refs {
 		index[keyOf(r)] = i
 		opts.UIDs[r.String()] = types.UID(objects[i].Kept.UID)
 		changes[i].Action, changes[i].Message = string(applier.Unchanged), "it is not there any more, or not this workflow's"
 	}
-	present, _ := partition(refs, func(r applier.Ref) bool { return ours[keyOf(r)] })
-	for _, group := range deletionGroups(present) {
+	for _, group := range deletionGroups(removable(owned, refs, drawn, changes)) {
 		for _, c := range t.Delete(ctx, group, opts) {
 			one := &changes[index[keyOf(c.Ref)]]
 			one.Action, one.Message = string(c.Action), c.Message
@@ -183,4 +181,42 @@ func (e *Executor) removeAt(
 		}
 	}
 	return changes
+}
+
+// removable returns those of refs that are there. Of those that the drawing holds
+// through another registration of the same cluster it says so in changes.
+func removable(owned ownedObjects, refs []applier.Ref, drawn map[string]bool, changes []models.ObjectChange) (there []applier.Ref) {
+	inUse := map[objectKey]bool{}
+	for i := range owned.objects {
+		o := &owned.objects[i]
+		inUse[objectKey{o.GroupVersionKind().Group, o.Kind, o.Namespace, o.Name}] = drawn[string(o.UID)]
+	}
+	present := map[objectKey]bool{}
+	for _, r := range owned.refs {
+		present[keyOf(r)] = true
+	}
+	for i, r := range refs {
+		switch {
+		case inUse[keyOf(r)]:
+			changes[i].Action, changes[i].Message = string(applier.Skipped), "the drawing holds it, by another registration of the same cluster"
+		case present[keyOf(r)]:
+			there = append(there, r)
+		}
+	}
+	return there
+}
+
+// drawnUIDs returns the uids of the objects that the workflow needs.
+func drawnUIDs(b models.Belongings) map[string]bool {
+	uids := map[string]bool{}
+	for _, o := range b.Objects {
+		uids[o.Applied.UID] = true
+	}
+	for _, o := range b.Leftovers() {
+		if o.IsIn(b.ClusterID, b.ClusterRef) {
+			delete(uids, o.Applied.UID)
+		}
+	}
+	delete(uids, "")
+	return uids
 }

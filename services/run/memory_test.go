@@ -35,6 +35,11 @@ type memoryObject struct {
 	keys  []string
 }
 
+// uid is never the same in two clusters.
+func (c *memoryCluster) uid(ref applier.Ref) types.UID {
+	return types.UID(fmt.Sprintf("%p %s", c, ref))
+}
+
 func newMemoryCluster() *memoryCluster { return &memoryCluster{objects: map[objectKey]*memoryObject{}} }
 
 func (c *memoryCluster) of(workflowID string) *memoryTarget { return &memoryTarget{c, workflowID} }
@@ -109,7 +114,7 @@ func (t *memoryTarget) put(ref applier.Ref, text string, keys []string) applier.
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	old := t.objects[keyOf(ref)]
-	c := applier.Change{Ref: ref, Action: applier.Created}
+	c := applier.Change{Ref: ref, Action: applier.Created, UID: t.uid(ref)}
 	if old != nil {
 		c.Action = applier.Unchanged
 		if old.text != text {
@@ -175,7 +180,7 @@ func (t *memoryTarget) Release(_ context.Context, refs []applier.Ref) []applier.
 	for i, ref := range refs {
 		changes[i] = applier.Change{Ref: ref, Action: applier.Unchanged}
 		if t.objects[keyOf(ref)] != nil {
-			changes[i].UID = types.UID("uid of " + ref.Name)
+			changes[i].UID = t.uid(ref)
 		}
 	}
 	return changes
@@ -194,7 +199,7 @@ func (t *memoryTarget) ListOwned(
 		if o.owner == t.owner {
 			m := metav1.PartialObjectMetadata{}
 			m.SetGroupVersionKind(o.ref.GroupVersionKind)
-			m.Namespace, m.Name = o.ref.Namespace, o.ref.Name
+			m.Namespace, m.Name, m.UID = o.ref.Namespace, o.ref.Name, t.uid(o.ref)
 			m.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubeorch"}}
 			list = append(list, m)
 		}

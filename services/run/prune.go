@@ -99,7 +99,7 @@ func (e *Executor) prune(ctx context.Context, s *session, t clusterTarget, owned
 	for _, o := range now {
 		s.logf("%s %s/%s left the drawing and is kept", o.Kind, o.Namespace, o.Name)
 	}
-	gone, outside := s.withinGrant(gone)
+	gone, outside := s.withinGrant(gone, inventory)
 	for _, o := range outside {
 		s.logf("%s %s/%s left the drawing and stays: %s", o.Kind, o.Namespace, o.Name, o.Kept.Reason)
 	}
@@ -115,13 +115,26 @@ func (e *Executor) prune(ctx context.Context, s *session, t clusterTarget, owned
 
 // withinGrant returns the refs that the owner of the workflow may remove in the present
 // cluster, and the others as they are kept: a share may have become narrower.
-func (s *session) withinGrant(refs []applier.Ref) (may []applier.Ref, outside []models.OwnedObject) {
+func (s *session) withinGrant(refs []applier.Ref, before []models.OwnedObject) (may []applier.Ref, outside []models.OwnedObject) {
 	may, others := partition(refs, func(r applier.Ref) bool { return s.grant == nil || s.grant.Covers(r.Namespace) })
 	outside = objectsAt(s.place(), others)
-	for i := range outside {
-		outside[i].Kept = models.Kept{Reason: models.KeptOutside, Since: s.now()}
+	known := keptMarks(s.place(), before)
+	for i, r := range others {
+		if outside[i].Kept = known[keyOf(r)]; outside[i].Kept.IsZero() {
+			outside[i].Kept = models.Kept{Reason: models.KeptOutside, Since: s.now()}
+		}
 	}
 	return may, outside
+}
+
+// keptMarks returns why the objects at a place are kept, as the inventory says.
+func keptMarks(at place, inventory []models.OwnedObject) map[objectKey]models.Kept {
+	found := map[objectKey]models.Kept{}
+	here, _ := splitByPlace(inventory, at)
+	for i, r := range refsIn(here) {
+		found[keyOf(r)] = here[i].Kept
+	}
+	return found
 }
 
 // keep releases the adopted ones among refs, and returns those that stay ours as they
@@ -129,13 +142,9 @@ func (s *session) withinGrant(refs []applier.Ref) (may []applier.Ref, outside []
 func keep(
 	ctx context.Context, s *session, t targetWriter, at place, refs []applier.Ref, before []models.OwnedObject, reason string,
 ) (kept []models.OwnedObject) {
-	since := map[objectKey]models.Kept{}
-	here, _ := splitByPlace(before, at)
-	for i, r := range refsIn(here) {
-		since[keyOf(r)] = here[i].Kept
-	}
+	known := keptMarks(at, before)
 	for _, c := range t.Release(ctx, refs) {
-		mark := since[keyOf(c.Ref)]
+		mark := known[keyOf(c.Ref)]
 		if mark.IsZero() {
 			mark = models.Kept{Reason: reason, Since: s.now(), UID: string(c.UID)}
 		}
@@ -186,6 +195,9 @@ func remove(
 // clusterFailure returns an error with the text for people of a cluster's error.
 func clusterFailure(err error) error {
 	if _, ok := errors.AsType[*models.Error](err); ok {
+		return err
+	}
+	if _, ok := errors.AsType[failure](err); ok {
 		return err
 	}
 	return failure(kubernetes.Translate(err).Message)

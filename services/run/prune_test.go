@@ -59,7 +59,7 @@ func TestFailedRunRemovesNothing(t *testing.T) {
 }
 
 func (r *rig) service() *workflow.Service {
-	return workflow.NewService(r.workflows, r.exec, workflow.Eraser{}, models.AccountLimits{})
+	return workflow.NewService(r.workflows, r.exec, r, workflow.Eraser{}, models.AccountLimits{})
 }
 
 func TestArchivingTearsDown(t *testing.T) {
