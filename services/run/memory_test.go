@@ -165,7 +165,9 @@ func (t *memoryTarget) Delete(ctx context.Context, refs []applier.Ref, _ applier
 	changes := make([]applier.Change, len(refs))
 	for i, ref := range refs {
 		changes[i] = applier.Change{Ref: ref, Action: applier.Unchanged}
-		if t.objects[keyOf(ref)] != nil {
+		if err := ctx.Err(); err != nil {
+			changes[i] = refused(ref, err)
+		} else if t.objects[keyOf(ref)] != nil {
 			changes[i].Action = applier.Deleted
 			delete(t.objects, keyOf(ref))
 		}

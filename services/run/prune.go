@@ -178,6 +178,9 @@ func remove(
 				problems = append(problems, c.Message)
 			case applier.Deleted:
 				s.logf("%s: deleted", c.Ref)
+				if c.Kind == kindSecret {
+					s.valuesGone = append(s.valuesGone, c.Namespace+"/"+c.Name)
+				}
 			case applier.Released:
 				s.logf("%s: released, %s", c.Ref, c.Message)
 			case applier.Skipped:

@@ -73,6 +73,7 @@ func TestArchivingTearsDown(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, models.WorkflowArchived, got.Status)
 	require.Contains(t, warning, "PersistentVolumeClaim default/data")
+	require.Contains(t, warning, "have to be typed again: Secret default/pw")
 	require.Equal(t, "PersistentVolumeClaim data", r.cluster.names())
 	shown, err := r.workflows.Get(t.Context(), ann, w.ID)
 	require.NoError(t, err)
@@ -83,7 +84,9 @@ func TestArchivingTearsDown(t *testing.T) {
 	published := models.WorkflowPublished
 	_, _, err = svc.Update(t.Context(), ann, w.ID, models.WorkflowPatch{Status: &published})
 	require.NoError(t, err)
-	require.Equal(t, models.RunCompleted, r.mustRun(w.ID, models.TriggerData{}).Status)
+	again := r.mustRun(w.ID, models.TriggerData{})
+	require.Equal(t, models.RunCompleted, again.Status)
+	require.Equal(t, "waits for its values", again.NodeStates["pw"].Message)
 	require.Equal(t, "Deployment web, PersistentVolumeClaim data, Service svc", r.cluster.names())
 }
 

@@ -61,6 +61,7 @@ type session struct {
 	touched    []applier.Ref                // objects that this run applied
 	left       map[objectKey]models.Applied // what it left them as
 	remembered map[objectKey]models.Applied // what earlier runs left them as
+	valuesGone []string                     // Secrets that a tear-down deleted
 	cleaned    []models.ObjectChange        // leftovers, and what became of them
 	note       string                       // for the person who waits, when the run succeeds
 	conceal    []string                     // typed values, the longest first; hidden in texts of the cluster

@@ -126,6 +126,9 @@ func (s *session) noteKept(remaining []models.OwnedObject) {
 	if _, elsewhere := splitByPlace(pending, s.place()); len(elsewhere) > 0 {
 		notes = append(notes, "not removed from former clusters: "+strings.Join(clustersOf(elsewhere), ", "))
 	}
+	if len(s.valuesGone) > 0 {
+		notes = append(notes, "removed with their values, which have to be typed again: Secret "+strings.Join(s.valuesGone, ", "))
+	}
 	s.note = s.clean(strings.Join(notes, "; "))
 	if s.note != "" {
 		s.logf("%s", s.note)
