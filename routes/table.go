@@ -73,6 +73,7 @@ type Handlers struct {
 	Template  *handlers.Template
 	Workflow  *handlers.Workflow
 	Version   *handlers.WorkflowVersion
+	Leftover  *handlers.Leftover
 	Run       *handlers.Run
 	Status    *handlers.StatusStream
 	RunStream *handlers.RunStream

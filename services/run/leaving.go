@@ -50,6 +50,7 @@ func splitByPlace(inventory []models.OwnedObject, at place) (here, elsewhere []m
 		if o.IsIn(at.name, at.id) {
 			here = append(here, o)
 		} else {
+			o.Applied = models.Applied{} // which is about the cluster that runs compare with
 			elsewhere = append(elsewhere, o)
 		}
 	}
