@@ -57,6 +57,7 @@ func (s *Server) buildWorkflows(
 		retention: &workflow.Retention{
 			Workflows: documents, Versions: versions, Runs: runs, Tasks: repositories.NewSettings(s.db.Database()), Log: s.log, Now: time.Now,
 			Grace: s.cfg.WorkflowGrace, KeepVersions: s.cfg.KeepVersions, KeepRuns: s.cfg.KeepRuns,
+			VersionAge: s.cfg.VersionAge(), RunAge: s.cfg.RunAge(), LogAge: s.cfg.RunLogAge(),
 		},
 		executor: executor,
 		recovery: run.NewRecovery(executor, runs, documents),
