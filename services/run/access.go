@@ -132,6 +132,12 @@ func (g guardedTarget) ApplyValues(ctx context.Context, req applier.ValuesReques
 	return g.clusterTarget.ApplyValues(ctx, req)
 }
 
+// FreeStatefulSets rechecks, then deletes pods.
+func (g guardedTarget) FreeStatefulSets(ctx context.Context, refs []applier.Ref) []applier.Change {
+	g.recheck(ctx)
+	return g.clusterTarget.FreeStatefulSets(ctx, refs)
+}
+
 // Release rechecks, then releases.
 func (g guardedTarget) Release(ctx context.Context, refs []applier.Ref) []applier.Change {
 	g.recheck(ctx)
@@ -168,10 +174,12 @@ func (e *Executor) openTarget(ctx context.Context, s *session) (clusterTarget, e
 			return nil, err
 		}
 	}
-	s.mu.Lock()
-	s.grant = &g
-	s.mu.Unlock()
-	return e.guard(t, func(ctx context.Context) { e.recheckAccess(ctx, s) }), nil
+	s.keepGrant(&g)
+	whole := s
+	if s.parent != nil {
+		whole = s.parent
+	}
+	return e.guard(t, func(ctx context.Context) { e.recheckAccess(ctx, whole) }), nil
 }
 
 // guard returns t with recheck called before each batch of writes, and not more often
@@ -184,6 +192,16 @@ func (e *Executor) guard(t clusterTarget, recheck func(ctx context.Context)) clu
 			recheck(ctx)
 		}
 	}}
+}
+
+// keepGrant keeps what the run began with, for recheckAccess.
+func (s *session) keepGrant(g *models.ClusterGrant) {
+	if s.parent != nil {
+		s.parent.keepGrant(g)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.grant = g
 }
 
 // defaultAccessTTL is how long a run relies on an answer about its access.
