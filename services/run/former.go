@@ -18,7 +18,7 @@ const (
 	formerTime = 15 * time.Second
 	// maxElsewhere is how many objects in former clusters a workflow may have and
 	// still run. They are part of its document.
-	maxElsewhere = 5000
+	maxElsewhere = 3000
 )
 
 // cleanFormer removes what a workflow has in clusters that it was in before, as far as

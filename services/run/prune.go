@@ -104,7 +104,7 @@ func (e *Executor) prune(ctx context.Context, s *session, t clusterTarget, owned
 		s.logf("%s %s/%s left the drawing and stays: %s", o.Kind, o.Namespace, o.Name, o.Kept.Reason)
 	}
 	remaining, err := remove(ctx, s, t, gone, applier.DeleteOptions{})
-	now = slices.Concat(now, outside, inventoryOf(s, append(s.touched, remaining...)), e.cleanFormer(ctx, s, elsewhere))
+	now = slices.Concat(now, outside, inventoryOf(s, append(s.touched, remaining...)), e.cleanFormer(ctx, s, notSeen(elsewhere, owned)))
 	if !sameObjects(now, inventory) {
 		if serr := e.setInventory(ctx, s, now); serr != nil {
 			return serr

@@ -106,7 +106,7 @@ func (e *Executor) tearDownHere(
 	claims, gone := s.withoutSecrets(kept, gone)
 	left, err := remove(ctx, s, t, gone, applier.DeleteOptions{Adopted: s.run.DeleteAdopted})
 	remaining = append(keep(ctx, s, t, s.place(), claims, inventory, models.KeptArchived), objectsAt(s.place(), left)...)
-	return remaining, elsewhere, err
+	return remaining, notSeen(elsewhere, owned), err
 }
 
 // noteKept tells the person who archived the workflow what is left of it.
