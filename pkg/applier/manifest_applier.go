@@ -90,8 +90,12 @@ func (a *Applier) applyOne(ctx context.Context, req Request, lists prefetch) Cha
 		return failed(RefOf(req.Object), err)
 	}
 	t.listed = lists[listKeyOf(RefOf(req.Object))]
+	return a.applyTarget(ctx, t, req)
+}
+
+func (a *Applier) applyTarget(ctx context.Context, t *target, req Request) Change {
 	var c Change
-	err = retry(ctx, func() (err error) {
+	err := retry(ctx, func() (err error) {
 		c, err = a.applyOnce(ctx, t, req)
 		t.listed = nil // further attempts read the object itself
 		return a.conn.Err(err)
@@ -164,7 +168,7 @@ const beingDeleted = "is being deleted"
 
 func (a *Applier) replace(ctx context.Context, t *target, old *metav1.PartialObjectMetadata, fields []Initial) (Change, error) {
 	if a.opts.DryRun {
-		return Change{Ref: t.ref, Action: Configured, Message: "would be replaced"}, nil
+		return a.tryReplace(ctx, t, old, fields)
 	}
 	if err := a.delete(ctx, t, old, metav1.DeletePropagationForeground, false); err != nil {
 		return Change{}, err

@@ -21,6 +21,8 @@ type target struct {
 	client metadata.ResourceInterface // answers are metadata only, in protobuf
 	full   dynamic.ResourceInterface  // for kinds whose content decides what is done
 	listed *listing                   // nil when the object has not been prefetched
+
+	preview *preview // nil unless an apply is only previewed
 }
 
 // target resolves the object's version and scope and adds the owner's labels.
