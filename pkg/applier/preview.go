@@ -142,6 +142,25 @@ func (a *Applier) finishPreview(ctx context.Context, t *target, c Change, initia
 	return p
 }
 
+// Read calls done for each ref with its object, or nil when that cannot be read, one
+// call at a time.
+func (a *Applier) Read(ctx context.Context, refs []Ref, done func(int, *unstructured.Unstructured)) {
+	found := make([]*unstructured.Unstructured, len(refs))
+	a.forEach(ctx, refs, func(i int) Change {
+		t, err := a.locate(ctx, refs[i])
+		if err == nil {
+			found[i], err = t.full.Get(ctx, t.ref.Name, metav1.GetOptions{})
+		}
+		if err != nil {
+			return failed(refs[i], a.conn.Err(err))
+		}
+		return Change{Ref: t.ref}
+	}, func(i int, _ Change) {
+		done(i, found[i])
+		found[i] = nil
+	})
+}
+
 // metadataOf returns the metadata of o.
 func metadataOf(o *unstructured.Unstructured) (*metav1.PartialObjectMetadata, error) {
 	m := &metav1.PartialObjectMetadata{}
