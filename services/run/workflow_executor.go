@@ -26,6 +26,11 @@ type executedWorkflows interface {
 	SetNodeStatus(ctx context.Context, workflowID, nodeID string, status map[string]any, secretCreated *bool) error
 }
 
+// drawings are read for what was applied before.
+type drawings interface {
+	ByID(ctx context.Context, id string) (models.Workflow, error)
+}
+
 // inventories know which objects workflows have in clusters.
 type inventories interface {
 	Inventory(ctx context.Context, workflowID string) ([]models.OwnedObject, error)
@@ -102,6 +107,7 @@ type targetWriter interface {
 // workflows is what runs need of workflow documents.
 type workflows interface {
 	executedWorkflows
+	drawings
 	inventories
 }
 
