@@ -29,6 +29,8 @@ func statusOf(k models.Kind) int {
 		return http.StatusNotFound
 	case models.Conflict:
 		return http.StatusConflict
+	case models.Mismatch:
+		return http.StatusUnprocessableEntity
 	case models.TooLarge:
 		return http.StatusRequestEntityTooLarge
 	case models.TooMany:

@@ -70,12 +70,13 @@ type Handlers struct {
 	PodLog         *handlers.PodLog
 	Terminal       *handlers.Terminal
 
-	Template *handlers.Template
-	Workflow *handlers.Workflow
-	Version  *handlers.WorkflowVersion
-	Run      *handlers.Run
-	Plan     *handlers.Plan
-	Status   *handlers.StatusStream
+	Template  *handlers.Template
+	Workflow  *handlers.Workflow
+	Version   *handlers.WorkflowVersion
+	Run       *handlers.Run
+	Plan      *handlers.Plan
+	Status    *handlers.StatusStream
+	RunStream *handlers.RunStream
 }
 
 // api is the base path of all routes except probes and documentation.

@@ -36,7 +36,7 @@ func (e *Executor) look(ctx context.Context, s *session, t clusterTarget) (<-cha
 		owned = again
 	}
 	s.survey = t.Survey(ctx, refsIn(planned(s)), found)
-	s.readRevisions()
+	s.readRevisions(s.plan.Steps)
 	return owned, nil
 }
 
@@ -105,6 +105,28 @@ func (s *session) applied(ref applier.Ref) models.Applied {
 func (s *session) touch(nodeID string, c applier.Change) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	version := s.version
+	if s.run.Action == models.RunCorrect { // each node stays at its version
+		version = s.remembered[keyOf(c.Ref)].Version
+	}
 	s.touched = append(s.touched, c.Ref)
-	s.left[keyOf(c.Ref)] = models.Applied{NodeID: nodeID, Version: s.version, UID: string(c.UID), Fields: c.Fields}
+	s.left[keyOf(c.Ref)] = models.Applied{NodeID: nodeID, Version: version, UID: string(c.UID), Fields: c.Fields}
+}
+
+// storeApplied stores what a run that failed left the objects as. What it did not come
+// to stays in the inventory as it was. After a run that was ended from outside, the
+// next one asks about all of them.
+func (e *Executor) storeApplied(ctx context.Context, s *session) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	inventory, err := e.inventory(ctx, s)
+	if err != nil {
+		return err
+	}
+	now := union(inventoryOf(s, s.touched), inventory)
+	if sameObjects(now, inventory) {
+		return nil
+	}
+	return e.setInventory(ctx, s, now)
 }
