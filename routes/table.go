@@ -75,6 +75,7 @@ type Handlers struct {
 	Leftover  *handlers.Leftover
 	Version   *handlers.WorkflowVersion
 	Run       *handlers.Run
+	Plan      *handlers.Plan
 	Status    *handlers.StatusStream
 	RunStream *handlers.RunStream
 
