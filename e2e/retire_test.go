@@ -66,6 +66,7 @@ func TestMovingAway(t *testing.T) {
 	require.Equal(t, []string{"old ConfigMap conf unknown", "old PersistentVolumeClaim data unknown", "old Secret pw unknown"}, words)
 
 	way.restore()
+	ann.ask(t, http.StatusOK, "POST", "/clusters/old/test", nil) // ends the pause after failures
 	ann.run(t, id, nil)
 	core := former.Client().CoreV1()
 	_, err := core.ConfigMaps(from).Get(t.Context(), "conf", metav1.GetOptions{})
