@@ -57,6 +57,7 @@ func (s *Server) buildWorkflows(
 		retention: &workflow.Retention{
 			Workflows: documents, Versions: versions, Runs: runs, Tasks: repositories.NewSettings(s.db.Database()), Log: s.log, Now: time.Now,
 			Grace: s.cfg.WorkflowGrace, KeepVersions: s.cfg.KeepVersions, KeepRuns: s.cfg.KeepRuns,
+			VersionAge: s.cfg.VersionAge(), RunAge: s.cfg.RunAge(), LogAge: s.cfg.RunLogAge(),
 		},
 		executor: executor,
 		recovery: run.NewRecovery(executor, runs, documents),
@@ -81,7 +82,7 @@ func (w workflowServices) addTo(h *routes.Handlers, events *stream.Broadcaster, 
 	h.Workflow = handlers.NewWorkflow(w.workflows, w.watchers)
 	h.Version = handlers.NewWorkflowVersion(w.versions)
 	h.Run = handlers.NewRun(w.executor)
-	h.Leftover = handlers.NewLeftover(w.executor)
 	h.RunStream = handlers.NewRunStream(w.executor, handlers.AsSubscribe(events.Subscribe), log)
+	h.Leftover = handlers.NewLeftover(w.executor)
 	h.Status = handlers.NewStatusStream(w.workflows, handlers.AsSubscribe(events.Subscribe), w.watchers, log)
 }

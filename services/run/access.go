@@ -175,11 +175,7 @@ func (e *Executor) openTarget(ctx context.Context, s *session) (clusterTarget, e
 		}
 	}
 	s.keepGrant(&g)
-	whole := s
-	if s.parent != nil {
-		whole = s.parent
-	}
-	return e.guard(t, func(ctx context.Context) { e.recheckAccess(ctx, whole) }), nil
+	return e.guard(t, func(ctx context.Context) { e.recheckAccess(ctx, s.whole()) }), nil
 }
 
 // guard returns t with recheck called before each batch of writes, and not more often

@@ -187,20 +187,6 @@ func (e *Executor) begin(ctx context.Context, s *session, work work) error {
 	return nil
 }
 
-// stillPublished is an error for a run of a drawing that may not be run any more.
-func (e *Executor) stillPublished(ctx context.Context, s *session) error {
-	if s.run.Action == models.RunTearDown || s.run.Action == models.RunCleanUp {
-		return nil // of a workflow in any state, a deleted one included
-	}
-	head, err := askWhileAway(ctx, func() (models.WorkflowHead, error) {
-		return e.deps.Workflows.Head(ctx, s.run.OwnerID, s.run.WorkflowID)
-	})
-	if err == nil && head.Status != models.WorkflowPublished {
-		err = &models.Error{Op: "run.Executor.begin", Kind: models.Conflict, Msg: "the workflow is " + head.Status + " now"}
-	}
-	return err
-}
-
 // nameRunning adds to a Conflict which run is in progress.
 func (e *Executor) nameRunning(ctx context.Context, workflowID string, err error) error {
 	conflict, ok := errors.AsType[*models.Error](err)
@@ -214,6 +200,20 @@ func (e *Executor) nameRunning(ctx context.Context, workflowID string, err error
 	named := *conflict
 	named.Extra = map[string]string{"run_id": running.ID}
 	return &named
+}
+
+// stillPublished is an error for a run of a drawing that may not be run any more.
+func (e *Executor) stillPublished(ctx context.Context, s *session) error {
+	if s.run.Action == models.RunTearDown || s.run.Action == models.RunCleanUp {
+		return nil // of a workflow in any state, a deleted one included
+	}
+	head, err := askWhileAway(ctx, func() (models.WorkflowHead, error) {
+		return e.deps.Workflows.Head(ctx, s.run.OwnerID, s.run.WorkflowID)
+	})
+	if err == nil && head.Status != models.WorkflowPublished {
+		err = &models.Error{Op: "run.Executor.begin", Kind: models.Conflict, Msg: "the workflow is " + head.Status + " now"}
+	}
+	return err
 }
 
 func (e *Executor) isStopping() bool {

@@ -124,6 +124,7 @@ func (e *Executor) prepare(ctx context.Context, s *session) error {
 	start := models.RunStart{RunID: s.run.ID, At: s.run.StartedAt, Version: v.Number, Cluster: s.run.Cluster, ClusterRef: s.run.ClusterRef, Inventory: withDrawn(before, planned(s))}
 	// Both are on disk before anything is applied. Written at once, they share a
 	// commit.
+	s.whole().keepInventory(start.Inventory)
 	var group errgroup.Group
 	group.Go(func() error {
 		return whileAway(ctx, func() error { return e.deps.Workflows.StartRun(ctx, s.run.WorkflowID, start) })

@@ -157,6 +157,73 @@ func TestOldRunsAndVersionsGo(t *testing.T) {
 	require.Equal(t, models.NotFound, models.KindOf(r.versions.Delete(ctx, ann, w.ID, 1)))
 }
 
+// Age counts beside number; what has a name, is deployed or was healthy stays.
+func TestAgeOfRunsAndVersions(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, models.AccountLimits{})
+	ctx := t.Context()
+	w := r.create(t, ann)
+	store := repositories.NewVersions(r.db)
+	var ids []string
+	for i := range 6 { // one a day
+		v, err := store.Add(ctx, models.Version{
+			ID: models.NewID(), WorkflowID: w.ID, IsAutomatic: true, CreatedBy: ann, CreatedAt: r.clock.Now(), RunID: models.NewID(),
+		})
+		require.NoError(t, err)
+		run := models.Run{
+			ID: v.RunID, WorkflowID: w.ID, Status: models.RunCompleted, Action: models.RunDeploy, Version: v.Number, StartedAt: r.clock.Now(),
+			Logs: []string{"[10:00:00] a line"},
+		}
+		switch i {
+		case 1:
+			run.WaitSeconds = 60
+		case 3:
+			run.Status, run.Unsettled = models.RunFailed, true
+		case 5:
+			run.Action = models.RunCorrect
+		}
+		require.NoError(t, r.runs.Begin(ctx, run))
+		ids = append(ids, run.ID)
+		r.clock.Move(24 * time.Hour)
+	}
+	tag := "v1"
+	_, err := store.SetNotes(ctx, w.ID, 1, models.VersionNotes{Tag: &tag})
+	require.NoError(t, err)
+	require.NoError(t, r.documents.SetInventory(ctx, w.ID, []models.OwnedObject{{Name: "web", Applied: models.Applied{Version: 3}}}))
+	keep := func(o Retention) (versions []int, runs []string, logs map[string]int) {
+		t.Helper()
+		r.clock.Move(time.Hour)
+		re := r.retention(repositories.NewSettings(r.db))
+		re.KeepVersions, re.KeepRuns = 100, 100
+		re.VersionAge, re.RunAge, re.LogAge = o.VersionAge, o.RunAge, o.LogAge
+		require.NoError(t, re.runOnce(ctx))
+		list, _, err := store.List(ctx, w.ID, 1, 50)
+		require.NoError(t, err)
+		for _, v := range list {
+			versions = append(versions, v.Number)
+		}
+		left, err := r.runs.List(ctx, w.ID, 100)
+		require.NoError(t, err)
+		logs = map[string]int{}
+		for _, run := range left {
+			runs, logs[run.ID] = append(runs, run.ID), len(run.Logs)
+		}
+		return versions, runs, logs
+	}
+	versions, runs, logs := keep(Retention{})
+	require.Len(t, versions, 6)
+	require.Len(t, runs, 6)
+	require.Equal(t, 1, logs[ids[0]])
+
+	_, runs, logs = keep(Retention{LogAge: 36 * time.Hour})
+	require.Len(t, runs, 6)
+	require.Equal(t, map[string]int{ids[0]: 0, ids[1]: 0, ids[2]: 0, ids[3]: 1, ids[4]: 0, ids[5]: 1}, logs, "one is not settled, one is young")
+
+	versions, runs, _ = keep(Retention{VersionAge: time.Hour, RunAge: time.Hour})
+	require.Equal(t, []int{6, 5, 3, 2, 1}, versions, "the newest, completed, deployed, healthy, tagged")
+	require.Equal(t, []string{ids[4], ids[3], ids[1]}, runs, "the last that completed, one that is not settled, the last that was healthy")
+}
+
 func TestOneServerFreesSpaceInEachInterval(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, models.AccountLimits{})
