@@ -74,7 +74,6 @@ type Handlers struct {
 	Workflow  *handlers.Workflow
 	Leftover  *handlers.Leftover
 	Version   *handlers.WorkflowVersion
-	Leftover  *handlers.Leftover
 	Run       *handlers.Run
 	Status    *handlers.StatusStream
 	RunStream *handlers.RunStream
