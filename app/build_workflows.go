@@ -52,7 +52,7 @@ func (s *Server) buildWorkflows(
 	clusters.access.OnChange(executor.AccessChanged)
 	clusters.access.OnChange(func(context.Context, string) { watchers.AccessChanged(); place.Nudge() })
 	return workflowServices{
-		workflows: workflow.NewService(documents, executor, workflow.Eraser{Workflows: documents, Versions: versions, Runs: runs}, s.accountLimits()),
+		workflows: workflow.NewService(documents, executor, clusters.access, workflow.Eraser{Workflows: documents, Versions: versions, Runs: runs}, s.accountLimits()),
 		versions:  workflow.NewVersions(documents, versions, history),
 		retention: &workflow.Retention{
 			Workflows: documents, Versions: versions, Runs: runs, Tasks: repositories.NewSettings(s.db.Database()), Log: s.log, Now: time.Now,
@@ -83,5 +83,6 @@ func (w workflowServices) addTo(h *routes.Handlers, events *stream.Broadcaster, 
 	h.Version = handlers.NewWorkflowVersion(w.versions)
 	h.Run = handlers.NewRun(w.executor)
 	h.RunStream = handlers.NewRunStream(w.executor, handlers.AsSubscribe(events.Subscribe), log)
+	h.Leftover = handlers.NewLeftover(w.executor)
 	h.Status = handlers.NewStatusStream(w.workflows, handlers.AsSubscribe(events.Subscribe), w.watchers, log)
 }

@@ -19,6 +19,8 @@ const ann, bob = "5f0000000000000000000001", "5f0000000000000000000002"
 
 // rig has the services over a database of its own. No runs are in progress.
 type rig struct {
+	running   busy
+	clusters  knownClusters
 	db        *mongo.Database
 	clock     *servicetest.Clock
 	documents *repositories.Workflows
@@ -27,17 +29,22 @@ type rig struct {
 	versions  *Versions
 }
 
-type noRuns struct{}
+// busy says of every workflow whether a run is in progress, and what tearing it down
+// warns of.
+type busy struct {
+	running bool
+	warning string
+}
 
-func (noRuns) Running(context.Context, string) (bool, error)                    { return false, nil }
-func (noRuns) TearDown(context.Context, models.Workflow, bool) (warning string) { return "" }
+func (b *busy) Running(context.Context, string) (bool, error)                    { return b.running, nil }
+func (b *busy) TearDown(context.Context, models.Workflow, bool) (warning string) { return b.warning }
 
 func newRig(t *testing.T, limits models.AccountLimits) *rig {
 	t.Helper()
 	db := dbtest.Open(t).Database()
-	r := &rig{db: db, clock: servicetest.NewClock(), documents: repositories.NewWorkflows(db), runs: repositories.NewRuns(db)}
+	r := &rig{clusters: knownClusters{}, db: db, clock: servicetest.NewClock(), documents: repositories.NewWorkflows(db), runs: repositories.NewRuns(db)}
 	versions := repositories.NewVersions(db)
-	r.workflows = NewService(r.documents, noRuns{}, Eraser{r.documents, versions, r.runs}, limits)
+	r.workflows = NewService(r.documents, &r.running, r.clusters, Eraser{r.documents, versions, r.runs}, limits)
 	r.workflows.now = r.clock.Now
 	r.versions = NewVersions(r.documents, versions, NewHistory(versions, r.documents, limits))
 	return r

@@ -41,6 +41,8 @@ type group struct {
 func groups() []group {
 	return []group{
 		{"run", true, measureRuns},
+		{"rerun", true, measureReruns},
+		{"plan", true, measurePlans},
 		{"get", false, measureGet},
 		{"list", false, measureList},
 		{"clusters", false, measureClusters},
