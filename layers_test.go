@@ -51,6 +51,7 @@ func servicesMayImport() map[string][]string {
 		"audit":        {},
 		"catalogue":    {"kinds"},
 		"cluster":      {},
+		"drift":        {},
 		"inventory":    {"status"}, // pure
 		"keys":         {},
 		"lease":        {},

@@ -74,6 +74,7 @@ type Handlers struct {
 	Workflow *handlers.Workflow
 	Version  *handlers.WorkflowVersion
 	Run      *handlers.Run
+	Drift    *handlers.Drift
 	Status   *handlers.StatusStream
 }
 
