@@ -51,6 +51,7 @@ func servicesMayImport() map[string][]string {
 		"audit":        {},
 		"catalogue":    {"kinds"},
 		"cluster":      {},
+		"diff":         {}, // pure
 		"drift":        {},
 		"inventory":    {"status"}, // pure
 		"keys":         {},
@@ -196,7 +197,7 @@ func TestArrowsBetweenServices(t *testing.T) {
 func TestPureServices(t *testing.T) {
 	t.Parallel()
 	for _, s := range sources(t) {
-		if !slices.Contains([]string{"inventory", "kinds", "plan", "status"}, s.service()) {
+		if !slices.Contains([]string{"diff", "inventory", "kinds", "plan", "status"}, s.service()) {
 			continue
 		}
 		for _, path := range s.imports() {

@@ -2,6 +2,9 @@ package models
 
 import "time"
 
+// MaskedValue stands for a value of a Secret.
+const MaskedValue = "••••••"
+
 // FieldChange is a field of an object that has another value than a run gives it.
 // Values of Secrets are masked.
 type FieldChange struct {

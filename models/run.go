@@ -23,12 +23,23 @@ const (
 const (
 	RunDeploy   = "deploy"
 	RunTearDown = "teardown"
+	RunCorrect  = "correct" // applies some nodes again, as they were applied last
+)
+
+// The phases of a run that is running. A server that takes a run over goes on in
+// its phase.
+const (
+	PhaseApply    = ""         // the version of the run is applied
+	PhaseWait     = "wait"     // it was applied; its nodes become healthy
+	PhaseRollback = "rollback" // it failed; the version RolledBackTo is applied
 )
 
 // Who or what started a run.
 const (
-	TriggeredManually = "manual"
-	TriggeredByStatus = "archive"
+	TriggeredManually   = "manual"
+	TriggeredByStatus   = "archive"
+	TriggeredByRollback = "rollback"
+	TriggeredByDrift    = "drift"
 )
 
 // NodeState is what a run did for one node.
@@ -65,6 +76,11 @@ type Run struct {
 	Error       string               `json:"error,omitempty" bson:"error,omitempty"`
 	TriggeredBy string               `json:"triggered_by" bson:"triggered_by"`
 	TriggerData Trigger              `json:"trigger_data" bson:"trigger_data"`
+
+	FailurePolicy string `json:"failure_policy,omitempty" bson:"failure_policy,omitempty"`
+	WaitSeconds   int    `json:"wait_seconds,omitempty" bson:"wait_seconds,omitempty"`     // how long it waits for healthy nodes; 0: it does not
+	Phase         string `json:"phase,omitempty" bson:"phase,omitempty"`                   // while it is running
+	RolledBackTo  int    `json:"rolled_back_to,omitempty" bson:"rolled_back_to,omitempty"` // the version that was applied after it failed
 
 	Action          string    `json:"-" bson:"action"`
 	DeleteAdopted   bool      `json:"-" bson:"delete_adopted,omitempty"` // for a tear-down: adopted objects go, too

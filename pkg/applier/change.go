@@ -55,12 +55,15 @@ type Change struct {
 	Action          Action
 	UID             types.UID // of the object, if it exists
 	ResourceVersion string
+	Fields          string // FieldsHash of the object after it was applied
 	Message         string // for users; the whole reason when Action is Failed
 	Err             error  // set when Action is Failed: a *kubernetes.Error
 }
 
-func changeFrom(ref Ref, old, now *metav1.PartialObjectMetadata) Change {
-	c := Change{Ref: ref, Action: Created, UID: now.UID, ResourceVersion: now.ResourceVersion}
+func (a *Applier) changeFrom(ref Ref, old, now *metav1.PartialObjectMetadata) Change {
+	c := Change{
+		Ref: ref, Action: Created, UID: now.UID, ResourceVersion: now.ResourceVersion, Fields: FieldsHash(a.opts.Manager, now.ManagedFields),
+	}
 	if old != nil {
 		c.Action = Unchanged
 		if differs(old, now) {
@@ -71,24 +74,53 @@ func changeFrom(ref Ref, old, now *metav1.PartialObjectMetadata) Change {
 }
 
 // differs reports whether our apply has changed the object, as opposed to a
-// controller that has written to it in between. Field managers' times are in
-// whole seconds, so they alone cannot decide.
+// controller that has written to it in between. A new ManifestAnnotation alone is no
+// change: it says that the manifest came to the same object.
 func differs(old, now *metav1.PartialObjectMetadata) bool {
-	if old.ResourceVersion == now.ResourceVersion {
+	switch {
+	case old.ResourceVersion == now.ResourceVersion:
 		return false
-	}
-	if old.Generation != now.Generation {
+	case old.Generation != now.Generation, !sameMetadata(old, now):
+		return true
+	case now.Generation != 0: // a change of anything else would have increased it
+		return false
+	case old.Annotations[ManifestAnnotation] != now.Annotations[ManifestAnnotation]:
 		return true
 	}
-	before, after := applied(old), applied(now)
-	if before == nil || after == nil || !sameEntry(before, after) {
+	if !sameEntry(applied(old), applied(now)) {
 		return true
 	}
-	// Our entry is the same. A kind with a generation would have increased it.
-	// Any other object was written by us unless an entry of another manager
-	// differs.
-	return now.Generation == 0 && slices.EqualFunc(old.ManagedFields, now.ManagedFields,
+	// Our entry is the same, and its time is in whole seconds. The object was written
+	// by us unless an entry of another manager differs.
+	return slices.EqualFunc(old.ManagedFields, now.ManagedFields,
 		func(a, b metav1.ManagedFieldsEntry) bool { return sameEntry(&a, &b) })
+}
+
+// sameMetadata reports whether the labels and annotations that we apply are the same.
+func sameMetadata(a, b *metav1.PartialObjectMetadata) bool {
+	for _, e := range []*metav1.ManagedFieldsEntry{applied(a), applied(b)} {
+		if e == nil {
+			return false
+		}
+		ours := metadataFields(*e)
+		if !sameKeys(ours.Labels, a.Labels, b.Labels) || !sameKeys(ours.Annotations, a.Annotations, b.Annotations) {
+			return false
+		}
+	}
+	return true
+}
+
+// sameKeys compares the values of a and b for the keys in fields, of managed fields.
+func sameKeys(fields map[string]any, a, b map[string]string) bool {
+	for field := range fields {
+		key, isField := strings.CutPrefix(field, "f:")
+		x, inA := a[key]
+		y, inB := b[key]
+		if isField && key != ManifestAnnotation && (inA != inB || x != y) {
+			return false
+		}
+	}
+	return true
 }
 
 func sameEntry(a, b *metav1.ManagedFieldsEntry) bool {

@@ -63,6 +63,10 @@ type Request struct {
 	// Initial are the fields, left out of Object, that something else decides
 	// once the object exists.
 	Initial []Initial
+	// Survey, unless nil, saves requests: what it holds is not read again, and an
+	// object that is still as Remembered tells is not asked about.
+	Survey     *Survey
+	Remembered Remembered
 }
 
 // Apply applies objects that do not depend on each other, several at once, and
@@ -89,11 +93,14 @@ func (a *Applier) applyOne(ctx context.Context, req Request, lists prefetch) Cha
 	if err != nil {
 		return failed(RefOf(req.Object), err)
 	}
-	t.listed = lists[listKeyOf(RefOf(req.Object))]
+	if old, same := a.unchanged(t, req); same {
+		return a.changeFrom(t.ref, old, old)
+	}
+	t.survey, t.listed = req.Survey, lists[listKeyOf(RefOf(req.Object))]
 	var c Change
 	err = retry(ctx, func() (err error) {
 		c, err = a.applyOnce(ctx, t, req)
-		t.listed = nil // further attempts read the object itself
+		t.survey, t.listed = nil, nil // further attempts read the object itself
 		return a.conn.Err(err)
 	})
 	if err != nil {
@@ -130,7 +137,7 @@ func (a *Applier) applyOnce(ctx context.Context, t *target, req Request) (Change
 	}
 	now, err := a.change(ctx, t, old, req.Adopt)
 	if err == nil {
-		return changeFrom(t.ref, old, now), nil
+		return a.changeFrom(t.ref, old, now), nil
 	}
 	if !immutable(err) {
 		return Change{}, err
@@ -145,7 +152,10 @@ func (a *Applier) applyOnce(ctx context.Context, t *target, req Request) (Change
 // none. It waits for an object that is being deleted: what is applied to that
 // would be lost with it.
 func (a *Applier) live(ctx context.Context, t *target) (*metav1.PartialObjectMetadata, error) {
-	old, known := t.listed.get(ctx, t)
+	old, known := t.survey.fresh(t.ref)
+	if !known {
+		old, known = t.listed.get(ctx, t)
+	}
 	var err error
 	if !known {
 		old, err = t.get(ctx)

@@ -80,14 +80,24 @@ func (o *outage) unless(ctx context.Context, ref Ref, work func() Change) Change
 }
 
 func (o *outage) record(ctx context.Context, err error) {
-	switch e := kubernetes.Translate(err); e.Reason {
+	if !IsOutage(err) {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.cause == nil && ctx.Err() == nil {
+		o.cause = kubernetes.Translate(err)
+	}
+}
+
+// IsOutage reports whether a request failed for a reason that fails every other one to
+// the same cluster, too.
+func IsOutage(err error) bool {
+	switch kubernetes.ReasonOf(err) {
 	case kubernetes.Unreachable, kubernetes.Timeout, kubernetes.TLS, kubernetes.Unauthorized,
 		kubernetes.NotKubernetes, kubernetes.NotAllowed:
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		if o.cause == nil && ctx.Err() == nil {
-			o.cause = e
-		}
+		return true
 	default:
+		return false
 	}
 }

@@ -38,6 +38,11 @@ func newPrefetch(reqs []Request) prefetch {
 	for _, r := range reqs {
 		count[listKeyOf(RefOf(r.Object))]++
 	}
+	return prefetchOf(count)
+}
+
+// prefetchOf returns the lists for so many objects of each kind and namespace.
+func prefetchOf(count map[listKey]int) prefetch {
 	p := make(prefetch)
 	for key, n := range count {
 		if n >= minListed {

@@ -31,6 +31,9 @@ type ValuesRequest struct {
 	// of the same purpose. When Object does not exist, it takes over the values
 	// of the newest of them, which stays as it is. Without labels there is none.
 	Former map[string]string
+
+	Survey     *Survey // as in Request
+	Remembered Remembered
 }
 
 // String hides the values.
@@ -60,10 +63,15 @@ func (a *Applier) ApplyValues(ctx context.Context, req ValuesRequest) (Change, V
 	if err != nil {
 		return failed(RefOf(req.Object), err), ValuesState{}
 	}
+	if old, state, same := a.unchangedValues(t, req); same {
+		return a.changeFrom(t.ref, old, old), state
+	}
+	t.survey = req.Survey
 	var c Change
 	var state ValuesState
 	err = retry(ctx, func() (err error) {
 		c, state, err = a.mergeValues(ctx, t, req)
+		t.survey = nil
 		return a.conn.Err(err)
 	})
 	if err != nil {
@@ -135,7 +143,7 @@ func (a *Applier) writeValues(ctx context.Context, t *target, req ValuesRequest,
 		}
 		return Change{}, state, err
 	}
-	return changeFrom(t.ref, meta, now), state, nil
+	return a.changeFrom(t.ref, meta, now), state, nil
 }
 
 func anyTyped(req ValuesRequest) bool {

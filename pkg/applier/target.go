@@ -20,10 +20,12 @@ type target struct {
 	ref    Ref
 	client metadata.ResourceInterface // answers are metadata only, in protobuf
 	full   dynamic.ResourceInterface  // for kinds whose content decides what is done
+	survey *Survey                    // nil when there is none
 	listed *listing                   // nil when the object has not been prefetched
 }
 
-// target resolves the object's version and scope and adds the owner's labels.
+// target resolves the object's version and scope and adds the owner's labels, and a
+// hash of the whole.
 func (a *Applier) target(ctx context.Context, o *unstructured.Unstructured) (*target, error) {
 	t, err := a.locate(ctx, RefOf(o))
 	if err != nil {
@@ -40,6 +42,11 @@ func (a *Applier) target(ctx context.Context, o *unstructured.Unstructured) (*ta
 		labels[k] = v
 	}
 	t.object.SetLabels(labels)
+	hash, err := manifestHash(t.object)
+	if err != nil {
+		return nil, err
+	}
+	t.object = withAnnotation(t.object, ManifestAnnotation, hash)
 	return t, nil
 }
 

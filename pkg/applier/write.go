@@ -32,7 +32,7 @@ func (a *Applier) create(ctx context.Context, t *target) (Change, error) {
 	if other := a.otherManager(now); other != "" {
 		return Change{}, conflictf(t.ref, "was created by %s at the same moment; the next run will say whose it is", other)
 	}
-	return changeFrom(t.ref, nil, now), nil
+	return a.changeFrom(t.ref, nil, now), nil
 }
 
 // createNamespace creates a namespace, which belongs to nobody.

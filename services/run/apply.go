@@ -88,12 +88,11 @@ func nextRequests(s *session, work []*nodeWork) (reqs []applier.Request, from []
 		}
 		o := w.step.Objects[w.applied]
 		w.applied++
-		var initial []applier.Initial
+		req := s.request(w.step, o)
 		if w.finished() {
-			initial = initialOf(w.step)
+			req.Initial = initialOf(w.step)
 		}
-		followValues(o, s.revisions)
-		reqs = append(reqs, applier.Request{Object: o, Adopt: w.step.Adopt, Rerun: s.rerun(w.step.NodeID), Initial: initial})
+		reqs = append(reqs, req)
 		from = append(from, w)
 	}
 	return reqs, from
@@ -128,19 +127,13 @@ func (w *nodeWork) note(s *session, c applier.Change) {
 		return
 	case applier.Skipped:
 	default:
-		s.touch(c.Ref)
+		s.touch(w.step.NodeID, c)
 	}
 	text := string(c.Action)
 	if c.Message != "" {
 		text += ", " + strings.TrimPrefix(c.Message, c.Ref.String()+" ")
 	}
 	s.logf("%s: %s", c.Ref, text)
-}
-
-func (s *session) touch(ref applier.Ref) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.touched = append(s.touched, ref)
 }
 
 // conclude settles the state of a node. When the run has ended, the node is

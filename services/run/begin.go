@@ -76,8 +76,7 @@ func (e *Executor) planOf(ctx context.Context, w models.Workflow) (*plan.Plan, e
 		if err != nil {
 			return nil, err
 		}
-		here, _ := splitByCluster(inventory, w.ClusterID)
-		opts.Empty = len(here) > 0
+		opts.Empty = len(inventory) > 0
 	}
 	p, problems := plan.Build(w.Graph(), e.deps.Kinds, opts)
 	return p, problems.Err("run.Executor.Run")

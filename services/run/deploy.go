@@ -38,20 +38,31 @@ func (e *Executor) deploy(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
+	owned, err := e.look(ctx, s, t)
+	if err != nil {
+		return err
+	}
+	err = e.apply(ctx, s, t)
+	left := <-owned
+	if err != nil {
+		return err
+	}
+	return e.prune(ctx, s, t, left)
+}
+
+// apply applies the drawing once it is known that no object belongs to somebody else,
+// and that the API server accepts what only it can judge.
+func (e *Executor) apply(ctx context.Context, s *session, t clusterTarget) error {
+	if err := e.checkOwners(ctx, s, t); err != nil {
+		return err
+	}
 	if err := e.tryFirst(ctx, s, t); err != nil {
 		return err
 	}
 	if err := ensureNamespaces(ctx, s, t); err != nil {
 		return err
 	}
-	// Objects of earlier runs are listed meanwhile; pruning leaves those of this
-	// run alone.
-	owned := e.listOwned(ctx, s, t)
-	if err := e.applyWaves(ctx, s, t); err != nil {
-		<-owned
-		return err
-	}
-	return e.prune(ctx, s, t, <-owned)
+	return e.applyWaves(ctx, s, t)
 }
 
 // prepare stores the version that the run applies, before it applies anything.

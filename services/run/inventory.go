@@ -71,7 +71,7 @@ func planned(s *session) []models.OwnedObject {
 	for _, step := range s.plan.Steps {
 		for _, o := range step.AllObjects() {
 			out = append(out, models.OwnedObject{
-				Cluster: s.run.Cluster, APIVersion: o.GetAPIVersion(), Kind: o.GetKind(),
+				Cluster: s.run.Cluster, ClusterRef: s.clusterID(), APIVersion: o.GetAPIVersion(), Kind: o.GetKind(),
 				Namespace: o.GetNamespace(), Name: o.GetName(),
 			})
 		}
@@ -79,11 +79,13 @@ func planned(s *session) []models.OwnedObject {
 	return out
 }
 
-// union returns the distinct objects of both, sorted.
+// union returns the distinct objects of both, sorted. What a says of an object counts.
 func union(a, b []models.OwnedObject) []models.OwnedObject {
 	all := append(slices.Clone(a), b...)
-	slices.SortFunc(all, compareObjects)
-	return slices.Compact(all)
+	slices.SortStableFunc(all, compareObjects)
+	return slices.CompactFunc(all, func(x, y models.OwnedObject) bool {
+		return compareObjects(x, y) == 0 && x.IsIn(y.Cluster, y.ClusterRef)
+	})
 }
 
 func compareObjects(a, b models.OwnedObject) int {
@@ -100,7 +102,8 @@ func inventoryOf(s *session, refs []applier.Ref) []models.OwnedObject {
 	for _, r := range refs {
 		apiVersion, kind := r.ToAPIVersionAndKind()
 		out = append(out, models.OwnedObject{
-			Cluster: s.run.Cluster, APIVersion: apiVersion, Kind: kind, Namespace: r.Namespace, Name: r.Name,
+			Cluster: s.run.Cluster, ClusterRef: s.clusterID(), APIVersion: apiVersion, Kind: kind, Namespace: r.Namespace, Name: r.Name,
+			Applied: s.applied(r),
 		})
 	}
 	return union(out, nil)
@@ -114,21 +117,4 @@ func refsIn(objects []models.OwnedObject) []applier.Ref {
 		}
 	}
 	return refs
-}
-
-// splitByCluster returns the objects in cluster, and the names of the other
-// clusters.
-func splitByCluster(inventory []models.OwnedObject, cluster string) (here []models.OwnedObject, elsewhere []string) {
-	for _, o := range inventory {
-		if o.Cluster == cluster {
-			here = append(here, o)
-		} else if !slices.Contains(elsewhere, o.Cluster) {
-			elsewhere = append(elsewhere, o.Cluster)
-		}
-	}
-	return here, elsewhere
-}
-
-func keepElsewhere(inventory []models.OwnedObject, cluster string) []models.OwnedObject {
-	return slices.DeleteFunc(slices.Clone(inventory), func(o models.OwnedObject) bool { return o.Cluster == cluster })
 }

@@ -65,6 +65,15 @@ func (t *memoryTarget) Try(_ context.Context, reqs []applier.Request) []applier.
 	return make([]applier.Change, len(reqs))
 }
 
+// Survey knows nothing.
+func (t *memoryTarget) Survey(context.Context, []applier.Ref, []metav1.PartialObjectMetadata) *applier.Survey {
+	return nil
+}
+
+func (t *memoryTarget) CheckOwners(_ context.Context, reqs []applier.Request) []error {
+	return make([]error, len(reqs))
+}
+
 func (t *memoryTarget) EnsureNamespaces(context.Context, []string, map[string]string) []applier.Change {
 	return nil
 }

@@ -16,8 +16,9 @@ import (
 
 // ownedObjects are the objects with a workflow's label in its cluster.
 type ownedObjects struct {
-	refs []applier.Ref
-	err  error // why refs is incomplete
+	refs    []applier.Ref // of those that runs wrote
+	objects []metav1.PartialObjectMetadata
+	err     error // why they are incomplete
 }
 
 // listOwned lists in the background the workflow's objects of the given kinds
@@ -42,7 +43,7 @@ func (e *Executor) listOwned(
 		var owned ownedObjects
 		owned.err = recovered(func() error {
 			found, err := t.ListOwned(ctx, distinct(gvks), applier.ListOptions{Namespaces: namespaces})
-			owned.refs = refsOf(found)
+			owned.refs, owned.objects = refsOf(found), found
 			return err
 		})
 		answer <- owned
@@ -93,19 +94,17 @@ func (e *Executor) prune(ctx context.Context, s *session, t clusterTarget, owned
 		e.deps.Log.WarnContext(ctx, "objects of a workflow could not be listed", "workflow", s.run.WorkflowID, "err", owned.err)
 		s.logf("could not look for objects that left the drawing: %s", models.MessageOf(clusterFailure(owned.err)))
 	}
-	here, elsewhere := splitByCluster(inventory, s.run.Cluster)
-	for _, cluster := range elsewhere {
+	kept, gone, elsewhere := leaving(s.place(), owned.refs, inventory, s.touched)
+	for _, cluster := range clustersOf(elsewhere) {
 		s.logf("objects that this workflow made in its former cluster %s are left there", cluster)
 	}
-	left := leftovers(append(owned.refs, refsIn(here)...), s.touched)
-	kept, gone := partition(left, func(r applier.Ref) bool { return r.Kind == kindClaim || r.Kind == kindSecret })
 	for _, ref := range release(ctx, s, t, kept) {
 		if slices.ContainsFunc(owned.refs, func(o applier.Ref) bool { return sameObject(o, ref) }) {
 			s.logf("%s left the drawing and is kept", ref)
 		}
 	}
 	remaining, err := remove(ctx, s, t, gone, applier.DeleteOptions{})
-	now := append(inventoryOf(s, append(s.touched, remaining...)), keepElsewhere(inventory, s.run.Cluster)...)
+	now := append(inventoryOf(s, append(s.touched, remaining...)), elsewhere...)
 	if !sameObjects(now, inventory) {
 		if serr := e.setInventory(ctx, s, now); serr != nil {
 			return serr
@@ -163,31 +162,4 @@ func clusterFailure(err error) error {
 		return err
 	}
 	return failure(kubernetes.Translate(err).Message)
-}
-
-// leftovers returns the distinct refs that are not in wanted.
-func leftovers(refs, wanted []applier.Ref) []applier.Ref {
-	seen := make(map[objectKey]bool, len(refs)+len(wanted))
-	for _, ref := range wanted {
-		seen[keyOf(ref)] = true
-	}
-	var left []applier.Ref
-	for _, ref := range refs {
-		if p := keyOf(ref); !seen[p] {
-			seen[p] = true
-			left = append(left, ref)
-		}
-	}
-	return left
-}
-
-func partition(refs []applier.Ref, first func(applier.Ref) bool) (a, b []applier.Ref) {
-	for _, r := range refs {
-		if first(r) {
-			a = append(a, r)
-		} else {
-			b = append(b, r)
-		}
-	}
-	return a, b
 }

@@ -44,28 +44,32 @@ type session struct {
 	typed     models.TriggerData
 	recovered map[string]models.NodeState // by the process before this one; nil for a run that began here
 	revisions map[string]string           // namespace/name of a Secret to the revision of its values
+	contents  map[string]string           // namespace/name of a ConfigMap to a hash of its content
+	survey    *applier.Survey             // what the cluster had before the run wrote anything
 	cancel    context.CancelCauseFunc
 	now       func() time.Time
 	done      chan struct{} // closed when the run has ended here
 
-	mu       sync.Mutex
-	grant    *models.ClusterGrant // what the owner may do in the cluster; nil before openTarget
-	version  int
-	states   map[string]models.NodeState
-	logs     []string
-	recorded time.Time         // when progress was stored last
-	result   *models.RunResult // how it ended
-	foreign  map[string]bool   // nodes that failed because an object belongs to another owner
-	touched  []applier.Ref     // objects that this run applied
-	note     string            // for the person who waits, when the run succeeds
-	conceal  []string          // typed values, the longest first; hidden in texts of the cluster
+	mu         sync.Mutex
+	grant      *models.ClusterGrant // what the owner may do in the cluster; nil before openTarget
+	version    int
+	states     map[string]models.NodeState
+	logs       []string
+	recorded   time.Time                    // when progress was stored last
+	result     *models.RunResult            // how it ended
+	foreign    map[string]bool              // nodes that failed because an object belongs to another owner
+	touched    []applier.Ref                // objects that this run applied
+	left       map[objectKey]models.Applied // what it left them as
+	remembered map[objectKey]models.Applied // what earlier runs left them as
+	note       string                       // for the person who waits, when the run succeeds
+	conceal    []string                     // typed values, the longest first; hidden in texts of the cluster
 }
 
 func newSession(run models.Run, p *plan.Plan, typed models.TriggerData, now func() time.Time) *session {
 	s := &session{
 		run: run, plan: p, typed: typed, now: now, done: make(chan struct{}),
 		version: run.Version, states: map[string]models.NodeState{}, logs: slices.Clone(run.Logs),
-		conceal: concealed(typed), revisions: map[string]string{}, foreign: map[string]bool{},
+		conceal: concealed(typed), revisions: map[string]string{}, foreign: map[string]bool{}, left: map[objectKey]models.Applied{},
 	}
 	if p != nil {
 		s.setPlan(p)
@@ -76,6 +80,7 @@ func newSession(run models.Run, p *plan.Plan, typed models.TriggerData, now func
 // setPlan sets what the run does. It is called before any work.
 func (s *session) setPlan(p *plan.Plan) {
 	s.plan = p
+	s.readContents()
 	for _, step := range p.Steps {
 		s.states[step.NodeID] = models.NodeState{Status: models.NodePending}
 	}

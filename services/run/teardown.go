@@ -81,13 +81,13 @@ func (e *Executor) tearDown(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	here, elsewhere := splitByCluster(inventory, s.run.Cluster)
-	claims, gone := partition(leftovers(append(owned.refs, refsIn(here)...), nil),
-		func(r applier.Ref) bool { return r.Kind == kindClaim })
+	left, gone, elsewhere := leaving(s.place(), owned.refs, inventory, nil)
+	claims, secrets := partition(left, func(r applier.Ref) bool { return r.Kind == kindClaim })
+	gone = append(gone, secrets...)
 	remaining, err := remove(ctx, s, t, gone, applier.DeleteOptions{Adopted: s.run.DeleteAdopted})
 	kept := release(ctx, s, t, present(owned.refs, claims))
-	s.noteKept(kept, elsewhere)
-	now := append(inventoryOf(s, append(kept, remaining...)), keepElsewhere(inventory, s.run.Cluster)...)
+	s.noteKept(kept, clustersOf(elsewhere))
+	now := append(inventoryOf(s, append(kept, remaining...)), elsewhere...)
 	if serr := e.setInventory(ctx, s, now); serr != nil {
 		return errors.Join(err, serr)
 	}

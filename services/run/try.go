@@ -20,7 +20,7 @@ func (e *Executor) tryFirst(ctx context.Context, s *session, t clusterTarget) er
 	for _, step := range s.plan.Steps {
 		for _, o := range step.Objects {
 			if onlyServerCanJudge(o) {
-				reqs = append(reqs, applier.Request{Object: o, Adopt: step.Adopt})
+				reqs = append(reqs, s.request(step, o))
 				from = append(from, &nodeWork{step: step})
 			}
 		}

@@ -46,6 +46,7 @@ func (s *session) valuesRequest(step plan.Step) applier.ValuesRequest {
 	return applier.ValuesRequest{
 		Object: v.Object, Keys: v.Keys, Values: s.values(step.NodeID, v), Adopt: step.Adopt,
 		Former: map[string]string{plan.NodeIDLabel: plan.NodeLabel(step.NodeID)},
+		Survey: s.survey, Remembered: s.rememberedOf(v.Object),
 	}
 }
 
@@ -125,58 +126,4 @@ func (s *session) lostValues(nodeID string, state applier.ValuesState) string {
 		}
 	}
 	return ""
-}
-
-// followValues marks the pod template of o with the revisions of the Secrets that
-// its containers read their environment from. The environment is read at the
-// start of a pod, so a new value needs new pods.
-func followValues(o *unstructured.Unstructured, revisions map[string]string) {
-	path := []string{"spec", "template"}
-	if o.GetKind() == "CronJob" {
-		path = []string{"spec", "jobTemplate", "spec", "template"}
-	}
-	template, found, err := unstructured.NestedFieldNoCopy(o.Object, path...)
-	if err != nil || !found {
-		return
-	}
-	var marks []string
-	for _, name := range environmentSecrets(template) {
-		if r := revisions[o.GetNamespace()+"/"+name]; r != "" {
-			marks = append(marks, name+"="+r)
-		}
-	}
-	if len(marks) == 0 {
-		return
-	}
-	// This cannot fail: the path leads to an object.
-	_ = unstructured.SetNestedField(o.Object, strings.Join(marks, ","),
-		append(path, "metadata", "annotations", applier.RevisionAnnotation)...)
-}
-
-// environmentSecrets returns the sorted names of the Secrets that v, a part of a
-// pod template, takes variables from.
-func environmentSecrets(v any) []string {
-	var names []string
-	var walk func(v any)
-	walk = func(v any) {
-		switch v := v.(type) {
-		case []any:
-			for _, e := range v {
-				walk(e)
-			}
-		case map[string]any:
-			for key, e := range v {
-				if ref, ok := e.(map[string]any); ok && (key == "secretRef" || key == "secretKeyRef") {
-					if name, _ := ref["name"].(string); name != "" {
-						names = append(names, name)
-					}
-					continue
-				}
-				walk(e)
-			}
-		}
-	}
-	walk(v)
-	slices.Sort(names)
-	return slices.Compact(names)
 }

@@ -75,6 +75,8 @@ type clusterConnections interface {
 type placeChecker interface {
 	Refusals(ctx context.Context, objects []*unstructured.Unstructured) []error
 	Try(ctx context.Context, reqs []applier.Request) []applier.Change
+	Survey(ctx context.Context, refs []applier.Ref, owned []metav1.PartialObjectMetadata) *applier.Survey
+	CheckOwners(ctx context.Context, reqs []applier.Request) []error
 }
 
 // clusterTarget reads and writes the objects of one workflow in a cluster; see

@@ -135,7 +135,7 @@ func (m *Manager) locate(
 	plugins := slices.ContainsFunc(wf.Nodes, func(n models.Node) bool { return n.Type == kinds.TypePlugin })
 	for _, o := range objects {
 		gvk := schema.FromAPIVersionAndKind(o.APIVersion, o.Kind)
-		if o.Cluster != wf.ClusterID {
+		if !o.IsIn(wf.ClusterID, wf.ClusterRef) {
 			continue
 		}
 		nodeType, source, builtin := status.SourceOfKind(gvk.GroupKind())
@@ -156,7 +156,7 @@ func (m *Manager) locate(
 				found.custom = append(found.custom, resource)
 			}
 		}
-		if !o.Applied.IsZero() {
+		if !o.Applied.IsZero() && o.Kept.IsZero() {
 			found.applied = append(found.applied, appliedObject{o, nodeType, resource})
 		}
 	}
