@@ -20,20 +20,20 @@ type Drift struct {
 	DriftSettings
 
 	Drifts    []NodeDrift `json:"drifts"`              // never nil; by node id
-	CheckedAt *time.Time  `json:"checkedAt,omitempty"` // when the cluster was last compared; absent: never
+	CheckedAt *time.Time  `json:"checked_at,omitempty"` // when the cluster was last compared; absent: never
 	Message   string      `json:"message,omitempty"`   // why it could not be compared now
 }
 
 // NodeDrift is how the objects of a node differ from what was deployed.
 type NodeDrift struct {
-	NodeID     string           `json:"nodeId"`
+	NodeID     string           `json:"node_id"`
 	Type       string           `json:"type"`
 	Name       string           `json:"name"`
 	Drifted    bool             `json:"drifted"` // false: others have only added to the objects
 	Objects    []ObjectDiff     `json:"objects"` // that differ
 	Truncated  bool             `json:"truncated,omitempty"`
 	Since      time.Time        `json:"since"`
-	LastSeen   time.Time        `json:"lastSeen"` // when it was last compared
+	LastSeen   time.Time        `json:"last_seen"` // when it was last compared
 	Correction *DriftCorrection `json:"correction,omitempty"`
 }
 
@@ -48,7 +48,7 @@ const (
 type DriftCorrection struct {
 	State   string     `json:"state"`
 	Count   int        `json:"count"`             // corrections that count against the limit
-	LastAt  *time.Time `json:"lastAt,omitempty"`  // of the last correction
+	LastAt  *time.Time `json:"last_at,omitempty"`  // of the last correction
 	Message string     `json:"message,omitempty"` // why there are no more
 }
 

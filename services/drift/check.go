@@ -103,7 +103,7 @@ func isSuspect(marks map[string]string, node string) bool {
 func (d *Detector) compare(
 	ctx context.Context, w *watched, s models.DriftSighting, open []string, marks map[string]string,
 ) (again time.Duration, err error) {
-	if pause := askPause - time.Since(w.asked); len(open) > 0 && pause > 0 {
+	if pause := askPause - d.deps.Now().Sub(w.asked); len(open) > 0 && pause > 0 {
 		return pause, nil
 	}
 	if again, err = d.whileRunning(ctx, s); again > 0 || err != nil {
@@ -111,7 +111,7 @@ func (d *Detector) compare(
 	}
 	var plans []models.NodePlan
 	if len(open) > 0 {
-		w.asked = time.Now()
+		w.asked = d.deps.Now()
 		if plans, err = d.runs.PreviewDeployed(ctx, s.WorkflowID, open); err != nil {
 			return 0, err
 		}
