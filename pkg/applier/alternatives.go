@@ -11,19 +11,24 @@ import (
 	"github.com/kubeorch/core/pkg/kubernetes"
 )
 
-// exclusive recognises refusals of a field beside another one that excludes it
-// by their text, since the API has no reason for them.
+// exclusive recognises refusals of a field beside another one that excludes it, and of
+// an entry of a list beside another one of the same name, by their text, since the API
+// has no reason for them.
 func exclusive(err error) bool {
 	return kubernetes.ReasonOf(err) == kubernetes.Invalid && slices.ContainsFunc(
-		[]string{"may not be specified when", "may not have more than one field", "may not specify more than 1"},
+		[]string{"may not be specified when", "may not have more than one field", "may not specify more than 1", "Duplicate value"},
 		func(sign string) bool { return strings.Contains(err.Error(), sign) })
 }
 
 // alternativeFields are the fields of a pod, or lists of such, of whose parts
 // one excludes another.
 func alternativeFields() []string {
-	return []string{"env", "volumes", "livenessProbe", "readinessProbe", "startupProbe", "preStop", "postStart"}
+	return []string{"env", "volumes", "livenessProbe", "readinessProbe", "startupProbe", "preStop", "postStart", portsField}
 }
+
+// portsField is a list whose entries have names beside their keys. Somebody who has
+// changed the number of a port owns an entry that an apply would leave beside ours.
+const portsField = "ports"
 
 // takeAlternatives transfers to our field manager what others own of the
 // variables, volumes, probes and hooks that we apply. Somebody who has changed
@@ -75,7 +80,7 @@ func alternatives(theirs, own *fieldpath.Set) *fieldpath.Set {
 			continue
 		}
 		end := i + 1
-		if end < len(path) && path[end].Key != nil {
+		if end < len(path) && path[end].Key != nil && *path[i].FieldName != portsField {
 			end++
 		}
 		rest := own

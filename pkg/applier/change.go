@@ -62,7 +62,7 @@ type Change struct {
 
 func (a *Applier) changeFrom(ref Ref, old, now *metav1.PartialObjectMetadata) Change {
 	c := Change{
-		Ref: ref, Action: Created, UID: now.UID, ResourceVersion: now.ResourceVersion, Fields: FieldsHash(a.opts.Manager, now.ManagedFields),
+		Ref: ref, Action: Created, UID: now.UID, ResourceVersion: now.ResourceVersion, Fields: FieldsHash(a.opts.Manager, now),
 	}
 	if old != nil {
 		c.Action = Unchanged

@@ -53,7 +53,7 @@ func (a *Applier) createWithInitial(ctx context.Context, t *target, fields []Ini
 	}
 	now, err := a.update(ctx, t, made, false)
 	if err == nil {
-		c.ResourceVersion, c.Fields = now.ResourceVersion, FieldsHash(a.opts.Manager, now.ManagedFields)
+		c.ResourceVersion, c.Fields = now.ResourceVersion, FieldsHash(a.opts.Manager, now)
 	}
 	return c, err
 }

@@ -50,7 +50,7 @@ func (a *Applier) asRemembered(t *target, s *Survey, r Remembered) (old *metav1.
 	old, _ = s.find(t.ref)
 	same = old != nil && r.Fields != "" && old.UID == r.UID && old.DeletionTimestamp == nil && a.owns(old.Labels) &&
 		old.Annotations[ManifestAnnotation] == t.object.GetAnnotations()[ManifestAnnotation] &&
-		FieldsHash(a.opts.Manager, old.ManagedFields) == r.Fields
+		FieldsHash(a.opts.Manager, old) == r.Fields
 	return old, same
 }
 
