@@ -63,7 +63,7 @@ func servicesMayImport() map[string][]string {
 		"podlog":       {},
 		"relay":        {},
 		"resource":     {"inventory", "plan"},
-		"run":          {"kinds", "plan", "status"},
+		"run":          {"diff", "kinds", "plan", "status"},
 		"status":       {}, // pure
 		"stream":       {},
 		"terminal":     {},

@@ -56,7 +56,7 @@ func secretWith(t *rapid.T, values []string) *unstructured.Unstructured {
 		"apiVersion": "v1", "kind": "Secret", "data": data, "stringData": plain,
 		"metadata": map[string]any{"annotations": annotations, "managedFields": []any{
 			map[string]any{"manager": "kubectl", "operation": "Update", "fieldsV1": map[string]any{
-				"f:data": map[string]any{"f:a": map[string]any{}, "f:b": map[string]any{}},
+				"f:data":     map[string]any{"f:a": map[string]any{}, "f:b": map[string]any{}},
 				"f:metadata": map[string]any{"f:annotations": map[string]any{"f:" + lastApplied: map[string]any{}, "f:tool/copy": map[string]any{}}},
 			}},
 		}},
