@@ -32,8 +32,11 @@ type Marks struct {
 // with Options.Manager base.
 func MarksOf(base string, o metav1.Object) Marks {
 	managed := managedFields(o)
-	m := Marks{Fields: FieldsHash(base, managed), State: o.GetResourceVersion()}
-	if generation := o.GetGeneration(); generation > 0 {
+	generation := o.GetGeneration()
+	m := Marks{
+		Fields: FieldsHash(base, &metav1.ObjectMeta{Generation: generation, ManagedFields: managed}), State: o.GetResourceVersion(),
+	}
+	if generation > 0 {
 		m.State = strconv.FormatInt(generation, 10)
 	}
 	switch others := othersOf(base, managed); {

@@ -19,7 +19,7 @@ func TestMarksOfWholeObjectsAndOfMetadata(t *testing.T) {
 	whole.SetName("svc")
 	whole.SetResourceVersion("7")
 	whole.SetManagedFields(meta.ManagedFields)
-	want := Marks{Fields: FieldsHash("kubeorch", meta.ManagedFields), State: "7"}
+	want := Marks{Fields: FieldsHash("kubeorch", meta), State: "7"}
 	require.Equal(t, want, MarksOf("kubeorch", meta))
 	require.Equal(t, want, MarksOf("kubeorch", whole))
 
