@@ -101,3 +101,32 @@ func hashOf(values ...any) string {
 func writeJSON(to hash.Hash, v any) {
 	_ = json.NewEncoder(to).Encode(v) // texts, numbers and maps of texts; a hash takes everything
 }
+
+// LostKeys returns those of keys below a top field of an object that our managers had
+// when FieldsHash was before, and that somebody has removed since: one of them, or all.
+func LostKeys(base string, o metav1.Object, before, top string, keys []string) []string {
+	candidates := [][]string{keys}
+	for i := range keys {
+		candidates = append(candidates, keys[i:i+1])
+	}
+	for _, lost := range candidates {
+		managed := slices.Clone(managedFields(o))
+		for i, e := range managed {
+			if !isApplied(base, e) || setFields(&managed[i], fieldsIn(e).Union(keysBelow(top, lost))) != nil {
+				continue
+			}
+			if FieldsHash(base, &metav1.ObjectMeta{Generation: o.GetGeneration(), ManagedFields: managed}) == before {
+				return lost
+			}
+		}
+	}
+	return nil
+}
+
+func keysBelow(top string, keys []string) *fieldpath.Set {
+	set := fieldpath.NewSet()
+	for _, key := range keys {
+		set.Insert(fieldpath.MakePathOrDie(top, key))
+	}
+	return set
+}
