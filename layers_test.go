@@ -51,8 +51,10 @@ func servicesMayImport() map[string][]string {
 		"audit":        {},
 		"catalogue":    {"kinds"},
 		"cluster":      {},
+		"diagnostics":  {"findings", "kinds", "plan", "status"},
 		"diff":         {}, // pure
 		"drift":        {},
+		"findings":     {"status"}, // pure
 		"inventory":    {"status"}, // pure
 		"keys":         {},
 		"lease":        {},
@@ -197,7 +199,7 @@ func TestArrowsBetweenServices(t *testing.T) {
 func TestPureServices(t *testing.T) {
 	t.Parallel()
 	for _, s := range sources(t) {
-		if !slices.Contains([]string{"diff", "inventory", "kinds", "plan", "status"}, s.service()) {
+		if !slices.Contains([]string{"diff", "findings", "inventory", "kinds", "plan", "status"}, s.service()) {
 			continue
 		}
 		for _, path := range s.imports() {

@@ -115,6 +115,8 @@ func indexes(keep retention) []index {
 		{collection: Runs, key: newest("started_at", "workflow_id")},
 		{collection: Runs, key: asc("workflow_id"), name: RunsOneRunning, unique: true, partial: running},
 		{collection: Runs, key: asc("lease"), partial: running},
+		{collection: Runs, key: asc("workflow_id", "idempotency_key"), unique: true, partial: exists("idempotency_key")},
+		{collection: Runs, key: asc("unsettled"), partial: bson.D{{Key: "unsettled", Value: true}}},
 
 		{collection: Codes, key: asc("expires_at"), expires: true},
 

@@ -11,7 +11,8 @@ import (
 
 // runs is what these handlers need.
 type runs interface {
-	Run(ctx context.Context, owner, id string, typed models.TriggerData) (models.Run, error)
+	Start(ctx context.Context, owner, id string, r models.RunRequest) (models.Run, error)
+	Rollback(ctx context.Context, owner, id string, r models.RollbackRequest) (models.Run, error)
 	List(ctx context.Context, owner, id string, limit int) ([]models.Run, error)
 	Get(ctx context.Context, owner, id, runID string) (models.Run, error)
 	Cancel(ctx context.Context, owner, id, runID string) error
@@ -26,26 +27,55 @@ func NewRun(svc runs) *Run { return &Run{svc} }
 // Start answers POST /workflows/:id/run when the run has ended, or with the
 // status running when it takes long.
 func (h *Run) Start(c *gin.Context) error {
-	var in struct {
-		TriggerData models.TriggerData `json:"trigger_data"`
-	}
-	if err := decodeOptional(c, &in); err != nil {
+	r := models.RunRequest{Key: idempotencyKey(c)}
+	if err := decodeOptional(c, &r); err != nil {
 		return err
 	}
-	if err := in.TriggerData.Check().Err("handlers.Run.Start"); err != nil {
+	if err := r.Check().Err("handlers.Run.Start"); err != nil {
 		return err
 	}
-	run, err := h.svc.Run(c.Request.Context(), caller(c).UserID, c.Param("id"), in.TriggerData)
+	run, err := h.svc.Start(c.Request.Context(), caller(c).UserID, c.Param("id"), r)
 	if err != nil {
 		return err
 	}
+	return answerRun(c, run)
+}
+
+// Rollback answers POST /workflows/:id/rollback as Start does.
+func (h *Run) Rollback(c *gin.Context) error {
+	r := models.RollbackRequest{Key: idempotencyKey(c)}
+	if err := decode(c, &r); err != nil {
+		return err
+	}
+	if err := r.Check().Err("handlers.Run.Rollback"); err != nil {
+		return err
+	}
+	run, err := h.svc.Rollback(c.Request.Context(), caller(c).UserID, c.Param("id"), r)
+	if err != nil {
+		return err
+	}
+	return answerRun(c, run)
+}
+
+func idempotencyKey(c *gin.Context) models.IdempotencyKey {
+	return models.IdempotencyKey(c.GetHeader("Idempotency-Key"))
+}
+
+// answerRun answers with a run that a request began. A failed one is an error.
+func answerRun(c *gin.Context, run models.Run) error {
 	result := gin.H{"run_id": run.ID, "status": run.Status, "logs": run.Logs}
+	if run.RestoredFrom > 0 {
+		result["restored_from"] = run.RestoredFrom
+	}
+	if run.RolledBackTo > 0 {
+		result["rolled_back_to"] = run.RolledBackTo
+	}
 	if run.Status == models.RunFailed {
 		kind := models.Failed
 		if run.Conflict { // the caller can rename a node
 			kind = models.Conflict
 		}
-		return &models.Error{Op: "handlers.Run.Start", Kind: kind, Msg: run.Error, Extra: result}
+		return &models.Error{Op: "handlers.Run", Kind: kind, Msg: run.Error, Extra: result}
 	}
 	result["message"] = runMessage(run.Status)
 	c.JSON(http.StatusOK, result)

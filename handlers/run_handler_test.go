@@ -20,12 +20,20 @@ import (
 
 // fakeRuns answers with what run returns and records its arguments.
 type fakeRuns struct {
-	run   func(typed models.TriggerData) (models.Run, error)
-	limit int
+	run      func(typed models.TriggerData) (models.Run, error)
+	asked    models.RunRequest
+	rollback models.RollbackRequest
+	limit    int
 }
 
-func (f *fakeRuns) Run(_ context.Context, _, _ string, typed models.TriggerData) (models.Run, error) {
-	return f.run(typed)
+func (f *fakeRuns) Start(_ context.Context, _, _ string, r models.RunRequest) (models.Run, error) {
+	f.asked = r
+	return f.run(r.TriggerData)
+}
+
+func (f *fakeRuns) Rollback(_ context.Context, _, _ string, r models.RollbackRequest) (models.Run, error) {
+	f.rollback = r
+	return f.run(models.TriggerData{})
 }
 
 func (f *fakeRuns) List(_ context.Context, _, _ string, limit int) ([]models.Run, error) {
@@ -48,16 +56,20 @@ func serveRuns(f *fakeRuns) http.Handler {
 func serveRunsLogging(f *fakeRuns, log *slog.Logger) http.Handler {
 	h, e := handlers.NewRun(f), gin.New()
 	e.POST("/run", handlers.Handle(log, h.Start))
+	e.POST("/rollback", handlers.Handle(log, h.Rollback))
 	e.GET("/runs", handlers.Handle(log, h.List))
 	e.GET("/runs/:runId", handlers.Handle(log, h.Get))
 	e.POST("/runs/:runId/cancel", handlers.Handle(log, h.Cancel))
 	return e
 }
 
-func ask(t *testing.T, h http.Handler, method, path, body string) (status int, answer map[string]any) {
+func ask(t *testing.T, h http.Handler, method, path, body string, headers ...string) (status int, answer map[string]any) {
 	t.Helper()
 	req := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
 	req.Header.Set("Content-Type", "application/json")
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, req)
 	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &answer), w.Body.String())
@@ -173,4 +185,74 @@ func TestRunsAreListedAndCancelled(t *testing.T) {
 	require.Equal(t, "r7", got["id"])
 	status, _ = ask(t, h, "POST", "/runs/r7/cancel", "")
 	require.Equal(t, http.StatusConflict, status)
+}
+
+func TestHowRunsAreAskedFor(t *testing.T) {
+	t.Parallel()
+	const key = "Idempotency-Key"
+	completed := func(models.TriggerData) (models.Run, error) {
+		return models.Run{ID: "r", Status: models.RunCompleted, Logs: []string{}}, nil
+	}
+	for name, tc := range map[string]struct {
+		path, body, key string
+		faults          []string // fields
+		run             models.RunOptions
+		version         int
+	}{
+		"nothing":         {path: "/run", body: ""},
+		"null":            {path: "/run", body: "null"},
+		"what pages send": {path: "/run", body: `{"trigger_data":{"secrets":{},"envVars":{}}}`},
+		"everything": {path: "/run", body: `{"failure_policy":"rollback","wait":true,"wait_timeout_seconds":60}`, key: "k-1",
+			run: models.RunOptions{FailurePolicy: "rollback", Wait: true, WaitTimeoutSeconds: 60}},
+		"all faults at once": {path: "/run", body: `{"failure_policy":"never","wait_timeout_seconds":-5}`, key: "a b",
+			faults: []string{"failure_policy", "wait_timeout_seconds", key}},
+		"a long key":                 {path: "/run", key: strings.Repeat("k", 256), faults: []string{key}},
+		"the longest key":            {path: "/run", key: strings.Repeat("k", 255)},
+		"a rollback":                 {path: "/rollback", body: `{"version":3,"failure_policy":"stop"}`, version: 3, run: models.RunOptions{FailurePolicy: "stop"}},
+		"a rollback to nothing":      {path: "/rollback", body: `{}`, faults: []string{"version"}},
+		"a rollback to a lower one":  {path: "/rollback", body: `{"version":-1,"wait_timeout_seconds":1}`, faults: []string{"version", "wait_timeout_seconds"}},
+		"a rollback with a long key": {path: "/rollback", body: `{"version":1}`, version: 1, key: strings.Repeat("k", 256), faults: []string{key}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := &fakeRuns{run: completed}
+			status, got := ask(t, serveRuns(f), "POST", tc.path, tc.body, key, tc.key)
+			if tc.faults == nil {
+				require.Equal(t, http.StatusOK, status, got)
+				asked, gotKey := f.asked.RunOptions, f.asked.Key
+				if tc.path == "/rollback" {
+					asked, gotKey = f.rollback.RunOptions, f.rollback.Key
+				}
+				require.Equal(t, tc.run, asked)
+				require.EqualValues(t, tc.key, gotKey)
+				require.Equal(t, tc.version, f.rollback.Version)
+				return
+			}
+			require.Equal(t, http.StatusBadRequest, status, got)
+			var fields []string
+			for _, p := range got["problems"].([]any) {
+				fields = append(fields, p.(map[string]any)["field"].(string))
+			}
+			require.Equal(t, tc.faults, fields)
+			for _, field := range fields {
+				require.Contains(t, got["error"], field)
+			}
+		})
+	}
+	for _, body := range []string{`{"wait":"yes"}`, `{"failure_policy":3}`, `{"wait_timeout_seconds":1.5}`} {
+		status, got := ask(t, serveRuns(&fakeRuns{run: completed}), "POST", "/run", body)
+		require.Equal(t, http.StatusBadRequest, status, got)
+		field, _, _ := strings.Cut(strings.TrimPrefix(body, `{"`), `"`)
+		require.Contains(t, got["error"], field)
+	}
+}
+
+func TestAnotherRequestWithTheSameKeyIsRefused(t *testing.T) {
+	t.Parallel()
+	f := &fakeRuns{run: func(models.TriggerData) (models.Run, error) {
+		return models.Run{}, &models.Error{Kind: models.Mismatch, Msg: "another request", Extra: gin.H{"run_id": "r"}}
+	}}
+	status, got := ask(t, serveRuns(f), "POST", "/run", "")
+	require.Equal(t, http.StatusUnprocessableEntity, status)
+	require.Equal(t, map[string]any{"run_id": "r"}, got["details"])
 }

@@ -38,7 +38,7 @@ func CORS(origins []string, fail Fail) (gin.HandlerFunc, error) {
 		AllowHeaders: []string{
 			"Origin", "Content-Type", "Authorization", "Accept", "Upgrade", "Connection",
 			"Sec-WebSocket-Key", "Sec-WebSocket-Version", "Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions",
-			"If-Match", "If-None-Match", "Last-Event-ID", "Cache-Control", RequestIDHeader,
+			"If-Match", "If-None-Match", "Last-Event-ID", "Cache-Control", "Idempotency-Key", RequestIDHeader,
 		},
 		ExposeHeaders:    []string{"Content-Length", "ETag", RequestIDHeader, "Retry-After"},
 		AllowCredentials: true,

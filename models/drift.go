@@ -19,9 +19,9 @@ type DriftSettings struct {
 type Drift struct {
 	DriftSettings
 
-	Drifts    []NodeDrift `json:"drifts"`              // never nil; by node id
+	Drifts    []NodeDrift `json:"drifts"`               // never nil; by node id
 	CheckedAt *time.Time  `json:"checked_at,omitempty"` // when the cluster was last compared; absent: never
-	Message   string      `json:"message,omitempty"`   // why it could not be compared now
+	Message   string      `json:"message,omitempty"`    // why it could not be compared now
 }
 
 // NodeDrift is how the objects of a node differ from what was deployed.
@@ -48,7 +48,7 @@ const (
 type DriftCorrection struct {
 	State   string     `json:"state"`
 	Count   int        `json:"count"`             // corrections that count against the limit
-	LastAt  *time.Time `json:"last_at,omitempty"`  // of the last correction
+	LastAt  *time.Time `json:"last_at,omitempty"` // of the last correction
 	Message string     `json:"message,omitempty"` // why there are no more
 }
 

@@ -24,6 +24,7 @@ const (
 	InsufficientStorage      // the disk, or the storage that an account may use, is full
 	Unavailable              // something outside does not answer; retrying may help
 	Failed                   // an operation ran and failed for a reason in the request or the cluster
+	Mismatch                 // the input is not what an earlier request of the same name held
 )
 
 // Error is a failure of a domain operation. Msg and Problems are safe to show

@@ -77,10 +77,12 @@ type Run struct {
 	TriggeredBy string               `json:"triggered_by" bson:"triggered_by"`
 	TriggerData Trigger              `json:"trigger_data" bson:"trigger_data"`
 
-	FailurePolicy string `json:"failure_policy,omitempty" bson:"failure_policy,omitempty"`
-	WaitSeconds   int    `json:"wait_seconds,omitempty" bson:"wait_seconds,omitempty"`     // how long it waits for healthy nodes; 0: it does not
-	Phase         string `json:"phase,omitempty" bson:"phase,omitempty"`                   // while it is running
-	RolledBackTo  int    `json:"rolled_back_to,omitempty" bson:"rolled_back_to,omitempty"` // the version that was applied after it failed
+	Replace       []string `json:"replace,omitempty" bson:"replace,omitempty"`
+	FailurePolicy string   `json:"failure_policy,omitempty" bson:"failure_policy,omitempty"`
+	WaitSeconds   int      `json:"wait_seconds,omitempty" bson:"wait_seconds,omitempty"`   // how long it waits for healthy nodes; 0: it does not
+	RestoredFrom  int      `json:"restored_from,omitempty" bson:"restored_from,omitempty"` // the version that it brings back into the drawing
+	Nodes         []string `json:"nodes,omitempty" bson:"nodes,omitempty"`                 // for a correction: the nodes that it applies
+	RunPhase      `bson:",inline"`
 
 	Action          string    `json:"-" bson:"action"`
 	DeleteAdopted   bool      `json:"-" bson:"delete_adopted,omitempty"` // for a tear-down: adopted objects go, too
@@ -96,8 +98,23 @@ type Run struct {
 	LeaseUntil time.Time `json:"-" bson:"lease_until,omitempty"`
 
 	// Conflict tells of a failed run that objects of other owners are the only
-	// reason. It is not stored.
-	Conflict bool `json:"-" bson:"-"`
+	// reason.
+	Conflict bool `json:"-" bson:"conflict,omitempty"`
+
+	// IdempotencyKey is what its starter named it, behind the starter's id. It is
+	// unique for a workflow.
+	IdempotencyKey string `json:"-" bson:"idempotency_key,omitempty"`
+
+	// Unsettled tells of a run that has ended that it may not be counted and told yet.
+	Unsettled bool `json:"-" bson:"unsettled,omitempty"`
+}
+
+// RunPhase is how far a run is.
+type RunPhase struct {
+	Phase        string     `json:"phase,omitempty" bson:"phase,omitempty"`                   // while it is running
+	WaitUntil    *time.Time `json:"wait_until,omitempty" bson:"wait_until,omitempty"`         // when waiting for healthy nodes ends
+	RolledBackTo int        `json:"rolled_back_to,omitempty" bson:"rolled_back_to,omitempty"` // the version that is applied because it failed
+	Failure      string     `json:"-" bson:"failure,omitempty"`                               // why it is rolled back
 }
 
 // Trigger holds who started a run, and the names of the values that they typed.
@@ -116,6 +133,7 @@ type TypedKeys struct {
 // RunProgress is a change of a running run. Nil leaves a field alone.
 type RunProgress struct {
 	Version    *int
+	Phase      *RunPhase
 	NodeStates map[string]NodeState
 	Logs       []string
 }
@@ -128,6 +146,10 @@ type RunResult struct {
 	Duration    int64 // milliseconds
 	NodeStates  map[string]NodeState
 	Logs        []string
+
+	RolledBackTo int
+	Conflict     bool
+	Unsettled    bool // it is still to be counted and told
 }
 
 // RunStart is the change of a workflow when a run begins.

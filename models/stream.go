@@ -14,6 +14,47 @@ const (
 	EventComplete     = "complete"      // the server stops, or the reader's session has ended
 )
 
+// The names of the events of a run's stream, which begins with the whole run as
+// EventMetadata and ends with its RunEnd as EventComplete.
+const (
+	EventRunLog    = "log"        // lines of its log
+	EventRunNodes  = "node_state" // what it did for some nodes
+	EventRunUpdate = "run_update" // its version and phase
+)
+
+// RunStream returns the key of a run's stream.
+func RunStream(runID string) string { return "run:" + runID }
+
+// RunLog is the data of EventRunLog.
+type RunLog struct {
+	From  int      `json:"from"` // the place of the first line in the log, from 0
+	Lines []string `json:"lines"`
+}
+
+// RunNodes is the data of EventRunNodes. A state replaces the former one of its node.
+type RunNodes struct {
+	NodeStates map[string]NodeState `json:"node_states"`
+}
+
+// RunUpdate is the data of EventRunUpdate.
+type RunUpdate struct {
+	RunPhase
+
+	Version int `json:"version"`
+}
+
+// RunEnd is the data with which the stream of a run completes.
+type RunEnd struct {
+	Status       string `json:"status"`
+	Error        string `json:"error,omitempty"`
+	RolledBackTo int    `json:"rolled_back_to,omitempty"`
+}
+
+// End returns how a run ended.
+func (r Run) End() RunEnd {
+	return RunEnd{Status: r.Status, Error: r.Error, RolledBackTo: r.RolledBackTo}
+}
+
 // WorkflowStream returns the key of a workflow's status stream.
 func WorkflowStream(workflowID string) string { return "workflow:" + workflowID }
 

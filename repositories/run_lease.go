@@ -54,6 +54,9 @@ func (r *Runs) Record(ctx context.Context, id, lease string, p models.RunProgres
 	if p.Version != nil {
 		change = append(change, bson.E{Key: "version", Value: *p.Version})
 	}
+	if p.Phase != nil {
+		change = append(change, phaseFields(*p.Phase)...)
+	}
 	if p.NodeStates != nil {
 		change = append(change, bson.E{Key: "node_states", Value: stateDocuments(p.NodeStates)})
 	}
@@ -66,8 +69,16 @@ func (r *Runs) Record(ctx context.Context, id, lease string, p models.RunProgres
 	return r.update(ctx, "repositories.Runs.Record", leasedBy(id, lease), change)
 }
 
+func phaseFields(p models.RunPhase) bson.D {
+	return bson.D{
+		{Key: "phase", Value: p.Phase}, {Key: "wait_until", Value: p.WaitUntil},
+		{Key: "rolled_back_to", Value: p.RolledBackTo}, {Key: "failure", Value: p.Failure},
+	}
+}
+
 // Finish stores the result of a run, whose workflow can then be run again. It may
-// be called again after an error, when the result may be stored already.
+// be called again after an error, when the result may be stored already. With
+// res.Unsettled, Unsettled finds the run until Settle.
 func (r *Runs) Finish(ctx context.Context, id, lease string, res models.RunResult) error {
 	const op = "repositories.Runs.Finish"
 	change := bson.D{
@@ -77,12 +88,18 @@ func (r *Runs) Finish(ctx context.Context, id, lease string, res models.RunResul
 		{Key: "duration", Value: res.Duration},
 		{Key: "node_states", Value: stateDocuments(res.NodeStates)},
 		{Key: "logs", Value: res.Logs},
+		{Key: "conflict", Value: res.Conflict},
 	}
+	change = append(change, phaseFields(models.RunPhase{RolledBackTo: res.RolledBackTo})...)
 	raw, err := bson.Marshal(change)
 	if err != nil {
 		return &models.Error{Op: op, Err: err}
 	}
-	err = r.update(ctx, op, leasedBy(id, lease), append(change, bson.E{Key: "bytes", Value: len(raw)}))
+	change = append(change, bson.E{Key: "bytes", Value: len(raw)})
+	if res.Unsettled {
+		change = append(change, bson.E{Key: "unsettled", Value: true})
+	}
+	err = r.update(ctx, op, leasedBy(id, lease), change)
 	if models.KindOf(err) != models.Conflict {
 		return err
 	}

@@ -251,6 +251,19 @@ func TestRunsAreCounted(t *testing.T) {
 	inventory, err := store.Inventory(t.Context(), w.ID)
 	require.NoError(t, err)
 	require.Equal(t, []models.OwnedObject{object}, inventory)
+
+	other := object
+	other.Kind += "Other"
+	require.NoError(t, store.SetInventory(t.Context(), w.ID, []models.OwnedObject{other, object}))
+	object.Applied = models.Applied{NodeID: "n1", Version: 7, UID: "u", Fields: "f"}
+	require.NoError(t, store.SetApplied(t.Context(), w.ID, object))
+	unknown := object
+	unknown.Namespace = "elsewhere"
+	require.NoError(t, store.SetApplied(t.Context(), w.ID, unknown))
+	inventory, err = store.Inventory(t.Context(), w.ID)
+	require.NoError(t, err)
+	require.Equal(t, []models.OwnedObject{other, object}, inventory, "one object was noted, and the others are as they were")
+
 	require.NoError(t, store.SetInventory(t.Context(), w.ID, nil))
 	inventory, err = store.Inventory(t.Context(), w.ID)
 	require.NoError(t, err)

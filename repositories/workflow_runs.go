@@ -77,3 +77,15 @@ func (r *Workflows) SetInventory(ctx context.Context, id string, objects []model
 		bson.D{{Key: "$set", Value: bson.D{{Key: "inventory", Value: objects}}}})
 	return translate("repositories.Workflows.SetInventory", "workflow", err)
 }
+
+// SetApplied stores what an object of the inventory was left as, and leaves the other
+// objects alone. It does nothing for an object that is not in the inventory.
+func (r *Workflows) SetApplied(ctx context.Context, id string, o models.OwnedObject) error {
+	_, err := r.coll.UpdateOne(ctx, bson.D{{Key: "_id", Value: id}, {Key: "inventory.name", Value: o.Name}},
+		bson.D{{Key: "$set", Value: bson.D{{Key: "inventory.$[o].applied", Value: o.Applied}}}},
+		options.UpdateOne().SetArrayFilters([]any{bson.D{
+			{Key: "o.cluster", Value: o.Cluster}, {Key: "o.api_version", Value: o.APIVersion}, {Key: "o.kind", Value: o.Kind},
+			{Key: "o.namespace", Value: o.Namespace}, {Key: "o.name", Value: o.Name},
+		}}))
+	return translate("repositories.Workflows.SetApplied", "workflow", err)
+}

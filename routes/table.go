@@ -70,12 +70,15 @@ type Handlers struct {
 	PodLog         *handlers.PodLog
 	Terminal       *handlers.Terminal
 
-	Template *handlers.Template
-	Workflow *handlers.Workflow
-	Version  *handlers.WorkflowVersion
-	Run      *handlers.Run
-	Drift    *handlers.Drift
-	Status   *handlers.StatusStream
+	Template  *handlers.Template
+	Workflow  *handlers.Workflow
+	Version   *handlers.WorkflowVersion
+	Run       *handlers.Run
+	Status    *handlers.StatusStream
+	RunStream *handlers.RunStream
+
+	Diagnostics *handlers.Diagnostics
+	Drift       *handlers.Drift
 }
 
 // api is the base path of all routes except probes and documentation.
@@ -92,7 +95,7 @@ const (
 
 // Table lists the whole API. Reading it is reading the authorisation policy.
 func Table(h Handlers) []Route {
-	return slices.Concat(system(h), people(h), notifications(h), admin(h), clusters(h), resources(h), workflows(h))
+	return slices.Concat(system(h), people(h), notifications(h), admin(h), clusters(h), resources(h), workflows(h), diagnostics(h))
 }
 
 // Print returns the table as text, one row a line, for people and for the

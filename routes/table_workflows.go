@@ -29,6 +29,8 @@ func workflows(h Handlers) []Route {
 		{Method: get, Path: api + "/workflows/:id/runs", Access: SignedIn, Scope: models.ScopeRead, Handle: h.Run.List},
 		{Method: get, Path: api + "/workflows/:id/runs/:runId", Access: SignedIn, Scope: models.ScopeRead, Handle: h.Run.Get},
 		{Method: post, Path: api + "/workflows/:id/runs/:runId/cancel", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "run.cancel", Handle: h.Run.Cancel},
+		{Method: get, Path: api + "/workflows/:id/runs/:runId/stream", Access: SignedIn, Scope: models.ScopeRead, Handle: h.RunStream.Stream, Stream: true},
+		{Method: post, Path: api + "/workflows/:id/rollback", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "workflow.rollback", Handle: h.Run.Rollback},
 
 		{Method: get, Path: api + "/workflows/:id/drift", Access: SignedIn, Scope: models.ScopeRead, Handle: h.Drift.Get},
 		{Method: put, Path: api + "/workflows/:id/drift", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "workflow.drift", Handle: h.Drift.Set},

@@ -24,7 +24,15 @@ type mapper struct {
 	loading  chan struct{} // a lock; waiting for it ends with a context
 	mu       sync.RWMutex
 	current  meta.RESTMapper
+	found    *sync.Map // of current: answers by kind, which it takes a while to find
 	loadedAt time.Time
+}
+
+// mappingKey is a question to a mapper.
+type mappingKey struct {
+	schema.GroupKind
+
+	version string // "" for the one that the cluster prefers
 }
 
 func newMapper(c discovery.DiscoveryInterfaceWithContext) *mapper {
@@ -34,9 +42,24 @@ func newMapper(c discovery.DiscoveryInterfaceWithContext) *mapper {
 // mapping returns the resource of a kind, in the version that the cluster prefers
 // unless versions are given.
 func (m *mapper) mapping(ctx context.Context, gk schema.GroupKind, versions ...string) (*meta.RESTMapping, error) {
+	key := mappingKey{GroupKind: gk}
+	if len(versions) > 0 {
+		key.version = versions[0]
+	}
+	m.mu.RLock()
+	known := m.found
+	m.mu.RUnlock()
+	if known != nil {
+		if found, ok := known.Load(key); ok {
+			return found.(*meta.RESTMapping), nil
+		}
+	}
 	current, at := m.loaded()
 	if current != nil {
 		found, err := current.RESTMapping(gk, versions...)
+		if err == nil && len(versions) <= 1 && known != nil {
+			known.Store(key, found)
+		}
 		if err == nil || !meta.IsNoMatchError(err) || time.Since(at) < minReload {
 			return found, unknown(gk, versions, err)
 		}
@@ -82,7 +105,7 @@ func (m *mapper) load(ctx context.Context, seen time.Time) (meta.RESTMapper, err
 	fresh := restmapper.NewDiscoveryRESTMapper(groups)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.current, m.loadedAt = fresh, time.Now()
+	m.current, m.found, m.loadedAt = fresh, &sync.Map{}, time.Now()
 	return fresh, nil
 }
 

@@ -22,9 +22,12 @@ type Object struct {
 	Optional   bool   `json:"optional,omitempty"` // the document may be missing
 }
 
-// Registry holds templates by id. It does not change after Load and is safe for
+// Registry holds templates by id, which do not change after Load. It is safe for
 // concurrent use.
-type Registry struct{ entries map[string]entry }
+type Registry struct {
+	entries map[string]entry
+	decoded *decodedTexts
+}
 
 type entry struct {
 	metadata []byte
@@ -40,7 +43,7 @@ const coreDir = "core"
 // hold single files or further kinds. The error names every fault of every
 // template.
 func Load(sources ...fs.FS) (*Registry, error) {
-	r := &Registry{entries: map[string]entry{}}
+	r := &Registry{entries: map[string]entry{}, decoded: newDecodedTexts()}
 	var errs []error
 	kinds := map[string]bool{}
 	for _, src := range sources {
@@ -163,11 +166,13 @@ func (r *Registry) Render(id string, values map[string]any) ([]*unstructured.Uns
 	if err != nil {
 		return nil, err
 	}
-	found, err := decodeAll(text)
-	if err != nil {
-		return nil, fmt.Errorf("template %s: %w", id, err)
-	}
-	objs, err := matchDeclared(e.produces, found)
+	objs, err := r.decoded.objects(id, text, func() ([]*unstructured.Unstructured, error) {
+		found, err := decodeAll(text)
+		if err != nil {
+			return nil, err
+		}
+		return matchDeclared(e.produces, found)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("template %s: %w", id, err)
 	}

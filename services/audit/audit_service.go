@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -54,10 +55,12 @@ func NewTrail(store store, users users, log *slog.Logger, now func() time.Time) 
 // Record stores e with the actor, the client and the request of ctx. It returns
 // when the entry is stored, also after ctx has ended; an entry that cannot be
 // stored is logged. Frequent saves, and frequent refusals of clients without an
-// account, are counted in one entry a minute. Background work may call it, too.
+// account, are counted in one entry a minute. Background work may call it, too; an
+// entry whose id is stored already is not stored again.
 func (a *Trail) Record(ctx context.Context, e models.AuditEntry) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
+	named := e.ID != ""
 	e = a.complete(ctx, e)
 	add := a.store.Add
 	switch {
@@ -66,7 +69,7 @@ func (a *Trail) Record(ctx context.Context, e models.AuditEntry) {
 	case a.refusals.exceeded(e, models.ClientFrom(ctx)):
 		e, add = aggregateRefusal(e), a.store.Increment
 	}
-	if err := add(ctx, e); err != nil {
+	if err := add(ctx, e); err != nil && (!named || models.KindOf(err) != models.Conflict) {
 		a.log.ErrorContext(ctx, "an audit entry could not be stored", "action", e.Action, "actor_id", e.ActorID,
 			"outcome", e.Outcome, "err", err)
 	}
@@ -84,7 +87,7 @@ func (a *Trail) List(ctx context.Context, q models.AuditQuery) (models.AuditPage
 // complete adds the actor, the client and the request of ctx, and bounds what came
 // from outside.
 func (a *Trail) complete(ctx context.Context, e models.AuditEntry) models.AuditEntry {
-	e.ID, e.At = models.NewID(), models.StoredTime(a.now())
+	e.ID, e.At = cmp.Or(e.ID, models.NewID()), models.StoredTime(a.now())
 	if id, ok := models.IdentityFrom(ctx); ok && (e.ActorID == "" || e.ActorID == id.UserID) {
 		e.ActorID, e.Actor, e.SessionID, e.TokenID = id.UserID, id.Email, id.SessionID, id.TokenID
 	}

@@ -131,6 +131,12 @@ func (g guardedTarget) ApplyValues(ctx context.Context, req applier.ValuesReques
 	return g.clusterTarget.ApplyValues(ctx, req)
 }
 
+// FreeStatefulSets rechecks, then deletes pods.
+func (g guardedTarget) FreeStatefulSets(ctx context.Context, refs []applier.Ref) []applier.Change {
+	g.recheck(ctx)
+	return g.clusterTarget.FreeStatefulSets(ctx, refs)
+}
+
 // Release rechecks, then releases.
 func (g guardedTarget) Release(ctx context.Context, refs []applier.Ref) []applier.Change {
 	g.recheck(ctx)
@@ -167,16 +173,27 @@ func (e *Executor) openTarget(ctx context.Context, s *session) (clusterTarget, e
 			return nil, err
 		}
 	}
-	s.mu.Lock()
-	s.grant = &g
-	s.mu.Unlock()
+	s.keepGrant(&g)
 	var last atomic.Int64
+	if s.parent != nil {
+		s = s.parent
+	}
 	return guardedTarget{t, func(ctx context.Context) {
 		now := time.Now().UnixNano()
 		if before := last.Load(); now-before > int64(e.accessTTL) && last.CompareAndSwap(before, now) {
 			e.recheckAccess(ctx, s)
 		}
 	}}, nil
+}
+
+// keepGrant keeps what the run began with, for recheckAccess.
+func (s *session) keepGrant(g *models.ClusterGrant) {
+	if s.parent != nil {
+		s.parent.keepGrant(g)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.grant = g
 }
 
 // defaultAccessTTL is how long a run relies on an answer about its access.

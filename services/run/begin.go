@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -11,42 +12,83 @@ import (
 	"github.com/kubeorch/core/services/plan"
 )
 
-// Run deploys one of owner's workflows as it is saved now. It returns the run
+// Run is Start with typed values and nothing else.
+func (e *Executor) Run(ctx context.Context, owner, id string, typed models.TriggerData) (models.Run, error) {
+	return e.Start(ctx, owner, id, models.RunRequest{TriggerData: typed})
+}
+
+// Start deploys one of owner's workflows as it is saved now. It returns the run
 // when that has ended, or as it is after Options.AnswerAfter; the end of ctx does
 // not end the run. All problems of the drawing are found before anything is
 // applied; a second run at the same time is a Conflict. Typed values go to the
 // cluster and nowhere else.
-func (e *Executor) Run(ctx context.Context, owner, id string, typed models.TriggerData) (models.Run, error) {
-	w, err := e.deps.Workflows.Get(ctx, owner, id)
+func (e *Executor) Start(ctx context.Context, owner, id string, r models.RunRequest) (models.Run, error) {
+	w, err := e.runnable(ctx, owner, id)
 	if err != nil {
 		return models.Run{}, err
 	}
-	if w.Status != models.WorkflowPublished {
-		return models.Run{}, &models.Error{
-			Op: "run.Executor.Run", Kind: models.Invalid, Msg: "the workflow is " + w.Status + "; publish it before running it",
+	return e.start(ctx, w, r, func(run *models.Run) { run.TriggeredBy = models.TriggeredManually })
+}
+
+// runnable returns one of owner's workflows, which has to be published.
+func (e *Executor) runnable(ctx context.Context, owner, id string) (models.Workflow, error) {
+	w, err := e.deps.Workflows.Get(ctx, owner, id)
+	if err == nil && w.Status != models.WorkflowPublished {
+		err = &models.Error{
+			Op: "run.Executor.runnable", Kind: models.Invalid, Msg: "the workflow is " + w.Status + "; publish it before running it",
 		}
+	}
+	return w, err
+}
+
+// start begins a run of the drawing in w, which is as set makes it, and waits for its
+// answer. A request whose key has a run already gets that.
+func (e *Executor) start(ctx context.Context, w models.Workflow, r models.RunRequest, set func(*models.Run)) (models.Run, error) {
+	run := e.newRun(w, models.RunDeploy)
+	run.TriggerData = startedBy(ctx, w.OwnerID)
+	run.TriggerData.Typed = typedNames(r.TriggerData)
+	run.FailurePolicy, run.WaitSeconds, run.Replace = r.FailurePolicy, int(r.WaitTime().Seconds()), r.Replace
+	run.Deadline, run.IdempotencyKey = e.deadline(run.StartedAt, r.RunOptions), scopedKey(w.OwnerID, r.Key)
+	set(&run)
+	if earlier, found, err := e.repeated(ctx, run); found || err != nil {
+		return earlier, err
 	}
 	p, err := e.planOf(ctx, w)
 	if err != nil {
+		return models.Run{}, err
+	}
+	if err := checkReplace(p, run.Replace); err != nil {
 		return models.Run{}, err
 	}
 	g, err := e.authorize(ctx, w, p)
 	if err != nil {
 		return models.Run{}, err
 	}
-	w.ClusterRef = g.Cluster.ID
-	run := e.newRun(w, models.RunDeploy)
-	run.TriggeredBy = models.TriggeredManually
-	run.TriggerData = startedBy(ctx, owner)
-	run.TriggerData.Typed = typedNames(typed)
+	w.ClusterRef, run.ClusterRef = g.Cluster.ID, g.Cluster.ID
 	noteRun(ctx, run)
-	s := newSession(run, p, typed, e.now)
+	s := newSession(run, p, r.TriggerData, e.now)
 	s.workflow = w
-	if err := e.begin(ctx, s, e.deploy); err != nil {
+	if err := e.begin(ctx, s, e.carryOut); err != nil {
+		if models.KindOf(err) == models.Conflict { // perhaps this request was sent twice at once
+			if earlier, found, rerr := e.repeated(ctx, run); found || rerr != nil {
+				return earlier, rerr
+			}
+		}
 		return models.Run{}, err
 	}
 	e.logDeployment(ctx, run)
 	return e.await(ctx, s, e.opts.AnswerAfter)
+}
+
+// checkReplace returns an error that names the ids in replace that are no nodes.
+func checkReplace(p *plan.Plan, replace []string) error {
+	var problems models.Problems
+	for i, id := range replace {
+		if !slices.ContainsFunc(p.Steps, func(s plan.Step) bool { return s.NodeID == id }) {
+			problems.Addf(fmt.Sprintf("replace[%d]", i), "is %q, which is no node of the workflow", id)
+		}
+	}
+	return problems.Err("run.Executor.Start")
 }
 
 // noteRun adds to the audit entry of the request that started a run, which
@@ -132,12 +174,12 @@ func (e *Executor) begin(ctx context.Context, s *session, work work) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
 	if err := whileAway(ctx, func() error { return e.deps.Runs.Begin(ctx, s.run) }); err != nil {
-		return err
+		return e.nameRunning(ctx, s.run.WorkflowID, err)
 	}
 	head, err := askWhileAway(ctx, func() (models.WorkflowHead, error) {
 		return e.deps.Workflows.Head(ctx, s.run.OwnerID, s.run.WorkflowID)
 	})
-	if err == nil && s.run.Action == models.RunDeploy && head.Status != models.WorkflowPublished {
+	if err == nil && s.run.Action != models.RunTearDown && head.Status != models.WorkflowPublished {
 		err = &models.Error{Op: "run.Executor.begin", Kind: models.Conflict, Msg: "the workflow is " + head.Status + " now"}
 	}
 	if err == nil {
@@ -148,6 +190,21 @@ func (e *Executor) begin(ctx context.Context, s *session, work work) error {
 		return errors.Join(err, e.deps.Runs.Finish(ctx, s.run.ID, s.run.Lease, res))
 	}
 	return nil
+}
+
+// nameRunning adds to a Conflict which run is in progress.
+func (e *Executor) nameRunning(ctx context.Context, workflowID string, err error) error {
+	conflict, ok := errors.AsType[*models.Error](err)
+	if !ok || conflict.Kind != models.Conflict {
+		return err
+	}
+	running, rerr := e.deps.Runs.Running(ctx, workflowID)
+	if rerr != nil { // it has ended meanwhile
+		return err
+	}
+	named := *conflict
+	named.Extra = map[string]string{"run_id": running.ID}
+	return &named
 }
 
 func (e *Executor) isStopping() bool {

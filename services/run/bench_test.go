@@ -27,7 +27,7 @@ func (r *rig) drawBare(namespace string, count int) models.Workflow {
 	nodes := make([]models.Node, count)
 	for i := range nodes {
 		name := fmt.Sprintf("web-%d", i)
-		nodes[i] = models.Node{ID: name, Type: kinds.TypeDeployment, Data: models.Data{"name": name, "namespace": namespace, "image": "nginx"}}
+		nodes[i] = models.Node{ID: name, Type: kinds.TypeDeployment, Data: models.Data{"name": name, "namespace": namespace, "image": "nginx", "replicas": 0}}
 	}
 	_, err := r.workflows.Update(r.t.Context(), ann, w.ID, models.WorkflowPatch{Nodes: &nodes}, models.Now())
 	require.NoError(r.t, err)
@@ -62,6 +62,19 @@ func BenchmarkRun(b *testing.B) {
 func BenchmarkRunOverhead(b *testing.B) {
 	r := newRig(b)
 	w := r.drawBare("default", 50)
+	for b.Loop() {
+		require.Equal(b, models.RunCompleted, r.mustRun(w.ID, models.TriggerData{}).Status)
+	}
+}
+
+// BenchmarkRerun measures a run of 1,000 unchanged nodes, and the lists of their
+// metadata that it needs.
+func BenchmarkRerun(b *testing.B) {
+	cluster := shared.Cluster(b)
+	r := newRig(b, func(o *Options) { o.AnswerAfter = time.Minute })
+	r.on(configFor(cluster), time.Minute)
+	w := r.drawBare(cluster.Namespace(b), 1000)
+	require.Equal(b, models.RunCompleted, r.mustRun(w.ID, models.TriggerData{}).Status)
 	for b.Loop() {
 		require.Equal(b, models.RunCompleted, r.mustRun(w.ID, models.TriggerData{}).Status)
 	}

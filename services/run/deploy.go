@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -53,8 +54,10 @@ func (e *Executor) deploy(ctx context.Context, s *session) error {
 // apply applies the drawing once it is known that no object belongs to somebody else,
 // and that the API server accepts what only it can judge.
 func (e *Executor) apply(ctx context.Context, s *session, t clusterTarget) error {
-	if err := e.checkOwners(ctx, s, t); err != nil {
-		return err
+	if s.run.FailurePolicy != models.PolicyContinue {
+		if err := e.checkOwners(ctx, s, t); err != nil {
+			return err
+		}
 	}
 	if err := e.tryFirst(ctx, s, t); err != nil {
 		return err
@@ -62,18 +65,46 @@ func (e *Executor) apply(ctx context.Context, s *session, t clusterTarget) error
 	if err := ensureNamespaces(ctx, s, t); err != nil {
 		return err
 	}
-	return e.applyWaves(ctx, s, t)
+	if err := e.applyWaves(ctx, s, t); err != nil {
+		return err
+	}
+	return freeStatefulSets(ctx, s, t)
+}
+
+// freeStatefulSets lets changed StatefulSets go on that hang in a revision whose pods do
+// not start.
+func freeStatefulSets(ctx context.Context, s *session, t clusterTarget) error {
+	s.mu.Lock()
+	sets := slices.Clone(s.updated)
+	s.mu.Unlock()
+	var problems []string
+	for _, c := range t.FreeStatefulSets(ctx, sets) {
+		if c.Action == applier.Failed {
+			problems = append(problems, c.Message)
+			continue
+		}
+		s.logf("%s: deleted, %s", c.Ref, c.Message)
+	}
+	if len(problems) > 0 {
+		return failure("some pods could not be replaced: " + strings.Join(problems, "; "))
+	}
+	return nil
 }
 
 // prepare stores the version that the run applies, before it applies anything.
 // A run that another process began has its version already.
 func (e *Executor) prepare(ctx context.Context, s *session) error {
 	if s.version > 0 {
-		s.logf("taken over, applying version %d again", s.version)
+		if s.parent == nil {
+			s.logf("taken over, applying version %d again", s.version)
+		}
 		return nil
 	}
 	v, err := e.takeSnapshot(ctx, s)
 	if err != nil {
+		return err
+	}
+	if err := e.restoreDrawing(ctx, s, v); err != nil {
 		return err
 	}
 	before, err := e.inventory(ctx, s)
@@ -95,7 +126,7 @@ func (e *Executor) prepare(ctx context.Context, s *session) error {
 		return whileAway(ctx, func() error { return e.deps.Workflows.StartRun(ctx, s.run.WorkflowID, start) })
 	})
 	group.Go(func() error {
-		return whileAway(ctx, func() error { return e.deps.Runs.Record(ctx, s.run.ID, s.run.Lease, s.progress()) })
+		return whileAway(ctx, func() error { return e.record(ctx, s) })
 	})
 	return group.Wait()
 }
@@ -107,7 +138,10 @@ func (e *Executor) takeSnapshot(ctx context.Context, s *session) (models.Version
 	v := models.Version{
 		ID: s.run.ID, WorkflowID: s.run.WorkflowID, Nodes: graph.Nodes, Edges: graph.Edges,
 		Description: "Automatic snapshot of a run", CreatedAt: e.now(), CreatedBy: s.run.OwnerID,
-		IsAutomatic: true, RunID: s.run.ID, RunStatus: models.RunRunning,
+		IsAutomatic: true, RunID: s.run.ID, RunStatus: models.RunRunning, RestoredFrom: s.run.RestoredFrom,
+	}
+	if v.RestoredFrom > 0 {
+		v.Description = fmt.Sprintf("Rolled back to version %d", v.RestoredFrom)
 	}
 	return askWhileAway(ctx, func() (models.Version, error) { return e.deps.Versions.Add(ctx, v) })
 }
@@ -146,6 +180,9 @@ func (e *Executor) applyWaves(ctx context.Context, s *session, t clusterTarget) 
 		if err := e.applyWave(ctx, s, t, wave); err != nil {
 			return err
 		}
+		if s.stopsAtFailure() && len(s.failures()) > 0 {
+			break
+		}
 		e.recordWhenDue(ctx, s)
 	}
 	return s.verdict()
@@ -157,7 +194,7 @@ func (e *Executor) recordWhenDue(ctx context.Context, s *session) {
 		return
 	}
 	e.deps.Watch(s.run.WorkflowID) // statuses are kept during a long run, too
-	if err := e.deps.Runs.Record(ctx, s.run.ID, s.run.Lease, s.progress()); err != nil {
+	if err := e.record(ctx, s); err != nil {
 		e.deps.Log.WarnContext(ctx, "progress of a run could not be stored", "run", s.run.ID, "err", err)
 	}
 }

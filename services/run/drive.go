@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/kubeorch/core/models"
@@ -42,15 +43,14 @@ func (e *Executor) forget(s *session) {
 func (e *Executor) drive(ctx context.Context, s *session, work work) {
 	ctx, stop := context.WithDeadlineCause(ctx, s.run.Deadline, endDeadline)
 	defer stop()
-	following, quit := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(following)
-		e.follow(ctx, s, quit)
-	}()
+	quit := make(chan struct{})
+	var beside sync.WaitGroup
+	beside.Go(func() { e.follow(ctx, s, quit) })
+	beside.Go(func() { e.report(ctx, s, quit) })
 	// People wait for a run: a cluster that was out of reach is tried at once.
 	err := recovered(func() error { return work(e.underLease(kubernetes.ProbeEarly(ctx), s), s) })
 	close(quit)
-	<-following
+	beside.Wait()
 	e.settle(ctx, s, err)
 }
 

@@ -25,6 +25,7 @@ type memoryCluster struct {
 	objects map[objectKey]*memoryObject
 	listErr error
 	listing func() // asked before objects are listed
+	live    liveObjects
 }
 
 type memoryObject struct {
@@ -90,6 +91,7 @@ func (t *memoryTarget) Apply(ctx context.Context, reqs []applier.Request, done f
 			changes[i] = refused(ref, err)
 		} else {
 			changes[i] = t.put(ref, fmt.Sprint(req.Object.Object), nil)
+			t.live.put(req.Object)
 		}
 		done(i, changes[i])
 	}
@@ -170,6 +172,8 @@ func (t *memoryTarget) Release(_ context.Context, refs []applier.Ref) []applier.
 	}
 	return changes
 }
+
+func (t *memoryTarget) FreeStatefulSets(context.Context, []applier.Ref) []applier.Change { return nil }
 
 func (t *memoryTarget) ListOwned(
 	_ context.Context, _ []schema.GroupVersionKind, _ applier.ListOptions,

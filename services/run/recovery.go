@@ -9,10 +9,12 @@ import (
 	"github.com/kubeorch/core/services/plan"
 )
 
-// abandonedRuns finds running runs and takes them over.
+// abandonedRuns finds running runs and takes them over, and finds those that have
+// ended and were not counted.
 type abandonedRuns interface {
 	Leased(ctx context.Context) ([]models.Run, error)
 	TakeOver(ctx context.Context, id, seen, lease string) (models.Run, error)
+	Unsettled(ctx context.Context) ([]models.Run, error)
 }
 
 // recoveredWorkflows finds workflows regardless of their owner.
@@ -64,7 +66,11 @@ func (r *Recovery) Run(ctx context.Context) error {
 // once takes over the runs whose sessions are over.
 func (r *Recovery) once(ctx context.Context) error {
 	running, err := r.runs.Leased(ctx)
-	if err != nil || len(running) == 0 {
+	if err != nil {
+		return err
+	}
+	ended, err := r.runs.Unsettled(ctx)
+	if err != nil || len(running)+len(ended) == 0 {
 		return err
 	}
 	// Read after the runs: a session that is not among these is over.
@@ -76,7 +82,7 @@ func (r *Recovery) once(ctx context.Context) error {
 	delete(sessions, own)
 	before := r.idle
 	r.idle = map[string]time.Time{}
-	var errs []error
+	errs := []error{r.account(ctx, ended, sessions)}
 	for _, seen := range running {
 		if own == "" || r.exec.isStopping() {
 			break
@@ -89,6 +95,23 @@ func (r *Recovery) once(ctx context.Context) error {
 			err = r.resume(ctx, run)
 		} else if models.KindOf(err) == models.Conflict {
 			continue // another server was faster
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// account counts and tells the runs that have ended and whose servers did not live to
+// do it, or could not.
+func (r *Recovery) account(ctx context.Context, ended []models.Run, sessions map[string]bool) error {
+	var errs []error
+	for _, run := range ended {
+		if sessions[run.Lease] || r.exec.session(run.ID) != nil {
+			continue
+		}
+		w, err := r.workflows.ByID(ctx, run.WorkflowID)
+		if err == nil || models.KindOf(err) == models.NotFound {
+			err = r.exec.account(ctx, run, w.Name)
 		}
 		errs = append(errs, err)
 	}
@@ -138,7 +161,17 @@ func (r *Recovery) prepare(ctx context.Context, s *session) (work, error) {
 	if s.run.Action == models.RunTearDown {
 		return e.tearDown, nil
 	}
+	if s.run.Action == models.RunCorrect {
+		return e.correct, e.planCorrection(ctx, s)
+	}
 	number := s.run.Version
+	if number == 0 && s.run.RestoredFrom > 0 {
+		v, err := e.deps.Versions.Get(ctx, s.run.WorkflowID, s.run.RestoredFrom)
+		if err != nil {
+			return nil, err
+		}
+		s.workflow.Nodes, s.workflow.Edges = v.Nodes, v.Edges
+	}
 	if number == 0 { // nothing was applied, and perhaps no snapshot was taken
 		v, err := e.takeSnapshot(ctx, s)
 		if err != nil {
@@ -157,5 +190,5 @@ func (r *Recovery) prepare(ctx context.Context, s *session) (work, error) {
 		return nil, err
 	}
 	s.setPlan(p)
-	return e.deploy, nil
+	return e.carryOut, nil
 }

@@ -49,27 +49,35 @@ type session struct {
 	cancel    context.CancelCauseFunc
 	now       func() time.Time
 	done      chan struct{} // closed when the run has ended here
+	parent    *session      // of the part of a run that rolls back; has the log
+	around    []plan.Step   // of a correction: the drawings that its nodes are from
+
+	recording sync.Mutex // one progress is stored at a time, so that an older one is not stored over it
 
 	mu         sync.Mutex
 	grant      *models.ClusterGrant // what the owner may do in the cluster; nil before openTarget
 	version    int
+	phase      models.RunPhase
 	states     map[string]models.NodeState
 	logs       []string
 	recorded   time.Time                    // when progress was stored last
 	result     *models.RunResult            // how it ended
 	foreign    map[string]bool              // nodes that failed because an object belongs to another owner
 	touched    []applier.Ref                // objects that this run applied
+	updated    []applier.Ref                // StatefulSets that it changed, or that the process before it may have
 	left       map[objectKey]models.Applied // what it left them as
 	remembered map[objectKey]models.Applied // what earlier runs left them as
 	note       string                       // for the person who waits, when the run succeeds
 	conceal    []string                     // typed values, the longest first; hidden in texts of the cluster
+	news       news                         // what the readers of the run's stream do not have yet
 }
 
 func newSession(run models.Run, p *plan.Plan, typed models.TriggerData, now func() time.Time) *session {
 	s := &session{
 		run: run, plan: p, typed: typed, now: now, done: make(chan struct{}),
-		version: run.Version, states: map[string]models.NodeState{}, logs: slices.Clone(run.Logs),
+		version: run.Version, phase: run.RunPhase, states: map[string]models.NodeState{}, logs: slices.Clone(run.Logs),
 		conceal: concealed(typed), revisions: map[string]string{}, foreign: map[string]bool{}, left: map[objectKey]models.Applied{},
+		news: news{lines: len(run.Logs), update: models.RunUpdate{RunPhase: run.RunPhase, Version: run.Version}},
 	}
 	if p != nil {
 		s.setPlan(p)
@@ -80,7 +88,7 @@ func newSession(run models.Run, p *plan.Plan, typed models.TriggerData, now func
 // setPlan sets what the run does. It is called before any work.
 func (s *session) setPlan(p *plan.Plan) {
 	s.plan = p
-	s.readContents()
+	s.readContents(p.Steps)
 	for _, step := range p.Steps {
 		s.states[step.NodeID] = models.NodeState{Status: models.NodePending}
 	}
@@ -120,6 +128,10 @@ func (s *session) clean(text string) string {
 
 // logf adds a line to the run's log, unless that is full.
 func (s *session) logf(format string, args ...any) {
+	if s.parent != nil {
+		s.parent.logf(format, args...)
+		return
+	}
 	if s.logFull() { // searching the line for typed values is what costs
 		return
 	}
@@ -132,6 +144,9 @@ func (s *session) logf(format string, args ...any) {
 }
 
 func (s *session) logFull() bool {
+	if s.parent != nil {
+		return s.parent.logFull()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.logs) >= maxLogLines
@@ -144,6 +159,7 @@ func (s *session) set(nodeID string, state models.NodeState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.states[nodeID] = state
+	s.news.changed(nodeID)
 }
 
 func (s *session) state(nodeID string) models.NodeState {
@@ -189,11 +205,16 @@ func (s *session) progress() models.RunProgress {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.recorded = s.now()
-	return models.RunProgress{Version: &s.version, NodeStates: maps.Clone(s.states), Logs: slices.Clone(s.logs)}
+	version, phase := s.version, s.phase
+	return models.RunProgress{Version: &version, Phase: &phase, NodeStates: maps.Clone(s.states), Logs: slices.Clone(s.logs)}
 }
 
-// due reports whether progress was last stored a second ago or more.
+// due reports whether progress was last stored a second ago or more. That of a part
+// of a run is not stored.
 func (s *session) due() bool {
+	if s.parent != nil {
+		return false
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.now().Sub(s.recorded) >= time.Second
@@ -207,11 +228,13 @@ func (s *session) end(status, message string) models.RunResult {
 	for id, state := range s.states {
 		if state.Status == models.NodePending && state.Message == "" || state.Status == models.NodeRunning {
 			s.states[id] = models.NodeState{Status: models.NodeSkipped, Timestamp: &at, Message: message}
+			s.news.changed(id)
 		}
 	}
 	s.result = &models.RunResult{
 		Status: status, Error: message, CompletedAt: at, Duration: at.Sub(s.run.StartedAt).Milliseconds(),
 		NodeStates: maps.Clone(s.states), Logs: slices.Clone(s.logs),
+		RolledBackTo: s.phase.RolledBackTo, Conflict: status == models.RunFailed && s.onlyForeign(),
 	}
 	return *s.result
 }
@@ -222,10 +245,10 @@ func (s *session) snapshot() models.Run {
 	defer s.mu.Unlock()
 	run := s.run
 	run.Version, run.NodeStates, run.Logs = s.version, maps.Clone(s.states), slices.Clone(s.logs)
-	run.Duration = s.now().Sub(run.StartedAt).Milliseconds()
+	run.Duration, run.RunPhase = s.now().Sub(run.StartedAt).Milliseconds(), s.phase
 	if r := s.result; r != nil {
 		run.Status, run.Error, run.CompletedAt, run.Duration = r.Status, r.Error, &r.CompletedAt, r.Duration
-		run.Conflict = r.Status == models.RunFailed && s.onlyForeign()
+		run.Conflict, run.RunPhase = r.Conflict, models.RunPhase{RolledBackTo: r.RolledBackTo}
 	}
 	run.Output = map[string]any{}
 	for id, state := range run.NodeStates {

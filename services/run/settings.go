@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubeorch/core/pkg/applier"
+	"github.com/kubeorch/core/services/plan"
 )
 
 // settingsAnnotation marks a pod template with hashes of the ConfigMaps that it uses.
@@ -91,10 +92,10 @@ func reference(key string) (annotation, nameField string) {
 	return "", ""
 }
 
-// contentsOf returns the hashes of the ConfigMaps of a plan, by namespace/name.
-func (s *session) readContents() {
+// readContents takes the hashes of the ConfigMaps of steps.
+func (s *session) readContents(steps []plan.Step) {
 	s.contents = map[string]string{}
-	for _, step := range s.plan.Steps {
+	for _, step := range steps {
 		for _, o := range step.Objects {
 			if o.GetKind() != kindConfigMap || o.GetAPIVersion() != "v1" {
 				continue
@@ -109,10 +110,10 @@ func (s *session) readContents() {
 	}
 }
 
-// readRevisions takes the revisions of the Secrets in the cluster. Those that this run
-// changes are replaced.
-func (s *session) readRevisions() {
-	for _, step := range s.plan.Steps {
+// readRevisions takes the revisions of the Secrets of steps in the cluster. Those that
+// this run changes are replaced.
+func (s *session) readRevisions(steps []plan.Step) {
+	for _, step := range steps {
 		if step.Values == nil {
 			continue
 		}

@@ -4,24 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/kubeorch/core/models"
 )
-
-// auditTrail keeps how runs ended.
-type auditTrail interface {
-	Record(ctx context.Context, e models.AuditEntry)
-}
-
-// notifier tells the owner of a workflow how its runs end. It may be called again
-// after an error.
-type notifier interface {
-	RunEnded(ctx context.Context, r models.Run, workflowName string) error
-}
 
 // storeTime bounds the writes with which a run begins and ends. A change of the
 // database's primary takes less.
@@ -43,11 +29,11 @@ func (e *Executor) settle(ctx context.Context, s *session, err error) {
 	case end == endHandover:
 		e.handOver(ctx, s)
 	case end == endCancelled:
-		e.finish(ctx, s, models.RunCancelled, end.Error())
+		e.finish(ctx, s, models.RunCancelled, s.endedBy(end.Error()))
 	case end == endAccess, end == endNarrowed, end == endStarter:
-		e.finish(ctx, s, models.RunFailed, end.Error())
+		e.finish(ctx, s, models.RunFailed, s.endedBy(end.Error()))
 	case end == endDeadline:
-		e.finish(ctx, s, models.RunFailed, fmt.Sprintf("%s, %v", end, e.opts.Deadline))
+		e.finish(ctx, s, models.RunFailed, s.endedBy(fmt.Sprintf("%s, %v", end, s.run.Deadline.Sub(s.run.StartedAt))))
 	default:
 		if models.KindOf(err) == models.Internal {
 			e.deps.Log.WarnContext(ctx, "run failed", "run", s.run.ID, "workflow", s.run.WorkflowID, "err", s.clean(err.Error()))
@@ -67,7 +53,7 @@ func (e failure) UserMessage() string { return string(e) }
 
 func (e *Executor) handOver(ctx context.Context, s *session) {
 	s.logf("%s; the run goes on when it is back", endHandover)
-	err := e.deps.Runs.Record(ctx, s.run.ID, s.run.Lease, s.progress())
+	err := e.record(ctx, s)
 	err = errors.Join(err, e.deps.Runs.Release(ctx, s.run.ID, s.run.Lease))
 	e.deps.Log.InfoContext(ctx, "handed a run over", "run", s.run.ID, "err", err)
 }
@@ -79,81 +65,18 @@ func (e *Executor) finish(ctx context.Context, s *session, status, message strin
 		s.logf("run %s: %s", status, message)
 	}
 	res := s.end(status, message)
+	res.Unsettled = true
 	if err := whileAway(ctx, func() error { return e.deps.Runs.Finish(ctx, s.run.ID, s.run.Lease, res) }); err != nil {
 		// Another process will find the run without a lease and finish it.
 		e.deps.Log.ErrorContext(ctx, "a finished run could not be stored", "run", s.run.ID, "err", err)
 		return
 	}
-	if s.run.Action == models.RunDeploy {
-		if err := e.count(ctx, s, status); err != nil {
-			e.deps.Log.ErrorContext(ctx, "a run could not be counted", "run", s.run.ID, "err", err)
-		}
+	if publish := e.takeNews(s); publish != nil {
+		publish(ctx)
 	}
-	e.recordEnd(ctx, s, status)
-	if err := e.notify(ctx, s); err != nil {
-		e.deps.Log.ErrorContext(ctx, "the end of a run could not be told", "run", s.run.ID, "err", err)
+	if err := e.account(ctx, s.snapshot(), s.workflow.Name); err != nil {
+		e.deps.Log.ErrorContext(ctx, "a run that ended could not be counted and told; it is tried again", "run", s.run.ID, "err", err)
 	}
 	e.deps.Watch(s.run.WorkflowID)
 	e.deps.Log.InfoContext(ctx, "run ended", "run", s.run.ID, "workflow", s.run.WorkflowID, "status", status)
-}
-
-// countTime bounds count. No other process does it once the run is stored.
-const countTime = 30 * time.Second
-
-// count adds the result of a run to its workflow and to its version.
-func (e *Executor) count(ctx context.Context, s *session, status string) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), countTime)
-	defer cancel()
-	var group errgroup.Group
-	group.Go(func() error {
-		return whileAway(ctx, func() error {
-			return e.deps.Workflows.CountResult(ctx, s.run.WorkflowID, s.run.ID, status == models.RunCompleted)
-		})
-	})
-	if version := s.snapshot().Version; version > 0 {
-		group.Go(func() error {
-			return whileAway(ctx, func() error {
-				return e.deps.Versions.SetRunStatus(ctx, s.run.WorkflowID, version, versionStatus(status))
-			})
-		})
-	}
-	return group.Wait()
-}
-
-// notify tells the owner how a run ended. Of several servers, the one that stored the
-// result does.
-func (e *Executor) notify(ctx context.Context, s *session) error {
-	if e.deps.Notifier == nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
-	defer cancel()
-	return whileAway(ctx, func() error { return e.deps.Notifier.RunEnded(ctx, s.snapshot(), s.workflow.Name) })
-}
-
-// versionStatus maps to the fewer states that a version can have.
-func versionStatus(run string) string {
-	if run == models.RunCompleted {
-		return run
-	}
-	return models.RunFailed
-}
-
-// recordEnd records how a run ended, in the name of the user who started it.
-func (e *Executor) recordEnd(ctx context.Context, s *session, status string) {
-	if e.deps.Audit == nil {
-		return
-	}
-	outcome := models.AuditFailed
-	if status == models.RunCompleted {
-		outcome = models.AuditSuccess
-	}
-	details := map[string]string{"cluster": s.run.Cluster, "kind": s.run.Action, "result": status}
-	if version := s.snapshot().Version; version > 0 {
-		details["version"] = strconv.Itoa(version)
-	}
-	e.deps.Audit.Record(ctx, models.AuditEntry{
-		ActorID: s.run.TriggerData.UserID, Action: "run.end", Outcome: outcome,
-		Target: map[string]string{"id": s.run.WorkflowID, "runId": s.run.ID}, Details: details,
-	})
 }

@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -36,7 +37,7 @@ func (e *Executor) look(ctx context.Context, s *session, t clusterTarget) (<-cha
 		owned = again
 	}
 	s.survey = t.Survey(ctx, refsIn(planned(s)), found)
-	s.readRevisions()
+	s.readRevisions(s.plan.Steps)
 	return owned, nil
 }
 
@@ -61,9 +62,13 @@ func (s *session) rememberedOf(o *unstructured.Unstructured) applier.Remembered 
 func (s *session) request(step plan.Step, o *unstructured.Unstructured) applier.Request {
 	s.followSettings(o)
 	return applier.Request{
-		Object: o, Adopt: step.Adopt, Rerun: s.rerun(step.NodeID), Survey: s.survey, Remembered: s.rememberedOf(o),
+		Object: o, Adopt: step.Adopt, Rerun: s.rerun(step.NodeID), Replace: s.mayReplace(step), Survey: s.survey, Remembered: s.rememberedOf(o),
 	}
 }
+
+// mayReplace reports whether the person who started the run permits it to replace the
+// objects of a node.
+func (s *session) mayReplace(step plan.Step) bool { return slices.Contains(s.run.Replace, step.NodeID) }
 
 // checkOwners fails the nodes with objects that belong to somebody else, before
 // anything is written.
@@ -105,6 +110,13 @@ func (s *session) applied(ref applier.Ref) models.Applied {
 func (s *session) touch(nodeID string, c applier.Change) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	version := s.version
+	if s.run.Action == models.RunCorrect { // each node stays at its version
+		version = s.remembered[keyOf(c.Ref)].Version
+	}
 	s.touched = append(s.touched, c.Ref)
-	s.left[keyOf(c.Ref)] = models.Applied{NodeID: nodeID, Version: s.version, UID: string(c.UID), Fields: c.Fields}
+	if c.Kind == "StatefulSet" && (c.Action == applier.Configured || s.recovered != nil) {
+		s.updated = append(s.updated, c.Ref)
+	}
+	s.left[keyOf(c.Ref)] = models.Applied{NodeID: nodeID, Version: version, UID: string(c.UID), Fields: c.Fields}
 }

@@ -26,15 +26,17 @@ type executedWorkflows interface {
 	SetNodeStatus(ctx context.Context, workflowID, nodeID string, status map[string]any, secretCreated *bool) error
 }
 
-// drawings are read for what was applied before.
+// drawings are read for corrections, and changed by runs that bring a version back.
 type drawings interface {
 	ByID(ctx context.Context, id string) (models.Workflow, error)
+	Update(ctx context.Context, owner, id string, p models.WorkflowPatch, at time.Time) (models.Workflow, error)
 }
 
 // inventories know which objects workflows have in clusters.
 type inventories interface {
 	Inventory(ctx context.Context, workflowID string) ([]models.OwnedObject, error)
 	SetInventory(ctx context.Context, workflowID string, objects []models.OwnedObject) error
+	SetApplied(ctx context.Context, workflowID string, o models.OwnedObject) error
 	ClearStatuses(ctx context.Context, workflowID string, exceptTypes ...string) error
 }
 
@@ -44,6 +46,14 @@ type reader interface {
 	List(ctx context.Context, workflowID string, limit int) ([]models.Run, error)
 	Running(ctx context.Context, workflowID string) (models.Run, error)
 	RequestCancel(ctx context.Context, workflowID, id string) error
+	Deployed(ctx context.Context, workflowID, clusterRef string) ([]models.Run, error)
+}
+
+// accounted finds and changes runs whatever server has them.
+type accounted interface {
+	Settle(ctx context.Context, id string) error
+	WithKey(ctx context.Context, workflowID, key string) (models.Run, error)
+	ForgetKey(ctx context.Context, id string) error
 }
 
 // holder changes a run as long as a session of this server has it.
@@ -93,6 +103,9 @@ type clusterTarget interface {
 	ListOwned(
 		ctx context.Context, gvks []schema.GroupVersionKind, o applier.ListOptions,
 	) ([]metav1.PartialObjectMetadata, error)
+	Each(
+		ctx context.Context, gvks []schema.GroupVersionKind, o applier.ListOptions, visit func(*unstructured.Unstructured),
+	) error
 }
 
 // targetWriter changes objects in a cluster.
@@ -102,6 +115,7 @@ type targetWriter interface {
 	ApplyValues(ctx context.Context, req applier.ValuesRequest) (applier.Change, applier.ValuesState)
 	Delete(ctx context.Context, refs []applier.Ref, o applier.DeleteOptions) []applier.Change
 	Release(ctx context.Context, refs []applier.Ref) []applier.Change
+	FreeStatefulSets(ctx context.Context, refs []applier.Ref) []applier.Change
 }
 
 // workflows is what runs need of workflow documents.
@@ -115,6 +129,7 @@ type workflows interface {
 type store interface {
 	reader
 	holder
+	accounted
 }
 
 // server is this one among the servers of the database; see lease.Session.

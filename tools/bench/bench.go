@@ -41,6 +41,7 @@ type group struct {
 func groups() []group {
 	return []group{
 		{"run", true, measureRuns},
+		{"rerun", true, measureReruns},
 		{"get", false, measureGet},
 		{"list", false, measureList},
 		{"clusters", false, measureClusters},
