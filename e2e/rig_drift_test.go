@@ -152,3 +152,5 @@ func text(v any) string {
 	}
 	return string(raw)
 }
+
+func getOptions() metav1.GetOptions { return metav1.GetOptions{} }
