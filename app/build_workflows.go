@@ -81,6 +81,7 @@ func (w workflowServices) addTo(h *routes.Handlers, events *stream.Broadcaster, 
 	h.Workflow = handlers.NewWorkflow(w.workflows, w.watchers)
 	h.Version = handlers.NewWorkflowVersion(w.versions)
 	h.Run = handlers.NewRun(w.executor)
+	h.Plan = handlers.NewPlan(w.executor)
 	h.RunStream = handlers.NewRunStream(w.executor, handlers.AsSubscribe(events.Subscribe), log)
 	h.Status = handlers.NewStatusStream(w.workflows, handlers.AsSubscribe(events.Subscribe), w.watchers, log)
 }

@@ -74,6 +74,7 @@ type Handlers struct {
 	Workflow  *handlers.Workflow
 	Version   *handlers.WorkflowVersion
 	Run       *handlers.Run
+	Plan      *handlers.Plan
 	Status    *handlers.StatusStream
 	RunStream *handlers.RunStream
 

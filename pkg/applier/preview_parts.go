@@ -96,7 +96,8 @@ func (a *Applier) previewLater(ctx context.Context, t *target, cause error, fiel
 
 // previewWithout previews an update of which a dry run cannot try some fields, since
 // it takes several writes. They are left out of the request and then shown as they
-// are in the manifest.
+// are in the manifest. An object that cannot do without them is shown with no other
+// changes.
 func (a *Applier) previewWithout(ctx context.Context, t *target, old *metav1.PartialObjectMetadata, fields ...fieldpath.Path) error {
 	if t.preview == nil {
 		return nil
@@ -106,7 +107,11 @@ func (a *Applier) previewWithout(ctx context.Context, t *target, old *metav1.Par
 	for _, path := range fields {
 		setField(rest.object.Object, path, nil)
 	}
-	if _, err := a.update(ctx, &rest, old, false); err != nil {
+	_, err := a.update(ctx, &rest, old, false)
+	if kubernetes.ReasonOf(err) == kubernetes.Invalid { // an object cannot do without the fields
+		t.preview.would, err = t.full.Get(ctx, t.ref.Name, metav1.GetOptions{})
+	}
+	if err != nil {
 		return err
 	}
 	for _, path := range fields {

@@ -92,7 +92,7 @@ func (e *Executor) planFailure(ctx context.Context, err error) error {
 	}
 	return &models.Error{
 		Op: "run.Executor.Plan", Kind: models.Unavailable, Err: err,
-		Msg: "the run cannot be planned, because its cluster does not answer: " + kubernetes.Translate(err).Message,
+		Msg: "the cluster of the workflow does not answer: " + kubernetes.Translate(err).Message,
 	}
 }
 

@@ -38,6 +38,11 @@ func (v *preview) run(ctx context.Context, o models.RunOptions) error {
 		return err
 	}
 	v.namespaces(ctx)
+	facts, err := v.facts(ctx)
+	if err != nil {
+		<-owned
+		return err
+	}
 	applied, err := v.steps(ctx, v.session.plan.Steps, o)
 	left := <-owned
 	if err != nil {
@@ -46,6 +51,7 @@ func (v *preview) run(ctx context.Context, o models.RunOptions) error {
 	if err := v.left(ctx, left, applied); err != nil {
 		return err
 	}
+	v.warn(facts)
 	v.count()
 	return ctx.Err()
 }
@@ -289,18 +295,6 @@ func keysOf(o *unstructured.Unstructured) (keys []string) {
 	}
 	slices.Sort(keys)
 	return keys
-}
-
-// serverWarnings returns the API server's warnings about an object of a step.
-func serverWarnings(step plan.Step, texts []string) (all []models.PlanWarning) {
-	for _, text := range texts {
-		w := models.PlanWarning{Node: step.NodeID, Code: "api_server", Message: text}
-		if strings.Contains(text, "deprecated") {
-			w.Code = "deprecated_api"
-		}
-		all = append(all, w)
-	}
-	return all
 }
 
 // count fills the summary.

@@ -2,12 +2,15 @@ package run
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/yaml"
 
 	"github.com/kubeorch/core/models"
 )
@@ -171,6 +174,54 @@ func TestPlanRefusesForeignObjectsAndSoDoesTheRun(t *testing.T) {
 	list, err := cluster.Client().CoreV1().ConfigMaps(namespace).List(t.Context(), metav1.ListOptions{LabelSelector: "managed-by=kubeorch"})
 	require.NoError(t, err)
 	require.Len(t, list.Items, 1, "nothing was written")
+}
+
+func TestPlanWarns(t *testing.T) {
+	t.Parallel()
+	r, _, namespace := onDevCluster(t)
+	w := r.drawIn(namespace, "data:persistentvolumeclaim in:ingress svc:service web:deployment pw:secret in>svc svc>web pw>web")
+	var codes []string
+	for _, n := range r.mustPlan(w.ID, models.TriggerData{}).Nodes {
+		for _, found := range n.Warnings {
+			require.Equal(t, n.NodeID, found.Node)
+			codes = append(codes, n.NodeID+" "+found.Code)
+		}
+	}
+	require.Subset(t, codes, []string{"web image_latest", "web no_limits", "web values_missing", "pw values_missing", "in ingress_class_missing"})
+	require.NotContains(t, codes, "data storage_class_missing", "the cluster has a default class")
+}
+
+func TestManifestsAreWhatARunApplies(t *testing.T) {
+	t.Parallel()
+	r, cluster, namespace := onDevCluster(t)
+	w := r.drawIn(namespace, shop+" hi:plugin")
+	text, err := r.exec.Manifests(t.Context(), ann, w.ID, "")
+	require.NoError(t, err)
+	var kindsInOrder []string
+	for doc := range strings.SplitSeq(string(text), "---\n") {
+		var o unstructured.Unstructured
+		require.NoError(t, yaml.Unmarshal([]byte(doc), &o.Object))
+		kindsInOrder = append(kindsInOrder, o.GetKind())
+		require.NotEmpty(t, o.GetLabels()["kubeorch.io/workflow"], doc)
+		if o.GetKind() == "Secret" {
+			require.NotContains(t, o.Object, "data")
+		}
+		if o.GetKind() == "Greeting" {
+			require.Equal(t, "example.kubeorch.io/v1", o.GetAPIVersion(), "the version that the cluster prefers")
+		}
+	}
+	require.Less(t, slices.Index(kindsInOrder, "ConfigMap"), slices.Index(kindsInOrder, "Deployment"))
+	require.Less(t, slices.Index(kindsInOrder, "Deployment"), slices.Index(kindsInOrder, "HorizontalPodAutoscaler"))
+	_, err = cluster.Client().CoreV1().ConfigMaps(namespace).Get(t.Context(), "conf", metav1.GetOptions{})
+	require.Error(t, err, "nothing is applied")
+	one, err := r.exec.Manifests(t.Context(), ann, w.ID, "conf")
+	require.NoError(t, err)
+	require.Contains(t, string(one), "kind: ConfigMap")
+	require.NotContains(t, string(one), "---")
+	for _, tc := range [][3]string{{bob, w.ID, ""}, {ann, w.ID, "nowhere"}} {
+		_, err = r.exec.Manifests(t.Context(), tc[0], tc[1], tc[2])
+		require.Equal(t, models.NotFound, models.KindOf(err))
+	}
 }
 
 func TestPlanBeforeTheNamespaceExists(t *testing.T) {
