@@ -234,7 +234,7 @@ func TestRunsAreCounted(t *testing.T) {
 	store := openWorkflows(t, w)
 	at := now()
 	object := models.OwnedObject{Cluster: "dev", APIVersion: "v1", Kind: "Service", Namespace: "a", Name: "b"}
-	start := models.RunStart{At: at, Version: 1, Inventory: []models.OwnedObject{object}}
+	start := models.RunStart{At: at, Version: 1, Cluster: w.ClusterID, Inventory: []models.OwnedObject{object}}
 	for _, again := range []bool{false, true} { // as after a call of which nobody knows whether it was done
 		for _, id := range []string{"r1", "r2"} {
 			start.RunID = id

@@ -72,6 +72,7 @@ type Handlers struct {
 
 	Template  *handlers.Template
 	Workflow  *handlers.Workflow
+	Leftover  *handlers.Leftover
 	Version   *handlers.WorkflowVersion
 	Run       *handlers.Run
 	Plan      *handlers.Plan

@@ -214,6 +214,19 @@ func (r *rig) until(w models.Workflow, node, name, status, message string) (d mo
 	return d
 }
 
+// untilHealthy waits until nothing is wrong with a node. Pods and endpoints are read one
+// after the other, so that one may be ready before the other.
+func (r *rig) untilHealthy(w models.Workflow, node string) {
+	r.t.Helper()
+	kubetest.Eventually(r.t, node+" to be healthy", func(ctx context.Context) error {
+		d, err := r.Diagnose(ctx, ann, w.ID, node)
+		if err == nil && d.OverallStatus != models.DiagnosisHealthy {
+			err = fmt.Errorf("checks are %+v", d.Checks)
+		}
+		return err
+	})
+}
+
 // patchService changes a Service as somebody else.
 func (r *rig) patchService(name, patch string) {
 	r.t.Helper()

@@ -18,7 +18,7 @@ const (
 	// lookTime bounds a comparison that somebody waits for.
 	lookTime = 10 * time.Second
 	// lookEvery is how often the objects of a workflow are compared for those who ask.
-	lookEvery = 10 * time.Second
+	lookEvery = 5 * time.Second
 	// looksSize is the memory for the last answers.
 	looksSize = 8 << 20
 )
@@ -90,6 +90,9 @@ func (s *Service) Get(ctx context.Context, owner, id string) (models.Drift, erro
 	if err != nil {
 		answer.Message = "the cluster could not be compared now: " + models.MessageOf(err)
 		return answer, nil //nolint:nilerr // it is told
+	}
+	if record.CheckedAt != nil && record.CheckedAt.After(now.at) {
+		return answer, nil // whoever watches it was here in between
 	}
 	answer.CheckedAt, answer.Drifts = &now.at, []models.NodeDrift{}
 	for _, plan := range now.plans {

@@ -118,7 +118,7 @@ func (e *Executor) planOf(ctx context.Context, w models.Workflow) (*plan.Plan, e
 		if err != nil {
 			return nil, err
 		}
-		opts.Empty = len(inventory) > 0
+		opts.Empty = slices.ContainsFunc(inventory, func(o models.OwnedObject) bool { return o.Kept.IsZero() })
 	}
 	p, problems := plan.Build(w.Graph(), e.deps.Kinds, opts)
 	return p, problems.Err("run.Executor.Run")
@@ -176,12 +176,7 @@ func (e *Executor) begin(ctx context.Context, s *session, work work) error {
 	if err := whileAway(ctx, func() error { return e.deps.Runs.Begin(ctx, s.run) }); err != nil {
 		return e.nameRunning(ctx, s.run.WorkflowID, err)
 	}
-	head, err := askWhileAway(ctx, func() (models.WorkflowHead, error) {
-		return e.deps.Workflows.Head(ctx, s.run.OwnerID, s.run.WorkflowID)
-	})
-	if err == nil && s.run.Action != models.RunTearDown && head.Status != models.WorkflowPublished {
-		err = &models.Error{Op: "run.Executor.begin", Kind: models.Conflict, Msg: "the workflow is " + head.Status + " now"}
-	}
+	err := e.stillPublished(ctx, s)
 	if err == nil {
 		err = e.launch(ctx, s, work)
 	}
@@ -205,6 +200,20 @@ func (e *Executor) nameRunning(ctx context.Context, workflowID string, err error
 	named := *conflict
 	named.Extra = map[string]string{"run_id": running.ID}
 	return &named
+}
+
+// stillPublished is an error for a run of a drawing that may not be run any more.
+func (e *Executor) stillPublished(ctx context.Context, s *session) error {
+	if s.run.Action == models.RunTearDown || s.run.Action == models.RunCleanUp {
+		return nil // of a workflow in any state, a deleted one included
+	}
+	head, err := askWhileAway(ctx, func() (models.WorkflowHead, error) {
+		return e.deps.Workflows.Head(ctx, s.run.OwnerID, s.run.WorkflowID)
+	})
+	if err == nil && head.Status != models.WorkflowPublished {
+		err = &models.Error{Op: "run.Executor.begin", Kind: models.Conflict, Msg: "the workflow is " + head.Status + " now"}
+	}
+	return err
 }
 
 func (e *Executor) isStopping() bool {

@@ -111,6 +111,9 @@ func (e *Executor) prepare(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
+	if _, elsewhere := splitByPlace(before, s.place()); len(elsewhere) > maxElsewhere {
+		return failure(fmt.Sprintf("%d objects of this workflow are on record in its former clusters; remove or forget its leftovers first", len(elsewhere)))
+	}
 	s.mu.Lock()
 	s.version = v.Number
 	s.mu.Unlock()
@@ -118,9 +121,10 @@ func (e *Executor) prepare(ctx context.Context, s *session) error {
 	for _, w := range s.plan.Warnings {
 		s.logf("warning: %s", w)
 	}
-	start := models.RunStart{RunID: s.run.ID, At: s.run.StartedAt, Version: v.Number, ClusterRef: s.run.ClusterRef, Inventory: union(before, planned(s))}
+	start := models.RunStart{RunID: s.run.ID, At: s.run.StartedAt, Version: v.Number, Cluster: s.run.Cluster, ClusterRef: s.run.ClusterRef, Inventory: withDrawn(before, planned(s))}
 	// Both are on disk before anything is applied. Written at once, they share a
 	// commit.
+	s.whole().keepInventory(start.Inventory)
 	var group errgroup.Group
 	group.Go(func() error {
 		return whileAway(ctx, func() error { return e.deps.Workflows.StartRun(ctx, s.run.WorkflowID, start) })

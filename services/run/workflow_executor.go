@@ -35,6 +35,7 @@ type drawings interface {
 // inventories know which objects workflows have in clusters.
 type inventories interface {
 	Inventory(ctx context.Context, workflowID string) ([]models.OwnedObject, error)
+	Belongings(ctx context.Context, owner, workflowID string) (models.Belongings, error)
 	SetInventory(ctx context.Context, workflowID string, objects []models.OwnedObject) error
 	SetApplied(ctx context.Context, workflowID string, o models.OwnedObject) error
 	ClearStatuses(ctx context.Context, workflowID string, exceptTypes ...string) error
@@ -99,6 +100,7 @@ type placeChecker interface {
 // applier.Applier.
 type clusterTarget interface {
 	placeChecker
+	claimReader
 	targetWriter
 	ListOwned(
 		ctx context.Context, gvks []schema.GroupVersionKind, o applier.ListOptions,
@@ -106,6 +108,11 @@ type clusterTarget interface {
 	Each(
 		ctx context.Context, gvks []schema.GroupVersionKind, o applier.ListOptions, visit func(*unstructured.Unstructured),
 	) error
+}
+
+// claimReader tells what claims hold.
+type claimReader interface {
+	ClaimUses(ctx context.Context, namespaces []string) (map[string]applier.ClaimUse, error)
 }
 
 // targetWriter changes objects in a cluster.
