@@ -24,6 +24,10 @@ type preview struct {
 	refused map[string]string // node id to why the grant of the cluster does not allow it
 	plan    models.RunPlan
 	outage  error // why the cluster cannot be asked any more
+
+	// deployed tells that the plan was applied before, so that values which somebody has
+	// changed since are changes, although a run keeps them.
+	deployed bool
 }
 
 // run asks in the order of a run, although without its waves: nothing that is asked
@@ -260,6 +264,9 @@ func (v *preview) noteValues(step plan.Step, node *models.NodePlan, p applier.Pr
 	}
 	slices.Sort(n.Unlisted)
 	d := v.diffOf(p)
+	if changes := v.changedValues(values.Object, p, state); v.deployed && len(changes) > 0 {
+		d.Action, d.Changes = models.PlanConfigured, append(d.Changes, changes...)
+	}
 	v.session.mu.Lock()
 	defer v.session.mu.Unlock()
 	v.noteOutage(p.Change)
