@@ -51,7 +51,9 @@ func servicesMayImport() map[string][]string {
 		"audit":        {},
 		"catalogue":    {"kinds"},
 		"cluster":      {},
-		"diff":         {}, // pure
+		"diagnostics":  {"findings", "kinds", "plan", "status"},
+		"diff":         {},         // pure
+		"findings":     {"status"}, // pure
 		"inventory":    {"status"}, // pure
 		"keys":         {},
 		"lease":        {},
@@ -197,7 +199,7 @@ func TestArrowsBetweenServices(t *testing.T) {
 func TestPureServices(t *testing.T) {
 	t.Parallel()
 	for _, s := range sources(t) {
-		if !slices.Contains([]string{"diff", "inventory", "kinds", "plan", "status", "warning"}, s.service()) {
+		if !slices.Contains([]string{"diff", "findings", "inventory", "kinds", "plan", "status", "warning"}, s.service()) {
 			continue
 		}
 		for _, path := range s.imports() {

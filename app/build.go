@@ -52,6 +52,7 @@ func (s *Server) Build(context.Context) error {
 		Server:   handlers.NewServer(s.directory()),
 
 		Notification: handlers.NewNotification(notices, handlers.AsSubscribe(events.Subscribe), s.log),
+		Diagnostics:  s.buildDiagnostics(workflows, clusters),
 	}
 	clusters.addTo(&h, events, s.log)
 	workflows.addTo(&h, events, s.log)

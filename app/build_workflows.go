@@ -52,11 +52,12 @@ func (s *Server) buildWorkflows(
 	clusters.access.OnChange(executor.AccessChanged)
 	clusters.access.OnChange(func(context.Context, string) { watchers.AccessChanged(); place.Nudge() })
 	return workflowServices{
-		workflows: workflow.NewService(documents, executor, workflow.Eraser{Workflows: documents, Versions: versions, Runs: runs}, s.accountLimits()),
+		workflows: workflow.NewService(documents, executor, clusters.access, workflow.Eraser{Workflows: documents, Versions: versions, Runs: runs}, s.accountLimits()),
 		versions:  workflow.NewVersions(documents, versions, history),
 		retention: &workflow.Retention{
 			Workflows: documents, Versions: versions, Runs: runs, Tasks: repositories.NewSettings(s.db.Database()), Log: s.log, Now: time.Now,
 			Grace: s.cfg.WorkflowGrace, KeepVersions: s.cfg.KeepVersions, KeepRuns: s.cfg.KeepRuns,
+			VersionAge: s.cfg.VersionAge(), RunAge: s.cfg.RunAge(), LogAge: s.cfg.RunLogAge(),
 		},
 		executor: executor,
 		recovery: run.NewRecovery(executor, runs, documents),
@@ -83,5 +84,6 @@ func (w workflowServices) addTo(h *routes.Handlers, events *stream.Broadcaster, 
 	h.Run = handlers.NewRun(w.executor)
 	h.Plan = handlers.NewPlan(w.executor)
 	h.RunStream = handlers.NewRunStream(w.executor, handlers.AsSubscribe(events.Subscribe), log)
+	h.Leftover = handlers.NewLeftover(w.executor)
 	h.Status = handlers.NewStatusStream(w.workflows, handlers.AsSubscribe(events.Subscribe), w.watchers, log)
 }

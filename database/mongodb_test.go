@@ -44,7 +44,7 @@ func TestDatabaseServesTheDriver(t *testing.T) {
 	require.NoError(t, db.EnsureIndexes(ctx))
 	specs, err := runs.Indexes().ListSpecifications(ctx)
 	require.NoError(t, err)
-	require.Len(t, specs, 4)
+	require.Len(t, specs, 6)
 }
 
 func TestEnsureIndexesReplacesWhatDiffers(t *testing.T) {
@@ -70,7 +70,7 @@ func TestEnsureIndexesReplacesWhatDiffers(t *testing.T) {
 	for _, s := range specs {
 		names = append(names, s.Name)
 	}
-	require.ElementsMatch(t, []string{"_id_", "of_somebody_else_1", "workflow_id_1_started_at_-1", database.RunsOneRunning, "lease_1"}, names)
+	require.ElementsMatch(t, []string{"_id_", "of_somebody_else_1", "workflow_id_1_started_at_-1", database.RunsOneRunning, "lease_1", "workflow_id_1_idempotency_key_1", "unsettled_1"}, names)
 }
 
 func TestWhatThereIsOnlyOneOf(t *testing.T) {

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -139,11 +140,23 @@ func statusesIn(nodes any) map[string]object {
 // the answer up. The run goes on without.
 func (p *person) startRun(t *testing.T, id string) (leave func()) {
 	t.Helper()
+	return p.startRunAs(t, id, nil)
+}
+
+// startRunAs is startRun with a body.
+func (p *person) startRunAs(t *testing.T, id string, how object) (leave func()) {
+	t.Helper()
+	body := ""
+	if how != nil {
+		text, err := json.Marshal(how)
+		require.NoError(t, err)
+		body = string(text)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	answered := make(chan struct{})
 	go func() {
 		defer close(answered)
-		_, _, _ = p.send(ctx, "POST", "/workflows/"+id+"/run", "")
+		_, _, _ = p.send(ctx, "POST", "/workflows/"+id+"/run", body)
 	}()
 	leave = func() { cancel(); <-answered }
 	t.Cleanup(leave)

@@ -73,12 +73,17 @@ type body struct {
 	Message  string          `json:"message"`
 	Problems models.Problems `json:"problems,omitempty"`
 	Details  any             `json:"details,omitempty"`
+
+	*models.FixFailure // of a fix only
 }
 
 func errorBody(err error) body {
 	b := body{Error: models.MessageOf(err), Message: models.MessageOf(err)}
 	if e, ok := errors.AsType[*models.Error](err); ok {
 		b.Problems, b.Details = e.Problems, e.Extra
+		if f, ok := e.Extra.(models.FixFailure); ok {
+			b.FixFailure, b.Details = &f, nil
+		}
 	}
 	return b
 }

@@ -16,10 +16,9 @@ type workflowReader interface {
 
 type workflowWriter interface {
 	Create(ctx context.Context, owner string, in models.WorkflowInput) (models.Workflow, error)
-	Clone(ctx context.Context, owner, id, name string) (models.Workflow, error)
+	Clone(ctx context.Context, owner, id string, in models.WorkflowClone) (w models.Workflow, renamed bool, err error)
 	Update(ctx context.Context, owner, id string, p models.WorkflowPatch) (w models.Workflow, warning string, err error)
-	Delete(ctx context.Context, owner, id string) error
-	Erase(ctx context.Context, owner, id string) error
+	Retire(ctx context.Context, owner, id string, d models.WorkflowDeletion) (left, warning string, err error)
 	Restore(ctx context.Context, owner, id string) (models.Workflow, error)
 }
 
@@ -157,17 +156,30 @@ func (h *Workflow) update(c *gin.Context, p models.WorkflowPatch) (models.Workfl
 }
 
 // Delete answers DELETE /workflows/:id, with permanent=true also for deleted ones.
+// With teardown=true what it has in clusters is removed first.
 func (h *Workflow) Delete(c *gin.Context) error {
-	remove, message := h.svc.Delete, "workflow deleted; POST /workflows/"+c.Param("id")+"/restore takes that back for a while"
-	if c.Query("permanent") == "true" {
-		remove, message = h.svc.Erase, "workflow deleted for good"
+	id, d := c.Param("id"), models.WorkflowDeletion{
+		Permanent: c.Query("permanent") == "true", TearDown: c.Query("teardown") == "true", DeleteAdopted: c.Query("deleteAdopted") == "true",
 	}
-	if err := remove(c.Request.Context(), caller(c).UserID, c.Param("id")); err != nil {
+	left, warning, err := h.svc.Retire(c.Request.Context(), caller(c).UserID, id, d)
+	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, gin.H{
-		"message": message + "; its objects in the cluster are left as they are, archive it first to remove them",
-	})
+	message := "workflow deleted for good"
+	if !d.Permanent {
+		message = "workflow deleted; POST /workflows/" + id + "/restore takes that back for a while"
+	}
+	if left != "" {
+		message += "; it leaves " + left
+		if !d.Permanent {
+			message += ", which GET /workflows/" + id + "/leftovers lists"
+		}
+	}
+	answer := gin.H{"message": message}
+	if warning != "" {
+		answer["warning"] = warning
+	}
+	c.JSON(http.StatusOK, answer)
 	return nil
 }
 
@@ -183,20 +195,19 @@ func (h *Workflow) Restore(c *gin.Context) error {
 
 // Clone answers POST /workflows/:id/clone.
 func (h *Workflow) Clone(c *gin.Context) error {
-	var in struct {
-		Name string `json:"name"`
-	}
+	var in models.WorkflowClone
 	if err := decode(c, &in); err != nil {
 		return err
 	}
-	w, err := h.svc.Clone(c.Request.Context(), caller(c).UserID, c.Param("id"), in.Name)
+	w, renamed, err := h.svc.Clone(c.Request.Context(), caller(c).UserID, c.Param("id"), in)
 	if err != nil {
 		return err
 	}
+	message := "workflow cloned; its nodes have the names of the original"
+	if renamed {
+		message = "workflow cloned; its nodes have new names, check texts that mention the former ones"
+	}
 	setETag(c, w.Revision)
-	c.JSON(http.StatusCreated, gin.H{
-		"id": w.ID, "workflow": w,
-		"message": "workflow cloned; its nodes have new names, check texts that mention the former ones",
-	})
+	c.JSON(http.StatusCreated, gin.H{"id": w.ID, "workflow": w, "message": message})
 	return nil
 }

@@ -27,6 +27,13 @@ type noRuns struct{}
 func (noRuns) Running(context.Context, string) (bool, error)                    { return false, nil }
 func (noRuns) TearDown(context.Context, models.Workflow, bool) (warning string) { return "" }
 
+// noClusters knows no cluster.
+type noClusters struct{}
+
+func (noClusters) Require(context.Context, string, string, models.ClusterAction) (models.ClusterGrant, error) {
+	return models.ClusterGrant{}, &models.Error{Op: "test", Kind: models.NotFound, Msg: "cluster not found"}
+}
+
 // noStatuses keeps no statuses.
 type noStatuses struct{}
 
@@ -44,7 +51,7 @@ func newAPI(t testing.TB) *api {
 	t.Helper()
 	db := dbtest.Open(t).Database()
 	store, versions := repositories.NewWorkflows(db), repositories.NewVersions(db)
-	w := handlers.NewWorkflow(workflow.NewService(store, noRuns{}, workflow.Eraser{}, models.AccountLimits{}), noStatuses{})
+	w := handlers.NewWorkflow(workflow.NewService(store, noRuns{}, noClusters{}, workflow.Eraser{}, models.AccountLimits{}), noStatuses{})
 	v := handlers.NewWorkflowVersion(workflow.NewVersions(store, versions, workflow.NewHistory(versions, store, models.AccountLimits{})))
 	e := gin.New()
 	e.Use(func(c *gin.Context) {

@@ -19,7 +19,7 @@ type versionReader interface {
 type versionWriter interface {
 	Create(ctx context.Context, owner, id string, n models.VersionNotes) (models.Version, error)
 	SetNotes(ctx context.Context, owner, id string, number int, n models.VersionNotes) (models.Version, error)
-	Restore(ctx context.Context, owner, id string, number int) (models.Version, models.Workflow, error)
+	Restore(ctx context.Context, owner, id string, number int, ifRevision *int64) (models.Version, models.Workflow, error)
 	Delete(ctx context.Context, owner, id string, number int) error
 }
 
@@ -117,7 +117,7 @@ func (h *WorkflowVersion) Restore(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	v, w, err := h.svc.Restore(c.Request.Context(), caller(c).UserID, c.Param("id"), number)
+	v, w, err := h.svc.Restore(c.Request.Context(), caller(c).UserID, c.Param("id"), number, ifMatch(c))
 	if err != nil {
 		return err
 	}

@@ -29,6 +29,7 @@ const (
 	KeptLeft     = "it left the drawing"
 	KeptMoved    = "the workflow moved to another cluster"
 	KeptArchived = "the workflow was archived"
+	KeptOutside  = "it is outside the namespaces in which the cluster is shared with the owner of the workflow"
 )
 
 // Kept says of an object with content that cannot be restored that it stays in the

@@ -23,6 +23,7 @@ const (
 const (
 	RunDeploy   = "deploy"
 	RunTearDown = "teardown"
+	RunCleanUp  = "cleanup" // removes leftovers that somebody named
 	RunCorrect  = "correct" // applies some nodes again, as they were applied last
 )
 
@@ -38,6 +39,7 @@ const (
 const (
 	TriggeredManually   = "manual"
 	TriggeredByStatus   = "archive"
+	TriggeredByCleanUp  = "leftovers"
 	TriggeredByRollback = "rollback"
 	TriggeredByDrift    = "drift"
 )
@@ -57,7 +59,7 @@ type ObjectChange struct {
 	Kind       string `json:"kind" bson:"kind"`
 	Namespace  string `json:"namespace,omitempty" bson:"namespace,omitempty"`
 	Name       string `json:"name" bson:"name"`
-	Action     string `json:"action" bson:"action"` // created, configured, unchanged, deleted, released, skipped, failed
+	Action     string `json:"action" bson:"action"` // created, configured, unchanged, deleted, released, forgotten, skipped, failed
 	Message    string `json:"message,omitempty" bson:"message,omitempty"`
 }
 
@@ -77,6 +79,7 @@ type Run struct {
 	TriggeredBy string               `json:"triggered_by" bson:"triggered_by"`
 	TriggerData Trigger              `json:"trigger_data" bson:"trigger_data"`
 
+	Replace       []string `json:"replace,omitempty" bson:"replace,omitempty"`
 	FailurePolicy string   `json:"failure_policy,omitempty" bson:"failure_policy,omitempty"`
 	WaitSeconds   int      `json:"wait_seconds,omitempty" bson:"wait_seconds,omitempty"`   // how long it waits for healthy nodes; 0: it does not
 	RestoredFrom  int      `json:"restored_from,omitempty" bson:"restored_from,omitempty"` // the version that it brings back into the drawing
@@ -156,6 +159,7 @@ type RunStart struct {
 	RunID      string
 	At         time.Time
 	Version    int
+	Cluster    string        // the name of where it runs; a Conflict when the workflow has another one now
 	ClusterRef string        // where it runs
 	Inventory  []OwnedObject // the objects that exist or will be created
 }

@@ -27,6 +27,9 @@ type RunOptions struct {
 	FailurePolicy      string `json:"failure_policy"`
 	Wait               bool   `json:"wait"`                 // the run goes on until all nodes are healthy
 	WaitTimeoutSeconds int    `json:"wait_timeout_seconds"` // 0: DefaultRunWait
+	// Replace lists the nodes whose objects are deleted and made anew where a change is
+	// refused because a field cannot be changed. Without it such a change fails.
+	Replace []string `json:"replace"`
 }
 
 // Check reports what is wrong with o, by the names of its fields.
@@ -34,6 +37,9 @@ func (o RunOptions) Check() (p Problems) {
 	policies := []string{PolicyStop, PolicyContinue, PolicyRollback}
 	if o.FailurePolicy != "" && !slices.Contains(policies, o.FailurePolicy) {
 		p.Addf("failure_policy", "must be one of %s", strings.Join(policies, ", "))
+	}
+	if len(o.Replace) > MaxNodes {
+		p.Addf("replace", "must hold at most %d nodes, there are %d", MaxNodes, len(o.Replace))
 	}
 	most := int(MaxRunWait.Seconds())
 	switch {

@@ -3,6 +3,7 @@ package models
 import (
 	"maps"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -34,8 +35,9 @@ type EdgeChange struct {
 	TargetHandle string `json:"targetHandle,omitempty"`
 }
 
-// Diff returns the difference from a to b. It ignores positions, and keys of node
-// data that begin with an underscore, which people do not edit.
+// Diff returns the difference from a to b. It ignores positions, keys of node data that
+// begin with an underscore, which people do not edit, and how edges are drawn. An edge
+// that was led elsewhere is removed and added.
 func Diff(a, b Version) VersionDiff {
 	d := VersionDiff{
 		FromVersion: a.Number, ToVersion: b.Number,
@@ -52,7 +54,7 @@ func Diff(a, b Version) VersionDiff {
 		switch {
 		case !ok:
 			d.AddedNodes = append(d.AddedNodes, NodeChange{NodeID: n.ID, Type: n.Type, NewData: editableData(n)})
-		case old.Type != n.Type || !reflect.DeepEqual(editableData(old), editableData(n)):
+		case old.Type != n.Type || !sameValue(map[string]any(editableData(old)), map[string]any(editableData(n))):
 			d.ModifiedNodes = append(d.ModifiedNodes,
 				NodeChange{NodeID: n.ID, Type: n.Type, OldData: editableData(old), NewData: editableData(n)})
 		}
@@ -71,17 +73,54 @@ func editableData(n Node) Data {
 	return d
 }
 
-// edgesMissing returns the edges of list that are missing in other.
+// sameValue reports whether values of node data mean the same. A number may be spelled
+// in several ways.
+func sameValue(a, b any) bool {
+	switch a := a.(type) {
+	case map[string]any:
+		b, ok := b.(map[string]any)
+		return ok && maps.EqualFunc(a, b, sameValue)
+	case []any:
+		b, ok := b.([]any)
+		return ok && slices.EqualFunc(a, b, sameValue)
+	case string, bool, nil:
+		return a == b
+	}
+	if reflect.DeepEqual(a, b) {
+		return true
+	}
+	x, xok := Int(a)
+	y, yok := Int(b)
+	_, text := b.(string)
+	return xok && yok && !text && x == y
+}
+
+// ends are what an edge joins. How it is drawn, and its id, say nothing.
+type ends struct{ source, target, sourceHandle, targetHandle string }
+
+func (e Edge) ends() ends { return ends{e.Source, e.Target, e.SourceHandle, e.TargetHandle} }
+
+// edgesMissing returns the edges of list that join what no edge of other does.
 func edgesMissing(list, other []Edge) []EdgeChange {
-	present := make(map[Edge]bool, len(other))
+	present := make(map[ends]bool, len(other))
 	for _, e := range other {
-		present[e] = true
+		present[e.ends()] = true
 	}
 	out := []EdgeChange{}
 	for _, e := range list {
-		if !present[e] {
+		if !present[e.ends()] {
 			out = append(out, EdgeChange{e.ID, e.Source, e.Target, e.SourceHandle, e.TargetHandle})
 		}
 	}
 	return out
+}
+
+// DiffEdges returns the sorted names of the edges that only one of a and b has.
+func DiffEdges(a, b []Edge) []string {
+	var names []string
+	for _, c := range append(edgesMissing(a, b), edgesMissing(b, a)...) {
+		names = append(names, Edge{ID: c.EdgeID, Source: c.Source, Target: c.Target}.Name())
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }

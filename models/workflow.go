@@ -153,6 +153,7 @@ type WorkflowPatch struct {
 	Name        *string `json:"name"`
 	Description *string `json:"description"`
 	Status      *string `json:"status"`
+	ClusterID   *string `json:"cluster_id"` // the next run goes there, and cleans the former cluster
 	Nodes       *[]Node `json:"nodes"`
 	Edges       *[]Edge `json:"edges"`
 
@@ -160,17 +161,26 @@ type WorkflowPatch struct {
 	// adopted. Without it they are released and stay in the cluster.
 	DeleteAdopted bool `json:"deleteAdopted"`
 
+	ClusterRef string `json:"-"` // id of the cluster that ClusterID names
 	IfRevision *int64 `json:"-"` // Conflict unless it is the stored revision
 }
 
 // Empty reports whether p changes nothing.
 func (p WorkflowPatch) Empty() bool {
-	return p.Name == nil && p.Description == nil && p.Status == nil && p.Nodes == nil && p.Edges == nil
+	return p.Name == nil && p.Description == nil && p.Status == nil && p.ClusterID == nil && p.Nodes == nil && p.Edges == nil
 }
 
-// WorkflowConflict describes the stored workflow to the sender of a stale revision.
-type WorkflowConflict struct {
-	ETag      string    `json:"etag"`
-	UpdatedAt time.Time `json:"updated_at"`
-	Nodes     []string  `json:"nodes,omitempty"` // ids of the nodes that differ between the sent and the stored drawing
+// WorkflowClone is the body of POST /workflows/:id/clone. What is empty is as in the
+// original.
+type WorkflowClone struct {
+	Name      string `json:"name"`
+	ClusterID string `json:"cluster_id"`
+	Namespace string `json:"namespace"` // for all nodes
+}
+
+// WorkflowDeletion says how a workflow is deleted.
+type WorkflowDeletion struct {
+	Permanent     bool // it cannot be restored; also for one that is deleted already
+	TearDown      bool // what it has in clusters is removed first, as by archiving it
+	DeleteAdopted bool // with TearDown: adopted objects, too
 }

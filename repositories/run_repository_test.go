@@ -141,3 +141,68 @@ func TestListsOfRunsAreBoundedInBytes(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, list, 2)
 }
+
+func TestKeysOfRuns(t *testing.T) {
+	t.Parallel()
+	store := openRuns(t)
+	first := running("p1")
+	first.IdempotencyKey = "ann k"
+	require.NoError(t, store.Begin(t.Context(), first))
+	require.NoError(t, store.Finish(t.Context(), first.ID, "p1", models.RunResult{Status: models.RunCompleted, CompletedAt: now()}))
+	second := running("p1")
+	second.IdempotencyKey = "ann k"
+	require.Equal(t, models.Conflict, kindOf(t, store.Begin(t.Context(), second)))
+	found, err := store.WithKey(t.Context(), workflowID, "ann k")
+	require.NoError(t, err)
+	require.Equal(t, first.ID, found.ID)
+	_, err = store.WithKey(t.Context(), models.NewID(), "ann k")
+	require.Equal(t, models.NotFound, kindOf(t, err))
+	other := running("p1")
+	other.WorkflowID, other.IdempotencyKey = models.NewID(), "ann k"
+	require.NoError(t, store.Begin(t.Context(), other), "another workflow has keys of its own")
+	require.NoError(t, store.ForgetKey(t.Context(), first.ID))
+	require.NoError(t, store.Begin(t.Context(), second))
+}
+
+func TestRunIsUnsettledUntilItIsSettled(t *testing.T) {
+	t.Parallel()
+	store := openRuns(t)
+	run, quiet := running("p1"), running("p1")
+	quiet.WorkflowID = models.NewID()
+	for _, r := range []models.Run{run, quiet} {
+		require.NoError(t, store.Begin(t.Context(), r))
+		res := models.RunResult{
+			Status: models.RunFailed, Error: "x", CompletedAt: now(), RolledBackTo: 3, Conflict: true, Unsettled: r.ID == run.ID,
+		}
+		require.NoError(t, store.Finish(t.Context(), r.ID, "p1", res))
+	}
+	left, err := store.Unsettled(t.Context())
+	require.NoError(t, err)
+	require.Len(t, left, 1)
+	require.Equal(t, []any{run.ID, "p1", models.RunFailed, 3, true},
+		[]any{left[0].ID, left[0].Lease, left[0].Status, left[0].RolledBackTo, left[0].Conflict})
+	require.NoError(t, store.Settle(t.Context(), run.ID))
+	left, err = store.Unsettled(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
+func TestPhaseOfARun(t *testing.T) {
+	t.Parallel()
+	store := openRuns(t)
+	run := running("p1")
+	require.NoError(t, store.Begin(t.Context(), run))
+	until := now()
+	for _, phase := range []models.RunPhase{
+		{Phase: models.PhaseWait, WaitUntil: &until}, {Phase: models.PhaseRollback, RolledBackTo: 2, Failure: "no quota"},
+	} {
+		require.NoError(t, store.Record(t.Context(), run.ID, "p1", models.RunProgress{Phase: &phase}))
+		got, err := store.TakeOver(t.Context(), run.ID, "p1", "p1")
+		require.NoError(t, err)
+		require.Equal(t, phase, got.RunPhase)
+	}
+	require.NoError(t, store.Finish(t.Context(), run.ID, "p1", models.RunResult{Status: models.RunFailed, CompletedAt: now(), RolledBackTo: 2}))
+	got, err := store.Get(t.Context(), workflowID, run.ID)
+	require.NoError(t, err)
+	require.Equal(t, models.RunPhase{RolledBackTo: 2}, got.RunPhase)
+}

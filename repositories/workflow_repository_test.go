@@ -234,7 +234,7 @@ func TestRunsAreCounted(t *testing.T) {
 	store := openWorkflows(t, w)
 	at := now()
 	object := models.OwnedObject{Cluster: "dev", APIVersion: "v1", Kind: "Service", Namespace: "a", Name: "b"}
-	start := models.RunStart{At: at, Version: 1, Inventory: []models.OwnedObject{object}}
+	start := models.RunStart{At: at, Version: 1, Cluster: w.ClusterID, Inventory: []models.OwnedObject{object}}
 	for _, again := range []bool{false, true} { // as after a call of which nobody knows whether it was done
 		for _, id := range []string{"r1", "r2"} {
 			start.RunID = id
@@ -251,6 +251,19 @@ func TestRunsAreCounted(t *testing.T) {
 	inventory, err := store.Inventory(t.Context(), w.ID)
 	require.NoError(t, err)
 	require.Equal(t, []models.OwnedObject{object}, inventory)
+
+	other := object
+	other.Kind += "Other"
+	require.NoError(t, store.SetInventory(t.Context(), w.ID, []models.OwnedObject{other, object}))
+	object.Applied = models.Applied{NodeID: "n1", Version: 7, UID: "u", Fields: "f"}
+	require.NoError(t, store.SetApplied(t.Context(), w.ID, object))
+	unknown := object
+	unknown.Namespace = "elsewhere"
+	require.NoError(t, store.SetApplied(t.Context(), w.ID, unknown))
+	inventory, err = store.Inventory(t.Context(), w.ID)
+	require.NoError(t, err)
+	require.Equal(t, []models.OwnedObject{other, object}, inventory, "one object was noted, and the others are as they were")
+
 	require.NoError(t, store.SetInventory(t.Context(), w.ID, nil))
 	inventory, err = store.Inventory(t.Context(), w.ID)
 	require.NoError(t, err)

@@ -2,6 +2,7 @@ package repositories
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -101,22 +102,43 @@ func (r *Versions) Count(ctx context.Context, workflowID string) (int64, error) 
 	return n, translate("repositories.Versions.Count", "versions", err)
 }
 
-// PruneAutomatic deletes the versions that runs took, but for the newest, as many
-// as newest says, and those with the given numbers.
-func (r *Versions) PruneAutomatic(ctx context.Context, workflowID string, newest int, except []int) error {
+// PruneAutomatic deletes the versions that runs took and nobody gave a name or tag: all
+// but the newest, as many as newest says, and those from before then, unless that is
+// zero. Those with the given numbers stay, and so does the newest version of all, since
+// its number would be given again.
+func (r *Versions) PruneAutomatic(ctx context.Context, workflowID string, newest int, then time.Time, except []int) error {
 	const op = "repositories.Versions.PruneAutomatic"
-	automatic := append(ofWorkflow(workflowID), bson.E{Key: "is_automatic", Value: true})
+	unnamed := bson.D{{Key: "$in", Value: bson.A{nil, ""}}}
+	automatic := append(ofWorkflow(workflowID), bson.E{Key: "is_automatic", Value: true},
+		bson.E{Key: "name", Value: unnamed}, bson.E{Key: "tag", Value: unnamed})
 	oldest, err := findAll[struct {
 		Number int `bson:"version"`
 	}](ctx, r.coll, op, "versions", automatic,
 		options.Find().SetSort(newestVersion()).SetSkip(int64(newest)).SetLimit(1).SetProjection(fields("version")))
-	if err != nil || len(oldest) == 0 {
+	if err != nil {
 		return err
 	}
-	_, err = r.coll.DeleteMany(ctx, append(automatic, bson.E{Key: "version", Value: bson.D{
-		{Key: "$lte", Value: oldest[0].Number}, {Key: "$nin", Value: append([]int{}, except...)},
-	}}))
+	old := before("created_at", then)
+	if len(oldest) > 0 {
+		old = append(old, bson.D{{Key: "version", Value: bson.D{{Key: "$lte", Value: oldest[0].Number}}}})
+	}
+	if len(old) == 0 {
+		return nil
+	}
+	last, err := r.last(ctx, workflowID)
+	if err == nil {
+		_, err = r.coll.DeleteMany(ctx, append(automatic, bson.E{Key: "$or", Value: old},
+			bson.E{Key: "version", Value: bson.D{{Key: "$nin", Value: append([]int{last}, except...)}}}))
+	}
 	return translate(op, "versions", err)
+}
+
+// before matches documents from before then; nothing for the zero time.
+func before(field string, then time.Time) (conditions bson.A) {
+	if !then.IsZero() {
+		conditions = bson.A{bson.D{{Key: field, Value: bson.D{{Key: "$lt", Value: then}}}}}
+	}
+	return conditions
 }
 
 // Bytes returns the size of a workflow's versions.
@@ -124,37 +146,74 @@ func (r *Versions) Bytes(ctx context.Context, workflowID string) (int64, error) 
 	return sumBytes(ctx, r.coll, "repositories.Versions.Bytes", workflowID)
 }
 
-// Current returns the ids and versions of the runs that matter for the present
-// state of a workflow: one in progress, and the last one that completed.
+// Current returns the ids and versions of the runs that matter for the present state
+// of a workflow: one in progress, the last one that completed, and the last one that
+// completed when all was healthy.
 func (r *Runs) Current(ctx context.Context, workflowID string) (ids []string, versions []int, err error) {
-	docs, err := findAll[struct {
-		ID      string `bson:"_id"`
-		Version int    `bson:"version"`
-	}](ctx, r.coll, "repositories.Runs.Current", "runs",
-		append(ofWorkflow(workflowID), bson.E{Key: "status", Value: bson.D{{Key: "$in", Value: []string{models.RunRunning, models.RunCompleted}}}}),
-		options.Find().SetSort(newestRun()).SetLimit(2).SetProjection(fields("version")))
-	for _, d := range docs {
-		ids, versions = append(ids, d.ID), append(versions, d.Version)
+	completed := bson.D{{Key: "status", Value: models.RunCompleted}, {Key: "action", Value: bson.D{{Key: "$ne", Value: models.RunCorrect}}}}
+	for _, filter := range []bson.D{
+		{{Key: "status", Value: models.RunRunning}},
+		completed,
+		append(completed[:2:2], bson.E{Key: "wait_seconds", Value: bson.D{{Key: "$gt", Value: 0}}}),
+	} {
+		docs, err := findAll[models.Run](ctx, r.coll, "repositories.Runs.Current", "runs", append(ofWorkflow(workflowID), filter...),
+			options.Find().SetSort(newestRun()).SetLimit(1).SetProjection(fields("version")))
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, d := range docs {
+			ids, versions = append(ids, d.ID), append(versions, d.Version)
+		}
 	}
-	return ids, versions, err
+	return ids, versions, nil
 }
 
-// Prune deletes the runs of a workflow that have ended, but for the newest, as
-// many as newest says, and those with the given ids.
-func (r *Runs) Prune(ctx context.Context, workflowID string, newest int, except []string) error {
+// Prune deletes the runs of a workflow that have ended: all but the newest, as many as
+// newest says, and those from before then, unless that is zero. Those with the given ids
+// stay.
+func (r *Runs) Prune(ctx context.Context, workflowID string, newest int, then time.Time, except []string) error {
 	const op = "repositories.Runs.Prune"
 	oldest, err := findAll[struct {
 		StartedAt time.Time `bson:"started_at"`
 	}](ctx, r.coll, op, "runs", ofWorkflow(workflowID),
 		options.Find().SetSort(newestRun()).SetSkip(int64(newest)).SetLimit(1).SetProjection(fields("started_at")))
-	if err != nil || len(oldest) == 0 {
+	if err != nil {
 		return err
 	}
-	_, err = r.coll.DeleteMany(ctx, append(ofWorkflow(workflowID),
-		bson.E{Key: "started_at", Value: bson.D{{Key: "$lte", Value: oldest[0].StartedAt}}},
-		bson.E{Key: "status", Value: bson.D{{Key: "$ne", Value: models.RunRunning}}},
+	old := before("started_at", then)
+	if len(oldest) > 0 {
+		old = append(old, bson.D{{Key: "started_at", Value: bson.D{{Key: "$lte", Value: oldest[0].StartedAt}}}})
+	}
+	if len(old) == 0 {
+		return nil
+	}
+	_, err = r.coll.DeleteMany(ctx, append(ended(workflowID), bson.E{Key: "$or", Value: old},
 		bson.E{Key: "_id", Value: bson.D{{Key: "$nin", Value: append([]string{}, except...)}}}))
 	return translate(op, "runs", err)
+}
+
+// ended matches the runs of a workflow that have ended and are counted.
+func ended(workflowID string) bson.D {
+	return append(ofWorkflow(workflowID), bson.E{Key: "status", Value: bson.D{{Key: "$ne", Value: models.RunRunning}}},
+		bson.E{Key: "unsettled", Value: nil})
+}
+
+// DropLogs empties the logs of a workflow's runs from before then.
+func (r *Runs) DropLogs(ctx context.Context, workflowID string, then time.Time) error {
+	const op = "repositories.Runs.DropLogs"
+	cur, err := r.coll.Find(ctx, append(ended(workflowID), bson.E{Key: "started_at", Value: bson.D{{Key: "$lt", Value: then}}},
+		bson.E{Key: "logs", Value: bson.D{{Key: "$ne", Value: bson.A{}}}}),
+		options.Find().SetProjection(fields("logs")).SetBatchSize(10))
+	if err != nil {
+		return translate(op, "runs", err)
+	}
+	for err == nil && cur.Next(ctx) {
+		size := len(cur.Current.Lookup("logs").Value)
+		_, err = r.coll.UpdateOne(ctx, bson.D{{Key: "_id", Value: cur.Current.Lookup("_id")}}, bson.D{
+			{Key: "$set", Value: bson.D{{Key: "logs", Value: bson.A{}}}}, {Key: "$inc", Value: bson.D{{Key: "bytes", Value: -size}}},
+		})
+	}
+	return translate(op, "runs", errors.Join(err, cur.Err(), cur.Close(ctx)))
 }
 
 // Bytes returns the size of a workflow's runs that have ended.

@@ -11,10 +11,13 @@ import (
 
 // StartRun counts a run that begins, and stores its cluster and inventory, which
 // a recovery needs. It does nothing when the workflow was deleted, and when the run
-// is counted already: it may be called again after an error.
+// is counted already: it may be called again after an error. It is a Conflict when the
+// workflow was moved to another cluster meanwhile.
 func (r *Workflows) StartRun(ctx context.Context, id string, start models.RunStart) error {
-	fresh := append(present(id), bson.E{Key: "started_run", Value: bson.D{{Key: "$ne", Value: start.RunID}}})
-	_, err := r.coll.UpdateOne(ctx, fresh, bson.D{
+	const op = "repositories.Workflows.StartRun"
+	fresh := append(present(id), bson.E{Key: "started_run", Value: bson.D{{Key: "$ne", Value: start.RunID}}},
+		bson.E{Key: "cluster_id", Value: start.Cluster})
+	res, err := r.coll.UpdateOne(ctx, fresh, bson.D{
 		{Key: "$inc", Value: bson.D{{Key: "seq", Value: 1}, {Key: "run_count", Value: 1}}},
 		{Key: "$max", Value: bson.D{{Key: "version_seq", Value: start.Version}}},
 		{Key: "$set", Value: bson.D{
@@ -22,7 +25,15 @@ func (r *Workflows) StartRun(ctx context.Context, id string, start models.RunSta
 			{Key: "last_run_at", Value: start.At}, {Key: "cluster_ref", Value: start.ClusterRef}, {Key: "inventory", Value: start.Inventory},
 		}},
 	})
-	return translate("repositories.Workflows.StartRun", "workflow", err)
+	if err != nil || res.MatchedCount > 0 {
+		return translate(op, "workflow", err)
+	}
+	moved := append(present(id), bson.E{Key: "cluster_id", Value: bson.D{{Key: "$ne", Value: start.Cluster}}})
+	n, err := r.coll.CountDocuments(ctx, moved)
+	if err == nil && n > 0 {
+		return &models.Error{Op: op, Kind: models.Conflict, Msg: "the workflow was moved to another cluster; run it again"}
+	}
+	return translate(op, "workflow", err)
 }
 
 // countedRuns is how many runs a workflow remembers as counted. The next run may
@@ -67,6 +78,16 @@ func (r *Workflows) Inventory(ctx context.Context, id string) ([]models.OwnedObj
 	return doc.Inventory, translate("repositories.Workflows.Inventory", "workflow", err)
 }
 
+// Belongings returns what one of owner's workflows has in clusters, also of a deleted
+// one until it is erased.
+func (r *Workflows) Belongings(ctx context.Context, owner, id string) (models.Belongings, error) {
+	var doc models.Belongings
+	filter := append(byID(id), bson.E{Key: "owner_id", Value: owner}, bson.E{Key: "erasing", Value: nil})
+	err := r.coll.FindOne(ctx, filter, options.FindOne().SetProjection(
+		fields("name", "status", "cluster_id", "cluster_ref", "deleted_at", "inventory"))).Decode(&doc)
+	return doc, translate("repositories.Workflows.Belongings", "workflow", err)
+}
+
 // SetInventory replaces what Inventory returns. Only the process that runs the
 // workflow may call it.
 func (r *Workflows) SetInventory(ctx context.Context, id string, objects []models.OwnedObject) error {
@@ -76,4 +97,16 @@ func (r *Workflows) SetInventory(ctx context.Context, id string, objects []model
 	_, err := r.coll.UpdateOne(ctx, bson.D{{Key: "_id", Value: id}},
 		bson.D{{Key: "$set", Value: bson.D{{Key: "inventory", Value: objects}}}})
 	return translate("repositories.Workflows.SetInventory", "workflow", err)
+}
+
+// SetApplied stores what an object of the inventory was left as, and leaves the other
+// objects alone. It does nothing for an object that is not in the inventory.
+func (r *Workflows) SetApplied(ctx context.Context, id string, o models.OwnedObject) error {
+	_, err := r.coll.UpdateOne(ctx, bson.D{{Key: "_id", Value: id}, {Key: "inventory.name", Value: o.Name}},
+		bson.D{{Key: "$set", Value: bson.D{{Key: "inventory.$[o].applied", Value: o.Applied}}}},
+		options.UpdateOne().SetArrayFilters([]any{bson.D{
+			{Key: "o.cluster", Value: o.Cluster}, {Key: "o.api_version", Value: o.APIVersion}, {Key: "o.kind", Value: o.Kind},
+			{Key: "o.namespace", Value: o.Namespace}, {Key: "o.name", Value: o.Name},
+		}}))
+	return translate("repositories.Workflows.SetApplied", "workflow", err)
 }

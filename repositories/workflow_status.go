@@ -105,7 +105,8 @@ func (r *Workflows) ClearStatuses(ctx context.Context, workflowID string, except
 	_, err := r.coll.UpdateOne(ctx, present(workflowID),
 		bson.D{
 			{Key: "$unset", Value: bson.D{
-				{Key: "nodes.$[n].data." + models.StatusKey, Value: ""}, {Key: "watch_fence", Value: ""},
+				{Key: "nodes.$[n].data." + models.StatusKey, Value: ""}, {Key: "nodes.$[n].data." + models.SecretCreatedKey, Value: ""},
+				{Key: "watch_fence", Value: ""},
 			}},
 			{Key: "$inc", Value: bson.D{{Key: "status_rev", Value: 1}, {Key: "seq", Value: 1}}},
 		},

@@ -80,10 +80,13 @@ func (r *Workflows) changes(
 	ctx context.Context, owner, id string, p models.WorkflowPatch,
 ) (set bson.D, statusRev int64, err error) {
 	const op = "repositories.Workflows.Update"
-	for key, value := range map[string]*string{"name": p.Name, "description": p.Description, "status": p.Status} {
+	for key, value := range map[string]*string{"name": p.Name, "description": p.Description, "status": p.Status, "cluster_id": p.ClusterID} {
 		if value != nil {
 			set = append(set, bson.E{Key: key, Value: *value})
 		}
+	}
+	if p.ClusterRef != "" {
+		set = append(set, bson.E{Key: "cluster_ref", Value: p.ClusterRef})
 	}
 	if p.Edges != nil {
 		set = append(set, bson.E{Key: "edges", Value: *p.Edges})

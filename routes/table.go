@@ -72,11 +72,14 @@ type Handlers struct {
 
 	Template  *handlers.Template
 	Workflow  *handlers.Workflow
+	Leftover  *handlers.Leftover
 	Version   *handlers.WorkflowVersion
 	Run       *handlers.Run
 	Plan      *handlers.Plan
 	Status    *handlers.StatusStream
 	RunStream *handlers.RunStream
+
+	Diagnostics *handlers.Diagnostics
 }
 
 // api is the base path of all routes except probes and documentation.
@@ -93,7 +96,7 @@ const (
 
 // Table lists the whole API. Reading it is reading the authorisation policy.
 func Table(h Handlers) []Route {
-	return slices.Concat(system(h), people(h), notifications(h), admin(h), clusters(h), resources(h), workflows(h))
+	return slices.Concat(system(h), people(h), notifications(h), admin(h), clusters(h), resources(h), workflows(h), diagnostics(h))
 }
 
 // Print returns the table as text, one row a line, for people and for the

@@ -17,6 +17,9 @@ func workflows(h Handlers) []Route {
 		{Method: put, Path: api + "/workflows/:id/status", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "workflow.status", Handle: h.Workflow.SetStatus},
 		{Method: get, Path: api + "/workflows/:id/status/stream", Access: SignedIn, Scope: models.ScopeRead, Handle: h.Status.Stream, Stream: true},
 
+		{Method: get, Path: api + "/workflows/:id/leftovers", Access: SignedIn, Scope: models.ScopeRead, Handle: h.Leftover.List},
+		{Method: del, Path: api + "/workflows/:id/leftovers", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "workflow.leftovers", Handle: h.Leftover.Remove},
+
 		{Method: get, Path: api + "/workflows/:id/versions", Access: SignedIn, Scope: models.ScopeRead, Handle: h.Version.List},
 		{Method: post, Path: api + "/workflows/:id/versions", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "version.create", Handle: h.Version.Create},
 		{Method: get, Path: api + "/workflows/:id/versions/compare", Access: SignedIn, Scope: models.ScopeRead, Handle: h.Version.Compare},

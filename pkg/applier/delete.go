@@ -4,6 +4,7 @@ import (
 	"context"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubeorch/core/pkg/kubernetes"
 )
@@ -16,6 +17,9 @@ type DeleteOptions struct {
 	Wait bool
 	// Adopted deletes adopted objects, too.
 	Adopted bool
+	// UIDs are, by Ref.String, those of the only objects that are meant. Another
+	// object of the same name is Skipped.
+	UIDs map[string]types.UID
 }
 
 // Delete deletes objects, several at once, and returns one Change for each, in
@@ -27,6 +31,9 @@ func (a *Applier) Delete(ctx context.Context, refs []Ref, o DeleteOptions) []Cha
 		o.Propagation = metav1.DeletePropagationBackground
 	}
 	return a.forEachLive(ctx, refs, func(ctx context.Context, t *target, old *metav1.PartialObjectMetadata) (Change, error) {
+		if want := o.UIDs[t.ref.String()]; want != "" && want != old.UID {
+			return Change{Ref: t.ref, Action: Skipped, UID: old.UID, Message: t.ref.String() + " is another object now and was left alone"}, nil
+		}
 		if isAdopted(old) && !o.Adopted {
 			return a.releaseOnce(ctx, t, old)
 		}

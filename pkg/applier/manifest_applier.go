@@ -60,6 +60,9 @@ type Request struct {
 	Object *unstructured.Unstructured // not modified; version "*" means the one the cluster prefers
 	Adopt  bool                       // take the object over from another owner, if Options.MayAdopt
 	Rerun  bool                       // for Jobs: replace a finished Job even if nothing changed
+	// Replace permits to delete the object and make it anew where a change is refused
+	// because a field cannot be changed. The content of a claim is lost with it.
+	Replace bool
 	// Initial are the fields, left out of Object, that something else decides
 	// once the object exists.
 	Initial []Initial
@@ -131,9 +134,10 @@ func (a *Applier) applyOnce(ctx context.Context, t *target, req Request) (Change
 	}
 	r := ruleFor(t.ref)
 	replace, err := r.before(ctx, t, req)
-	if err != nil {
+	if err != nil && !(req.Replace && kubernetes.ReasonOf(err) == kubernetes.Invalid) {
 		return Change{}, err
 	}
+	replace = replace || err != nil
 	if replace {
 		return a.replace(ctx, t, old, req.Initial)
 	}
@@ -147,7 +151,7 @@ func (a *Applier) applyOnce(ctx context.Context, t *target, req Request) (Change
 	if !immutable(err) {
 		return Change{}, err
 	}
-	if r.replaceable {
+	if r.replaceable || req.Replace {
 		return a.replace(ctx, t, old, req.Initial)
 	}
 	return Change{}, r.explain(t.ref, err)
@@ -181,7 +185,11 @@ func (a *Applier) replace(ctx context.Context, t *target, old *metav1.PartialObj
 	if a.opts.DryRun {
 		return a.tryReplace(ctx, t, old, fields)
 	}
-	if err := a.delete(ctx, t, old, metav1.DeletePropagationForeground, false); err != nil {
+	how, err := ruleFor(t.ref).propagation(ctx, t)
+	if err != nil {
+		return Change{}, err
+	}
+	if err := a.delete(ctx, t, old, how, false); err != nil {
 		return Change{}, err
 	}
 	if err := t.waitDeleted(ctx, old); err != nil {

@@ -11,6 +11,8 @@ import (
 	"github.com/kubeorch/core/pkg/kubernetes"
 )
 
+const claimAdvice = "use another name for a new claim, or name the node in \"replace\" of the run, which deletes this one with its data"
+
 // checkClaim refuses changes of a claim, other than growth, with a clearer text
 // than the API server does.
 func checkClaim(ctx context.Context, t *target, _ Request) (bool, error) {
@@ -32,7 +34,7 @@ func checkClaim(ctx context.Context, t *target, _ Request) (bool, error) {
 }
 
 func compareClaims(ref Ref, have, want *corev1.PersistentVolumeClaim) error {
-	const advice = "; use another name for a new claim, or delete this one first, with its data"
+	const advice = "; " + claimAdvice
 	was, now := have.Spec.Resources.Requests.Storage(), want.Spec.Resources.Requests.Storage()
 	if c := now.Cmp(*was); !now.IsZero() && c < 0 {
 		return invalidf(ref, "holds %s and cannot shrink to %s"+advice, was, now)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/kubeorch/core/pkg/kubernetes"
 )
 
@@ -17,12 +19,20 @@ type rule struct {
 	replaceable bool
 	// advice ends the sentence "… cannot be changed on an existing object".
 	advice string
+	// propagation tells what happens to the dependents of an object that is replaced.
+	propagation func(ctx context.Context, t *target) (metav1.DeletionPropagation, error)
 }
+
+// replaceAdvice is the alternative to another name.
+const replaceAdvice = "use another name, or name the node in \"replace\" of the run, which deletes and makes it anew"
 
 func ruleFor(ref Ref) rule {
 	r := rule{
 		before: func(context.Context, *target, Request) (bool, error) { return false, nil },
-		advice: "use another name, or delete the object first",
+		advice: replaceAdvice,
+		propagation: func(context.Context, *target) (metav1.DeletionPropagation, error) {
+			return metav1.DeletePropagationForeground, nil
+		},
 	}
 	switch ref.Group + "/" + ref.Kind {
 	case "batch/Job":
@@ -30,13 +40,12 @@ func ruleFor(ref Ref) rule {
 		r.replaceable = true
 	case "/PersistentVolumeClaim":
 		r.before = checkClaim
-		r.advice = "use another name for a new claim, or delete the claim first, with its data"
+		r.advice = claimAdvice
 	case "/Service":
 		r.before = replaceHeadless
 	case "apps/StatefulSet":
-		r.advice = "use another name, or delete the StatefulSet first; its claims stay"
-	case "apps/Deployment", "apps/DaemonSet":
-		r.advice = "use another name, or delete the workload first"
+		r.advice = replaceAdvice + "; its claims stay, and so do its pods unless its selector changes"
+		r.propagation = keepPods
 	}
 	return r
 }

@@ -27,6 +27,8 @@ type ValuesRequest struct {
 	Keys   []string                   // it may hold; other keys that we have written are removed
 	Values map[string]string          // as typed; an absent or empty one keeps the present value
 	Adopt  bool                       // as in Request
+
+	Replace bool // as in Request; the values are kept
 	// Former are labels which, with those of the owner, select earlier Secrets
 	// of the same purpose. When Object does not exist, it takes over the values
 	// of the newest of them, which stays as it is. Without labels there is none.
@@ -143,6 +145,10 @@ func (a *Applier) writeValues(ctx context.Context, t *target, req ValuesRequest,
 	object.object.SetResourceVersion(old.ResourceVersion)
 	now, err := a.update(ctx, &object, meta, req.Adopt)
 	if err != nil {
+		if immutable(err) && req.Replace {
+			c, err := a.replace(ctx, &object, meta, nil)
+			return c, state, err
+		}
 		if immutable(err) {
 			err = ruleFor(t.ref).explain(t.ref, err)
 		}

@@ -175,6 +175,21 @@ func checkDeletable(ref Ref, old *metav1.PartialObjectMetadata, adopted bool) er
 	return nil
 }
 
+// deletePod deletes a pod if it is still the same one and belongs to a workload of
+// ours. A pod that is gone already is no failure.
+func (a *Applier) deletePod(ctx context.Context, p *corev1.Pod) error {
+	if !a.owns(p.Labels) {
+		return nil
+	}
+	err := a.conn.Typed().CoreV1().Pods(p.Namespace).Delete(ctx, p.Name, metav1.DeleteOptions{
+		Preconditions: &metav1.Preconditions{UID: &p.UID},
+	})
+	if kubernetes.ReasonOf(err) == kubernetes.NotFound {
+		return nil
+	}
+	return err
+}
+
 // release gives the live object old up: it removes the labels, annotations and
 // field ownership that only we have, and leaves everything else as it is.
 func (a *Applier) release(ctx context.Context, t *target, old *metav1.PartialObjectMetadata) error {

@@ -23,7 +23,7 @@ func (s *Service) RunEnded(ctx context.Context, r models.Run, name string) error
 		n.Message = fmt.Sprintf("Version %d is in the cluster %s.", r.Version, r.Cluster)
 	case r.Status == models.RunFailed && r.Action == models.RunDeploy:
 		n.Type, n.Title, n.Message = models.NotifyFailed, name+" could not be deployed", r.Error
-	case r.Status == models.RunFailed:
+	case r.Status == models.RunFailed && r.Action == models.RunTearDown:
 		n.Type, n.Title, n.Message = models.NotifyFailed, name+" could not be taken down", r.Error
 	default:
 		return nil

@@ -15,6 +15,7 @@ import (
 // access answers whether workflows may write into their clusters.
 type access interface {
 	RequireFor(ctx context.Context, w models.Workflow, action models.ClusterAction) (models.ClusterGrant, error)
+	RequireByID(ctx context.Context, userID, clusterID string, action models.ClusterAction) (models.ClusterGrant, error)
 }
 
 // accounts answers whether people may go on with what they have started.
@@ -131,6 +132,12 @@ func (g guardedTarget) ApplyValues(ctx context.Context, req applier.ValuesReques
 	return g.clusterTarget.ApplyValues(ctx, req)
 }
 
+// FreeStatefulSets rechecks, then deletes pods.
+func (g guardedTarget) FreeStatefulSets(ctx context.Context, refs []applier.Ref) []applier.Change {
+	g.recheck(ctx)
+	return g.clusterTarget.FreeStatefulSets(ctx, refs)
+}
+
 // Release rechecks, then releases.
 func (g guardedTarget) Release(ctx context.Context, refs []applier.Ref) []applier.Change {
 	g.recheck(ctx)
@@ -168,16 +175,19 @@ func (e *Executor) openTarget(ctx context.Context, s *session) (clusterTarget, e
 		}
 	}
 	s.keepGrant(&g)
+	return e.guard(t, func(ctx context.Context) { e.recheckAccess(ctx, s.whole()) }), nil
+}
+
+// guard returns t with recheck called before each batch of writes, and not more often
+// than answers about access become stale.
+func (e *Executor) guard(t clusterTarget, recheck func(ctx context.Context)) clusterTarget {
 	var last atomic.Int64
-	if s.parent != nil {
-		s = s.parent
-	}
 	return guardedTarget{t, func(ctx context.Context) {
 		now := time.Now().UnixNano()
 		if before := last.Load(); now-before > int64(e.accessTTL) && last.CompareAndSwap(before, now) {
-			e.recheckAccess(ctx, s)
+			recheck(ctx)
 		}
-	}}, nil
+	}}
 }
 
 // keepGrant keeps what the run began with, for recheckAccess.

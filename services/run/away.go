@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/kubeorch/core/models"
@@ -28,13 +29,43 @@ func whileAway(ctx context.Context, do func() error) error {
 	}
 }
 
-// inventory returns the objects that the workflow of a run has in clusters.
+// inventory returns the objects that the workflow of a run has in clusters. It reads
+// them once: only the run changes them.
 func (e *Executor) inventory(ctx context.Context, s *session) ([]models.OwnedObject, error) {
-	return askWhileAway(ctx, func() ([]models.OwnedObject, error) { return e.deps.Workflows.Inventory(ctx, s.run.WorkflowID) })
+	s = s.whole()
+	s.mu.Lock()
+	known := s.inventory
+	s.mu.Unlock()
+	if known != nil {
+		return slices.Clone(known), nil
+	}
+	found, err := askWhileAway(ctx, func() ([]models.OwnedObject, error) { return e.deps.Workflows.Inventory(ctx, s.run.WorkflowID) })
+	if err == nil {
+		s.keepInventory(found)
+	}
+	return found, err
 }
 
 func (e *Executor) setInventory(ctx context.Context, s *session, objects []models.OwnedObject) error {
-	return whileAway(ctx, func() error { return e.deps.Workflows.SetInventory(ctx, s.run.WorkflowID, objects) })
+	err := whileAway(ctx, func() error { return e.deps.Workflows.SetInventory(ctx, s.run.WorkflowID, objects) })
+	if err == nil {
+		s.whole().keepInventory(objects)
+	}
+	return err
+}
+
+// whole returns the session of the run that s is part of.
+func (s *session) whole() *session {
+	if s.parent != nil {
+		return s.parent
+	}
+	return s
+}
+
+func (s *session) keepInventory(objects []models.OwnedObject) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inventory = append([]models.OwnedObject{}, objects...)
 }
 
 // askWhileAway is whileAway for reads.

@@ -26,7 +26,7 @@ func TestRunOutlastsAFailover(t *testing.T) {
 			set, uri := dbtest.ReplicaSet(t)
 			// The driver gives up before there is a primary again, so that the run
 			// has to try again.
-			db, err := database.Open(t.Context(), database.Config{URI: uri + "&serverSelectionTimeoutMS=100"})
+			db, err := database.Open(t.Context(), database.Config{URI: uri + "&serverSelectionTimeoutMS=400"})
 			require.NoError(t, err)
 			t.Cleanup(func() { require.NoError(t, db.Close(context.WithoutCancel(t.Context()))) })
 			require.NoError(t, db.EnsureIndexes(t.Context()))

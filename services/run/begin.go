@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -46,7 +47,7 @@ func (e *Executor) start(ctx context.Context, w models.Workflow, r models.RunReq
 	run := e.newRun(w, models.RunDeploy)
 	run.TriggerData = startedBy(ctx, w.OwnerID)
 	run.TriggerData.Typed = typedNames(r.TriggerData)
-	run.FailurePolicy, run.WaitSeconds = r.FailurePolicy, int(r.WaitTime().Seconds())
+	run.FailurePolicy, run.WaitSeconds, run.Replace = r.FailurePolicy, int(r.WaitTime().Seconds()), r.Replace
 	run.Deadline, run.IdempotencyKey = e.deadline(run.StartedAt, r.RunOptions), scopedKey(w.OwnerID, r.Key)
 	set(&run)
 	if earlier, found, err := e.repeated(ctx, run); found || err != nil {
@@ -54,6 +55,9 @@ func (e *Executor) start(ctx context.Context, w models.Workflow, r models.RunReq
 	}
 	p, err := e.planOf(ctx, w)
 	if err != nil {
+		return models.Run{}, err
+	}
+	if err := checkReplace(p, run.Replace); err != nil {
 		return models.Run{}, err
 	}
 	g, err := e.authorize(ctx, w, p)
@@ -74,6 +78,17 @@ func (e *Executor) start(ctx context.Context, w models.Workflow, r models.RunReq
 	}
 	e.logDeployment(ctx, run)
 	return e.await(ctx, s, e.opts.AnswerAfter)
+}
+
+// checkReplace returns an error that names the ids in replace that are no nodes.
+func checkReplace(p *plan.Plan, replace []string) error {
+	var problems models.Problems
+	for i, id := range replace {
+		if !slices.ContainsFunc(p.Steps, func(s plan.Step) bool { return s.NodeID == id }) {
+			problems.Addf(fmt.Sprintf("replace[%d]", i), "is %q, which is no node of the workflow", id)
+		}
+	}
+	return problems.Err("run.Executor.Start")
 }
 
 // noteRun adds to the audit entry of the request that started a run, which
@@ -103,7 +118,7 @@ func (e *Executor) planOf(ctx context.Context, w models.Workflow) (*plan.Plan, e
 		if err != nil {
 			return nil, err
 		}
-		opts.Empty = len(inventory) > 0
+		opts.Empty = slices.ContainsFunc(inventory, func(o models.OwnedObject) bool { return o.Kept.IsZero() })
 	}
 	p, problems := plan.Build(w.Graph(), e.deps.Kinds, opts)
 	return p, problems.Err("run.Executor.Run")
@@ -161,12 +176,7 @@ func (e *Executor) begin(ctx context.Context, s *session, work work) error {
 	if err := whileAway(ctx, func() error { return e.deps.Runs.Begin(ctx, s.run) }); err != nil {
 		return e.nameRunning(ctx, s.run.WorkflowID, err)
 	}
-	head, err := askWhileAway(ctx, func() (models.WorkflowHead, error) {
-		return e.deps.Workflows.Head(ctx, s.run.OwnerID, s.run.WorkflowID)
-	})
-	if err == nil && s.run.Action != models.RunTearDown && head.Status != models.WorkflowPublished {
-		err = &models.Error{Op: "run.Executor.begin", Kind: models.Conflict, Msg: "the workflow is " + head.Status + " now"}
-	}
+	err := e.stillPublished(ctx, s)
 	if err == nil {
 		err = e.launch(ctx, s, work)
 	}
@@ -190,6 +200,20 @@ func (e *Executor) nameRunning(ctx context.Context, workflowID string, err error
 	named := *conflict
 	named.Extra = map[string]string{"run_id": running.ID}
 	return &named
+}
+
+// stillPublished is an error for a run of a drawing that may not be run any more.
+func (e *Executor) stillPublished(ctx context.Context, s *session) error {
+	if s.run.Action == models.RunTearDown || s.run.Action == models.RunCleanUp {
+		return nil // of a workflow in any state, a deleted one included
+	}
+	head, err := askWhileAway(ctx, func() (models.WorkflowHead, error) {
+		return e.deps.Workflows.Head(ctx, s.run.OwnerID, s.run.WorkflowID)
+	})
+	if err == nil && head.Status != models.WorkflowPublished {
+		err = &models.Error{Op: "run.Executor.begin", Kind: models.Conflict, Msg: "the workflow is " + head.Status + " now"}
+	}
+	return err
 }
 
 func (e *Executor) isStopping() bool {

@@ -2,8 +2,8 @@ package run
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -46,7 +46,7 @@ func (e *Executor) deploy(ctx context.Context, s *session) error {
 	err = e.apply(ctx, s, t)
 	left := <-owned
 	if err != nil {
-		return errors.Join(err, e.storeApplied(ctx, s))
+		return err
 	}
 	return e.prune(ctx, s, t, left)
 }
@@ -65,7 +65,30 @@ func (e *Executor) apply(ctx context.Context, s *session, t clusterTarget) error
 	if err := ensureNamespaces(ctx, s, t); err != nil {
 		return err
 	}
-	return e.applyWaves(ctx, s, t)
+	if err := e.applyWaves(ctx, s, t); err != nil {
+		return err
+	}
+	return freeStatefulSets(ctx, s, t)
+}
+
+// freeStatefulSets lets changed StatefulSets go on that hang in a revision whose pods do
+// not start.
+func freeStatefulSets(ctx context.Context, s *session, t clusterTarget) error {
+	s.mu.Lock()
+	sets := slices.Clone(s.updated)
+	s.mu.Unlock()
+	var problems []string
+	for _, c := range t.FreeStatefulSets(ctx, sets) {
+		if c.Action == applier.Failed {
+			problems = append(problems, c.Message)
+			continue
+		}
+		s.logf("%s: deleted, %s", c.Ref, c.Message)
+	}
+	if len(problems) > 0 {
+		return failure("some pods could not be replaced: " + strings.Join(problems, "; "))
+	}
+	return nil
 }
 
 // prepare stores the version that the run applies, before it applies anything.
@@ -88,6 +111,9 @@ func (e *Executor) prepare(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
+	if _, elsewhere := splitByPlace(before, s.place()); len(elsewhere) > maxElsewhere {
+		return failure(fmt.Sprintf("%d objects of this workflow are on record in its former clusters; remove or forget its leftovers first", len(elsewhere)))
+	}
 	s.mu.Lock()
 	s.version = v.Number
 	s.mu.Unlock()
@@ -95,9 +121,10 @@ func (e *Executor) prepare(ctx context.Context, s *session) error {
 	for _, w := range s.plan.Warnings {
 		s.logf("warning: %s", w)
 	}
-	start := models.RunStart{RunID: s.run.ID, At: s.run.StartedAt, Version: v.Number, ClusterRef: s.run.ClusterRef, Inventory: union(before, planned(s))}
+	start := models.RunStart{RunID: s.run.ID, At: s.run.StartedAt, Version: v.Number, Cluster: s.run.Cluster, ClusterRef: s.run.ClusterRef, Inventory: withDrawn(before, planned(s))}
 	// Both are on disk before anything is applied. Written at once, they share a
 	// commit.
+	s.whole().keepInventory(start.Inventory)
 	var group errgroup.Group
 	group.Go(func() error {
 		return whileAway(ctx, func() error { return e.deps.Workflows.StartRun(ctx, s.run.WorkflowID, start) })

@@ -49,7 +49,7 @@ func (e *Executor) repeated(ctx context.Context, run models.Run) (earlier models
 
 // sameRequest reports whether two runs were asked for in the same way.
 func sameRequest(a, b models.Run) bool {
-	return a.RestoredFrom == b.RestoredFrom && a.FailurePolicy == b.FailurePolicy && a.WaitSeconds == b.WaitSeconds &&
+	return a.RestoredFrom == b.RestoredFrom && a.FailurePolicy == b.FailurePolicy && a.WaitSeconds == b.WaitSeconds && slices.Equal(a.Replace, b.Replace) &&
 		slices.EqualFunc(a.TriggerData.Typed, b.TriggerData.Typed, func(x, y models.TypedKeys) bool {
 			return x.NodeID == y.NodeID && slices.Equal(x.Keys, y.Keys)
 		})

@@ -76,6 +76,7 @@ func planned(s *session) []models.OwnedObject {
 			})
 		}
 	}
+	slices.SortFunc(out, compareObjects)
 	return out
 }
 
@@ -83,13 +84,23 @@ func planned(s *session) []models.OwnedObject {
 func union(a, b []models.OwnedObject) []models.OwnedObject {
 	all := append(slices.Clone(a), b...)
 	slices.SortStableFunc(all, compareObjects)
-	return slices.CompactFunc(all, func(x, y models.OwnedObject) bool {
-		return compareObjects(x, y) == 0 && x.IsIn(y.Cluster, y.ClusterRef)
-	})
+	return slices.CompactFunc(all, func(x, y models.OwnedObject) bool { return compareObjects(x, y) == 0 })
+}
+
+// withDrawn returns the inventory during a run: objects are not kept for nothing any
+// more once the drawing holds them again.
+func withDrawn(inventory, drawn []models.OwnedObject) []models.OwnedObject {
+	all := union(inventory, drawn)
+	for i, o := range all {
+		if _, found := slices.BinarySearchFunc(drawn, o, compareObjects); found {
+			all[i].Kept = models.Kept{}
+		}
+	}
+	return all
 }
 
 func compareObjects(a, b models.OwnedObject) int {
-	return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.APIVersion, b.APIVersion), cmp.Compare(a.Kind, b.Kind),
+	return cmp.Or(cmp.Compare(cmp.Or(a.ClusterRef, a.Cluster), cmp.Or(b.ClusterRef, b.Cluster)), cmp.Compare(a.APIVersion, b.APIVersion), cmp.Compare(a.Kind, b.Kind),
 		cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 }
 

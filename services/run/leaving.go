@@ -1,6 +1,9 @@
 package run
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/applier"
 )
@@ -54,6 +57,16 @@ func splitByPlace(inventory []models.OwnedObject, at place) (here, elsewhere []m
 		}
 	}
 	return here, elsewhere
+}
+
+// notSeen returns the objects elsewhere that are none of those at hand: a cluster may
+// be registered twice, or again after it was removed.
+func notSeen(elsewhere []models.OwnedObject, owned ownedObjects) []models.OwnedObject {
+	seen := map[string]bool{}
+	for i := range owned.objects {
+		seen[string(owned.objects[i].UID)] = true
+	}
+	return slices.DeleteFunc(elsewhere, func(o models.OwnedObject) bool { return seen[cmp.Or(o.Kept.UID, o.Applied.UID)] })
 }
 
 // missingIn returns the distinct refs that are not in wanted.

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubeorch/core/pkg/applier"
 	"github.com/kubeorch/core/pkg/kubernetes"
@@ -33,6 +34,11 @@ type memoryObject struct {
 	owner string
 	text  string
 	keys  []string
+}
+
+// uid is never the same in two clusters.
+func (c *memoryCluster) uid(ref applier.Ref) types.UID {
+	return types.UID(fmt.Sprintf("%p %s", c, ref))
 }
 
 func newMemoryCluster() *memoryCluster { return &memoryCluster{objects: map[objectKey]*memoryObject{}} }
@@ -75,6 +81,10 @@ func (t *memoryTarget) CheckOwners(_ context.Context, reqs []applier.Request) []
 	return make([]error, len(reqs))
 }
 
+func (t *memoryTarget) ClaimUses(context.Context, []string) (map[string]applier.ClaimUse, error) {
+	return nil, nil
+}
+
 func (t *memoryTarget) EnsureNamespaces(context.Context, []string, map[string]string) []applier.Change {
 	return nil
 }
@@ -106,7 +116,7 @@ func (t *memoryTarget) put(ref applier.Ref, text string, keys []string) applier.
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	old := t.objects[keyOf(ref)]
-	c := applier.Change{Ref: ref, Action: applier.Created}
+	c := applier.Change{Ref: ref, Action: applier.Created, UID: t.uid(ref)}
 	if old != nil {
 		c.Action = applier.Unchanged
 		if old.text != text {
@@ -157,7 +167,9 @@ func (t *memoryTarget) Delete(ctx context.Context, refs []applier.Ref, _ applier
 	changes := make([]applier.Change, len(refs))
 	for i, ref := range refs {
 		changes[i] = applier.Change{Ref: ref, Action: applier.Unchanged}
-		if t.objects[keyOf(ref)] != nil {
+		if err := ctx.Err(); err != nil {
+			changes[i] = refused(ref, err)
+		} else if t.objects[keyOf(ref)] != nil {
 			changes[i].Action = applier.Deleted
 			delete(t.objects, keyOf(ref))
 		}
@@ -166,12 +178,19 @@ func (t *memoryTarget) Delete(ctx context.Context, refs []applier.Ref, _ applier
 }
 
 func (t *memoryTarget) Release(_ context.Context, refs []applier.Ref) []applier.Change {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	changes := make([]applier.Change, len(refs))
 	for i, ref := range refs {
 		changes[i] = applier.Change{Ref: ref, Action: applier.Unchanged}
+		if t.objects[keyOf(ref)] != nil {
+			changes[i].UID = t.uid(ref)
+		}
 	}
 	return changes
 }
+
+func (t *memoryTarget) FreeStatefulSets(context.Context, []applier.Ref) []applier.Change { return nil }
 
 func (t *memoryTarget) ListOwned(
 	_ context.Context, _ []schema.GroupVersionKind, _ applier.ListOptions,
@@ -186,7 +205,7 @@ func (t *memoryTarget) ListOwned(
 		if o.owner == t.owner {
 			m := metav1.PartialObjectMetadata{}
 			m.SetGroupVersionKind(o.ref.GroupVersionKind)
-			m.Namespace, m.Name = o.ref.Namespace, o.ref.Name
+			m.Namespace, m.Name, m.UID = o.ref.Namespace, o.ref.Name, t.uid(o.ref)
 			m.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubeorch"}}
 			list = append(list, m)
 		}

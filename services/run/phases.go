@@ -17,6 +17,9 @@ func (e *Executor) carryOut(ctx context.Context, s *session) error {
 		return e.rollBack(ctx, s, failure(s.phase.Failure))
 	}
 	err := recovered(func() error { return e.forward(ctx, s) })
+	if err != nil {
+		e.recheckAccess(ctx, s) // a lost cluster may be why it failed
+	}
 	if err == nil || ctx.Err() != nil || !s.rollbackDue() {
 		return err
 	}

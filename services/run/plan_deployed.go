@@ -26,7 +26,7 @@ func (e *Executor) PreviewDeployed(ctx context.Context, workflowID string, nodeI
 	if err != nil {
 		return nil, err
 	}
-	v, err := e.previewOf(ctx, w, p, models.TriggerData{})
+	v, err := e.previewOf(ctx, w, p, models.TriggerData{}, models.RunOptions{})
 	if err == nil {
 		err = v.again(ctx, nodeIDs)
 	}
@@ -53,7 +53,7 @@ func (v *preview) again(ctx context.Context, nodeIDs []string) error {
 	if err != nil {
 		return err
 	}
-	_, err = v.steps(ctx, steps, models.RunOptions{})
+	_, err = v.steps(ctx, steps)
 	<-owned
 	return err
 }

@@ -43,7 +43,9 @@ func TestPlansAtTheSameTimeAreBounded(t *testing.T) {
 	for range r.exec.opts.AccountPlans {
 		require.Error(t, <-ended)
 	}
-	r.exec.planTarget = func(context.Context, models.ClusterGrant, string) (planTarget, error) { return nil, errors.New("asked") }
+	r.exec.planTarget = func(context.Context, models.ClusterGrant, string) (planTarget, error) {
+		return nil, errors.New("asked")
+	}
 	_, err = r.exec.Plan(t.Context(), ann, w.ID, models.TriggerData{}, models.RunOptions{})
 	require.Equal(t, models.Unavailable, models.KindOf(err), "the places were given back")
 }

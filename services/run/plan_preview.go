@@ -26,7 +26,7 @@ type preview struct {
 
 // run asks in the order of a run, although without its waves: nothing that is asked
 // about has to exist.
-func (v *preview) run(ctx context.Context, o models.RunOptions) error {
+func (v *preview) run(ctx context.Context) error {
 	owned, err := v.exec.look(ctx, v.session, v.target)
 	if err != nil {
 		return err
@@ -37,7 +37,7 @@ func (v *preview) run(ctx context.Context, o models.RunOptions) error {
 		<-owned
 		return err
 	}
-	applied, err := v.steps(ctx, v.session.plan.Steps, o)
+	applied, err := v.steps(ctx, v.session.plan.Steps)
 	left := <-owned
 	if err != nil {
 		return err
@@ -90,7 +90,7 @@ func (v *preview) noteOutage(c applier.Change) {
 }
 
 // steps previews steps and returns the objects that a run applies.
-func (v *preview) steps(ctx context.Context, steps []plan.Step, o models.RunOptions) (applied []applier.Ref, err error) {
+func (v *preview) steps(ctx context.Context, steps []plan.Step) (applied []applier.Ref, err error) {
 	first := len(v.plan.Nodes)
 	for _, step := range steps {
 		v.plan.Nodes = append(v.plan.Nodes, models.NodePlan{
@@ -98,7 +98,7 @@ func (v *preview) steps(ctx context.Context, steps []plan.Step, o models.RunOpti
 		})
 	}
 	nodes := v.plan.Nodes[first:]
-	if err := v.values(ctx, steps, nodes, o); err != nil {
+	if err := v.values(ctx, steps, nodes); err != nil {
 		return nil, err
 	}
 	var reqs []applier.Request
@@ -122,7 +122,7 @@ func (v *preview) steps(ctx context.Context, steps []plan.Step, o models.RunOpti
 	v.target.Preview(ctx, reqs, func(i int, p applier.Preview) {
 		v.noteOutage(p.Change)
 		found[i], warnings[i], refs[i] = v.diffOf(p), p.Warnings, p.Ref
-		if found[i].Action == models.PlanRefused && blocks(p.Change, reqs[i].Object, o) {
+		if found[i].Action == models.PlanRefused && v.blocks(p.Change, reqs[i].Object) {
 			v.block()
 		}
 	})
@@ -138,9 +138,9 @@ func (v *preview) steps(ctx context.Context, steps []plan.Step, o models.RunOpti
 }
 
 // blocks reports whether a refusal ends a run before its first write.
-func blocks(c applier.Change, object *unstructured.Unstructured, o models.RunOptions) bool {
+func (v *preview) blocks(c applier.Change, object *unstructured.Unstructured) bool {
 	if errors.Is(c.Err, applier.ErrForeign) {
-		return o.FailurePolicy != models.PolicyContinue
+		return v.session.run.FailurePolicy != models.PolicyContinue
 	}
 	return onlyServerCanJudge(object)
 }

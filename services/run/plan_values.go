@@ -14,7 +14,7 @@ import (
 )
 
 // values previews the Secrets of typed values.
-func (v *preview) values(ctx context.Context, steps []plan.Step, nodes []models.NodePlan, o models.RunOptions) error {
+func (v *preview) values(ctx context.Context, steps []plan.Step, nodes []models.NodePlan) error {
 	var group errgroup.Group
 	group.SetLimit(valueWorkers)
 	for i, step := range steps {
@@ -29,7 +29,7 @@ func (v *preview) values(ctx context.Context, steps []plan.Step, nodes []models.
 			return recovered(func() error {
 				p, state := v.target.PreviewValues(ctx, v.session.valuesRequest(step))
 				v.noteValues(step, &nodes[i], p, state)
-				if errors.Is(p.Err, applier.ErrForeign) && o.FailurePolicy != models.PolicyContinue {
+				if errors.Is(p.Err, applier.ErrForeign) && v.blocks(p.Change, step.Values.Object) {
 					v.block()
 				}
 				return nil

@@ -95,16 +95,16 @@ func (e *Executor) prune(ctx context.Context, s *session, t clusterTarget, owned
 		s.logf("could not look for objects that left the drawing: %s", models.MessageOf(clusterFailure(owned.err)))
 	}
 	kept, gone, elsewhere := leaving(s.place(), owned.refs, inventory, s.touched)
-	for _, cluster := range clustersOf(elsewhere) {
-		s.logf("objects that this workflow made in its former cluster %s are left there", cluster)
+	now := keep(ctx, s, t, s.place(), kept, inventory, models.KeptLeft)
+	for _, o := range now {
+		s.logf("%s %s/%s left the drawing and is kept", o.Kind, o.Namespace, o.Name)
 	}
-	for _, ref := range release(ctx, s, t, kept) {
-		if slices.ContainsFunc(owned.refs, func(o applier.Ref) bool { return sameObject(o, ref) }) {
-			s.logf("%s left the drawing and is kept", ref)
-		}
+	gone, outside := s.withinGrant(gone, inventory)
+	for _, o := range outside {
+		s.logf("%s %s/%s left the drawing and stays: %s", o.Kind, o.Namespace, o.Name, o.Kept.Reason)
 	}
 	remaining, err := remove(ctx, s, t, gone, applier.DeleteOptions{})
-	now := append(inventoryOf(s, append(s.touched, remaining...)), elsewhere...)
+	now = slices.Concat(now, outside, inventoryOf(s, append(s.touched, remaining...)), e.cleanFormer(ctx, s, notSeen(elsewhere, owned)))
 	if !sameObjects(now, inventory) {
 		if serr := e.setInventory(ctx, s, now); serr != nil {
 			return serr
@@ -113,25 +113,61 @@ func (e *Executor) prune(ctx context.Context, s *session, t clusterTarget, owned
 	return err
 }
 
-// release gives up the adopted ones among refs and returns the others.
-func release(ctx context.Context, s *session, t clusterTarget, refs []applier.Ref) (ours []applier.Ref) {
-	for _, c := range t.Release(ctx, refs) {
-		switch c.Action {
-		case applier.Released:
-			s.logf("%s: released, %s", c.Ref, c.Message)
-		case applier.Failed:
-			s.logf("could not be released: %s", c.Message)
-			fallthrough
-		default:
-			ours = append(ours, c.Ref)
+// withinGrant returns the refs that the owner of the workflow may remove in the present
+// cluster, and the others as they are kept: a share may have become narrower.
+func (s *session) withinGrant(refs []applier.Ref, before []models.OwnedObject) (may []applier.Ref, outside []models.OwnedObject) {
+	may, others := partition(refs, func(r applier.Ref) bool { return s.grant == nil || s.grant.Covers(r.Namespace) })
+	outside = objectsAt(s.place(), others)
+	known := keptMarks(s.place(), before)
+	for i, r := range others {
+		if outside[i].Kept = known[keyOf(r)]; outside[i].Kept.IsZero() {
+			outside[i].Kept = models.Kept{Reason: models.KeptOutside, Since: s.now()}
 		}
 	}
-	return ours
+	return may, outside
+}
+
+// keptMarks returns why the objects at a place are kept, as the inventory says.
+func keptMarks(at place, inventory []models.OwnedObject) map[objectKey]models.Kept {
+	found := map[objectKey]models.Kept{}
+	here, _ := splitByPlace(inventory, at)
+	for i, r := range refsIn(here) {
+		found[keyOf(r)] = here[i].Kept
+	}
+	return found
+}
+
+// keep releases the adopted ones among refs, and returns those that stay ours as they
+// are kept in the inventory. What before says of one stays.
+func keep(
+	ctx context.Context, s *session, t targetWriter, at place, refs []applier.Ref, before []models.OwnedObject, reason string,
+) (kept []models.OwnedObject) {
+	known := keptMarks(at, before)
+	for _, c := range t.Release(ctx, refs) {
+		mark := known[keyOf(c.Ref)]
+		if mark.IsZero() {
+			mark = models.Kept{Reason: reason, Since: s.now(), UID: string(c.UID)}
+		}
+		switch {
+		case c.Action == applier.Released:
+			s.logf("%s: released, %s", c.Ref, c.Message)
+			continue
+		case c.Action == applier.Failed:
+			s.logf("could not be released: %s", c.Message)
+		case c.UID == "" || c.Action == applier.Skipped: // it is gone, or somebody else's
+			continue
+		}
+		apiVersion, kind := c.ToAPIVersionAndKind()
+		kept = append(kept, models.OwnedObject{
+			Cluster: at.name, ClusterRef: at.id, APIVersion: apiVersion, Kind: kind, Namespace: c.Namespace, Name: c.Name, Kept: mark,
+		})
+	}
+	return kept
 }
 
 // remove deletes refs, dependants first, and returns those that remain ours.
 func remove(
-	ctx context.Context, s *session, t clusterTarget, refs []applier.Ref, o applier.DeleteOptions,
+	ctx context.Context, s *session, t targetWriter, refs []applier.Ref, o applier.DeleteOptions,
 ) (remaining []applier.Ref, err error) {
 	var problems []string
 	for _, group := range deletionGroups(refs) {
@@ -142,6 +178,9 @@ func remove(
 				problems = append(problems, c.Message)
 			case applier.Deleted:
 				s.logf("%s: deleted", c.Ref)
+				if c.Kind == kindSecret {
+					s.valuesGone = append(s.valuesGone, c.Namespace+"/"+c.Name)
+				}
 			case applier.Released:
 				s.logf("%s: released, %s", c.Ref, c.Message)
 			case applier.Skipped:
@@ -159,6 +198,9 @@ func remove(
 // clusterFailure returns an error with the text for people of a cluster's error.
 func clusterFailure(err error) error {
 	if _, ok := errors.AsType[*models.Error](err); ok {
+		return err
+	}
+	if _, ok := errors.AsType[failure](err); ok {
 		return err
 	}
 	return failure(kubernetes.Translate(err).Message)

@@ -59,7 +59,7 @@ func TestFailedRunRemovesNothing(t *testing.T) {
 }
 
 func (r *rig) service() *workflow.Service {
-	return workflow.NewService(r.workflows, r.exec, workflow.Eraser{}, models.AccountLimits{})
+	return workflow.NewService(r.workflows, r.exec, r, workflow.Eraser{}, models.AccountLimits{})
 }
 
 func TestArchivingTearsDown(t *testing.T) {
@@ -73,6 +73,7 @@ func TestArchivingTearsDown(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, models.WorkflowArchived, got.Status)
 	require.Contains(t, warning, "PersistentVolumeClaim default/data")
+	require.Contains(t, warning, "have to be typed again: Secret default/pw")
 	require.Equal(t, "PersistentVolumeClaim data", r.cluster.names())
 	shown, err := r.workflows.Get(t.Context(), ann, w.ID)
 	require.NoError(t, err)
@@ -83,7 +84,9 @@ func TestArchivingTearsDown(t *testing.T) {
 	published := models.WorkflowPublished
 	_, _, err = svc.Update(t.Context(), ann, w.ID, models.WorkflowPatch{Status: &published})
 	require.NoError(t, err)
-	require.Equal(t, models.RunCompleted, r.mustRun(w.ID, models.TriggerData{}).Status)
+	again := r.mustRun(w.ID, models.TriggerData{})
+	require.Equal(t, models.RunCompleted, again.Status)
+	require.Equal(t, "waits for its values", again.NodeStates["pw"].Message)
 	require.Equal(t, "Deployment web, PersistentVolumeClaim data, Service svc", r.cluster.names())
 }
 

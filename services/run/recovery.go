@@ -154,13 +154,16 @@ func (r *Recovery) resume(ctx context.Context, run models.Run) error {
 func (r *Recovery) prepare(ctx context.Context, s *session) (work, error) {
 	e := r.exec
 	w, err := r.workflows.ByID(ctx, s.run.WorkflowID)
-	if err != nil {
+	switch {
+	case s.run.Action == models.RunCleanUp:
+		return nil, failure("the server ended before all was removed; look at the leftovers, and repeat it")
+	case s.run.Action == models.RunTearDown && (err == nil || models.KindOf(err) == models.NotFound):
+		s.workflow = w // empty when it was deleted meanwhile
+		return e.tearDown, nil
+	case err != nil:
 		return nil, err
 	}
 	s.workflow = w
-	if s.run.Action == models.RunTearDown {
-		return e.tearDown, nil
-	}
 	if s.run.Action == models.RunCorrect {
 		return e.correct, e.planCorrection(ctx, s)
 	}

@@ -37,6 +37,8 @@ type rig struct {
 	exec      *Executor
 	db        *mongo.Database
 	access    func() (models.ClusterGrant, error) // nil for an owner's
+	others    map[string]*memoryCluster           // what is in them
+	elsewhere map[string]models.ClusterGrant      // clusters beside that one, by id
 	servers   *servers
 }
 
@@ -121,7 +123,10 @@ func (r *rig) executor(runs store, options ...func(*Options)) *Executor {
 		Workflows: r.workflows, Runs: runs, Versions: r.versions, Kinds: r.kinds,
 		Access: r, Events: noEvents{}, Watch: func(string) {}, Log: slog.New(slog.DiscardHandler), Server: p,
 	}, opts)
-	e.target = func(_ context.Context, _ models.ClusterGrant, workflowID string) (clusterTarget, error) {
+	e.target = func(_ context.Context, g models.ClusterGrant, workflowID string) (clusterTarget, error) {
+		if c := r.others[g.Cluster.ID]; c != nil {
+			return c.of(workflowID), nil
+		}
 		return r.cluster.of(workflowID), nil
 	}
 	r.t.Cleanup(func() {
@@ -136,6 +141,9 @@ func (r *rig) executor(runs store, options ...func(*Options)) *Executor {
 
 // RequireFor knows one cluster, Ann's.
 func (r *rig) RequireFor(_ context.Context, w models.Workflow, _ models.ClusterAction) (models.ClusterGrant, error) {
+	if g, ok := r.elsewhere[w.ClusterRef]; ok && w.OwnerID == ann {
+		return g, nil
+	}
 	if w.OwnerID != ann || w.ClusterID != "dev" {
 		return models.ClusterGrant{}, &models.Error{Kind: models.NotFound, Msg: "cluster not found"}
 	}
@@ -145,6 +153,27 @@ func (r *rig) RequireFor(_ context.Context, w models.Workflow, _ models.ClusterA
 	return models.ClusterGrant{
 		Cluster: models.Cluster{ID: "c1", OwnerID: ann, Name: "dev"}, UserID: ann, Role: models.ClusterOwner,
 	}, nil
+}
+
+// RequireByID knows the same cluster, and those in elsewhere.
+func (r *rig) RequireByID(ctx context.Context, userID, id string, action models.ClusterAction) (models.ClusterGrant, error) {
+	if g, ok := r.elsewhere[id]; ok {
+		return g, nil
+	}
+	if id != "c1" {
+		return models.ClusterGrant{}, noClusterHere()
+	}
+	return r.RequireFor(ctx, models.Workflow{OwnerID: userID, ClusterID: "dev"}, action)
+}
+
+// Require knows the clusters of RequireFor and RequireByID by name.
+func (r *rig) Require(ctx context.Context, userID, name string, action models.ClusterAction) (models.ClusterGrant, error) {
+	for _, g := range r.elsewhere {
+		if g.Cluster.Name == name && userID == ann {
+			return g, nil
+		}
+	}
+	return r.RequireFor(ctx, models.Workflow{OwnerID: userID, ClusterID: name}, action)
 }
 
 // stored returns everything in the database, as it lies there.

@@ -64,8 +64,12 @@ type session struct {
 	result     *models.RunResult            // how it ended
 	foreign    map[string]bool              // nodes that failed because an object belongs to another owner
 	touched    []applier.Ref                // objects that this run applied
+	updated    []applier.Ref                // StatefulSets that it changed, or that the process before it may have
 	left       map[objectKey]models.Applied // what it left them as
 	remembered map[objectKey]models.Applied // what earlier runs left them as
+	inventory  []models.OwnedObject         // as it is stored; nil before it was read
+	valuesGone []string                     // Secrets that a tear-down deleted
+	cleaned    []models.ObjectChange        // leftovers, and what became of them
 	note       string                       // for the person who waits, when the run succeeds
 	conceal    []string                     // typed values, the longest first; hidden in texts of the cluster
 	news       news                         // what the readers of the run's stream do not have yet

@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -61,9 +62,13 @@ func (s *session) rememberedOf(o *unstructured.Unstructured) applier.Remembered 
 func (s *session) request(step plan.Step, o *unstructured.Unstructured) applier.Request {
 	s.followSettings(o)
 	return applier.Request{
-		Object: o, Adopt: step.Adopt, Rerun: s.rerun(step.NodeID), Survey: s.survey, Remembered: s.rememberedOf(o),
+		Object: o, Adopt: step.Adopt, Rerun: s.rerun(step.NodeID), Replace: s.mayReplace(step), Survey: s.survey, Remembered: s.rememberedOf(o),
 	}
 }
+
+// mayReplace reports whether the person who started the run permits it to replace the
+// objects of a node.
+func (s *session) mayReplace(step plan.Step) bool { return slices.Contains(s.run.Replace, step.NodeID) }
 
 // checkOwners fails the nodes with objects that belong to somebody else, before
 // anything is written.
@@ -110,23 +115,8 @@ func (s *session) touch(nodeID string, c applier.Change) {
 		version = s.remembered[keyOf(c.Ref)].Version
 	}
 	s.touched = append(s.touched, c.Ref)
+	if c.Kind == "StatefulSet" && (c.Action == applier.Configured || s.recovered != nil) {
+		s.updated = append(s.updated, c.Ref)
+	}
 	s.left[keyOf(c.Ref)] = models.Applied{NodeID: nodeID, Version: version, UID: string(c.UID), Fields: c.Fields}
-}
-
-// storeApplied stores what a run that failed left the objects as. What it did not come
-// to stays in the inventory as it was. After a run that was ended from outside, the
-// next one asks about all of them.
-func (e *Executor) storeApplied(ctx context.Context, s *session) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	inventory, err := e.inventory(ctx, s)
-	if err != nil {
-		return err
-	}
-	now := union(inventoryOf(s, s.touched), inventory)
-	if sameObjects(now, inventory) {
-		return nil
-	}
-	return e.setInventory(ctx, s, now)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,29 +67,17 @@ func (e *Executor) beginTearDown(ctx context.Context, s *session) error {
 	}
 }
 
-// tearDown deletes the workflow's objects in the reverse order of applying.
+// tearDown deletes the workflow's objects in the reverse order of applying, and then
+// those in former clusters, also where its cluster is gone.
 func (e *Executor) tearDown(ctx context.Context, s *session) error {
-	s.logf("removing the workflow's objects from cluster %s", s.run.Cluster)
-	t, err := e.openTarget(ctx, s)
-	if err != nil {
-		return err
-	}
-	owned := <-e.listOwned(ctx, s, t, builtinKinds()...)
-	if owned.err != nil {
-		return clusterFailure(owned.err)
-	}
 	inventory, err := e.inventory(ctx, s)
 	if err != nil {
 		return err
 	}
-	left, gone, elsewhere := leaving(s.place(), owned.refs, inventory, nil)
-	claims, secrets := partition(left, func(r applier.Ref) bool { return r.Kind == kindClaim })
-	gone = append(gone, secrets...)
-	remaining, err := remove(ctx, s, t, gone, applier.DeleteOptions{Adopted: s.run.DeleteAdopted})
-	kept := release(ctx, s, t, present(owned.refs, claims))
-	s.noteKept(kept, clustersOf(elsewhere))
-	now := append(inventoryOf(s, append(kept, remaining...)), elsewhere...)
-	if serr := e.setInventory(ctx, s, now); serr != nil {
+	now, elsewhere, err := e.tearDownHere(ctx, s, inventory)
+	former := e.cleanFormer(ctx, s, elsewhere)
+	s.noteKept(append(slices.Clone(now), former...))
+	if serr := e.setInventory(ctx, s, append(now, former...)); serr != nil {
 		return errors.Join(err, serr)
 	}
 	if err != nil {
@@ -97,28 +86,48 @@ func (e *Executor) tearDown(ctx context.Context, s *session) error {
 	return e.forgetStatuses(ctx, s)
 }
 
-// present returns the refs that are among inCluster.
-func present(inCluster, refs []applier.Ref) []applier.Ref {
-	there := make(map[objectKey]bool, len(inCluster))
-	for _, r := range inCluster {
-		there[keyOf(r)] = true
+// tearDownHere deletes the objects in the cluster of the workflow. It returns what
+// remains there, and what is in former clusters.
+func (e *Executor) tearDownHere(
+	ctx context.Context, s *session, inventory []models.OwnedObject,
+) (remaining, elsewhere []models.OwnedObject, err error) {
+	s.logf("removing the workflow's objects from cluster %s", s.run.Cluster)
+	remaining, elsewhere = splitByPlace(inventory, s.place())
+	t, err := e.openTarget(ctx, s)
+	if err != nil {
+		return remaining, elsewhere, err
 	}
-	found, _ := partition(refs, func(r applier.Ref) bool { return there[keyOf(r)] })
-	return found
+	remaining, elsewhere = splitByPlace(inventory, s.place())
+	owned := <-e.listOwned(ctx, s, t, builtinKinds()...)
+	if owned.err != nil {
+		return remaining, elsewhere, clusterFailure(owned.err)
+	}
+	kept, gone, elsewhere := leaving(s.place(), owned.refs, inventory, nil)
+	claims, gone := s.withoutSecrets(kept, gone)
+	left, err := remove(ctx, s, t, gone, applier.DeleteOptions{Adopted: s.run.DeleteAdopted})
+	remaining = append(keep(ctx, s, t, s.place(), claims, inventory, models.KeptArchived), objectsAt(s.place(), left)...)
+	return remaining, notSeen(elsewhere, owned), err
 }
 
 // noteKept tells the person who archived the workflow what is left of it.
-func (s *session) noteKept(claims []applier.Ref, clusters []string) {
-	var notes []string
-	if len(claims) > 0 {
-		names := make([]string, len(claims))
-		for i, r := range claims {
-			names[i] = r.String()
+func (s *session) noteKept(remaining []models.OwnedObject) {
+	var names, notes []string
+	var pending []models.OwnedObject
+	for _, o := range remaining {
+		if o.Kept.IsZero() {
+			pending = append(pending, o)
+		} else {
+			names = append(names, fmt.Sprintf("%s %s/%s", o.Kind, o.Namespace, o.Name))
 		}
+	}
+	if len(names) > 0 {
 		notes = append(notes, "kept, because they hold data: "+strings.Join(names, ", "))
 	}
-	if len(clusters) > 0 {
-		notes = append(notes, fmt.Sprintf("not removed from former clusters: %s", strings.Join(clusters, ", ")))
+	if _, elsewhere := splitByPlace(pending, s.place()); len(elsewhere) > 0 {
+		notes = append(notes, "not removed from former clusters: "+strings.Join(clustersOf(elsewhere), ", "))
+	}
+	if len(s.valuesGone) > 0 {
+		notes = append(notes, "removed with their values, which have to be typed again: Secret "+strings.Join(s.valuesGone, ", "))
 	}
 	s.note = s.clean(strings.Join(notes, "; "))
 	if s.note != "" {

@@ -45,8 +45,8 @@ func (s *session) valuesRequest(step plan.Step) applier.ValuesRequest {
 	v := step.Values
 	return applier.ValuesRequest{
 		Object: v.Object, Keys: v.Keys, Values: s.values(step.NodeID, v), Adopt: step.Adopt,
-		Former: map[string]string{plan.NodeIDLabel: plan.NodeLabel(step.NodeID)},
-		Survey: s.survey, Remembered: s.rememberedOf(v.Object),
+		Former:  map[string]string{plan.NodeIDLabel: plan.NodeLabel(step.NodeID)},
+		Replace: s.mayReplace(step), Survey: s.survey, Remembered: s.rememberedOf(v.Object),
 	}
 }
 

@@ -35,7 +35,9 @@ type drawings interface {
 // inventories know which objects workflows have in clusters.
 type inventories interface {
 	Inventory(ctx context.Context, workflowID string) ([]models.OwnedObject, error)
+	Belongings(ctx context.Context, owner, workflowID string) (models.Belongings, error)
 	SetInventory(ctx context.Context, workflowID string, objects []models.OwnedObject) error
+	SetApplied(ctx context.Context, workflowID string, o models.OwnedObject) error
 	ClearStatuses(ctx context.Context, workflowID string, exceptTypes ...string) error
 }
 
@@ -98,6 +100,7 @@ type placeChecker interface {
 // applier.Applier.
 type clusterTarget interface {
 	placeChecker
+	claimReader
 	targetWriter
 	ListOwned(
 		ctx context.Context, gvks []schema.GroupVersionKind, o applier.ListOptions,
@@ -107,6 +110,11 @@ type clusterTarget interface {
 	) error
 }
 
+// claimReader tells what claims hold.
+type claimReader interface {
+	ClaimUses(ctx context.Context, namespaces []string) (map[string]applier.ClaimUse, error)
+}
+
 // targetWriter changes objects in a cluster.
 type targetWriter interface {
 	EnsureNamespaces(ctx context.Context, names []string, labels map[string]string) []applier.Change
@@ -114,6 +122,7 @@ type targetWriter interface {
 	ApplyValues(ctx context.Context, req applier.ValuesRequest) (applier.Change, applier.ValuesState)
 	Delete(ctx context.Context, refs []applier.Ref, o applier.DeleteOptions) []applier.Change
 	Release(ctx context.Context, refs []applier.Ref) []applier.Change
+	FreeStatefulSets(ctx context.Context, refs []applier.Ref) []applier.Change
 }
 
 // workflows is what runs need of workflow documents.

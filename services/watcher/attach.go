@@ -127,7 +127,7 @@ func (m *Manager) customResources(
 	var found []schema.GroupVersionResource
 	for _, o := range objects {
 		gvk := schema.FromAPIVersionAndKind(o.APIVersion, o.Kind)
-		if o.Cluster != wf.ClusterID || !status.IsCustom(gvk.GroupKind()) {
+		if !o.IsIn(wf.ClusterID, wf.ClusterRef) || !status.IsCustom(gvk.GroupKind()) {
 			continue
 		}
 		mapping, err := cluster.Mapping(ctx, gvk)

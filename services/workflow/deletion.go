@@ -2,9 +2,68 @@ package workflow
 
 import (
 	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/kubeorch/core/models"
 )
+
+// Retire deletes a workflow as d says. left tells what it still has in clusters, and
+// warning what went wrong with removing that; it is deleted all the same.
+func (s *Service) Retire(ctx context.Context, owner, id string, d models.WorkflowDeletion) (left, warning string, err error) {
+	if d.TearDown {
+		archived := models.WorkflowArchived
+		_, warning, err = s.Update(ctx, owner, id, models.WorkflowPatch{Status: &archived, DeleteAdopted: d.DeleteAdopted})
+		if err != nil {
+			return "", "", err
+		}
+	}
+	b, err := s.store.Belongings(ctx, owner, id)
+	if err != nil {
+		return "", "", err
+	}
+	left = inventoryText(b.Objects)
+	switch {
+	case d.TearDown:
+		// A tear-down that still goes on needs no document that is shown.
+		if err = s.store.Delete(ctx, owner, id, s.now()); err == nil && d.Permanent {
+			warning, err = s.eraseUnlessBusy(ctx, owner, id, warning)
+		}
+	case d.Permanent:
+		err = s.Erase(ctx, owner, id)
+	default:
+		err = s.Delete(ctx, owner, id)
+	}
+	return left, warning, err
+}
+
+// eraseUnlessBusy erases a deleted workflow, or leaves that to Retention while its
+// objects are still being removed.
+func (s *Service) eraseUnlessBusy(ctx context.Context, owner, id, warning string) (string, error) {
+	if running, err := s.runs.Running(ctx, id); err != nil || running {
+		return warning + "; the workflow is erased later", err
+	}
+	return warning, s.Erase(ctx, owner, id)
+}
+
+// inventoryText counts objects by cluster: "3 objects in cluster dev".
+func inventoryText(objects []models.OwnedObject) string {
+	count := map[string]int{}
+	for _, o := range objects {
+		count[o.Cluster]++
+	}
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(count)) {
+		what := "objects"
+		if count[name] == 1 {
+			what = "object"
+		}
+		parts = append(parts, fmt.Sprintf("%d %s in cluster %s", count[name], what, name))
+	}
+	return strings.Join(parts, ", ")
+}
 
 // Erase removes a workflow for good, whether or not it is deleted. It is a Conflict
 // while a run is in progress.

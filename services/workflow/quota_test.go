@@ -32,7 +32,7 @@ func TestAccountsHaveSoManyWorkflows(t *testing.T) {
 	}
 	list, err = r.workflows.List(ctx, ann)
 	require.NoError(t, err)
-	_, err = r.workflows.Clone(ctx, ann, list[0].ID, "copy")
+	_, _, err = r.workflows.Clone(ctx, ann, list[0].ID, models.WorkflowClone{Name: "copy"})
 	require.Equal(t, models.Conflict, models.KindOf(err))
 	require.Contains(t, models.MessageOf(err), "3 workflows")
 	r.create(t, bob)
@@ -54,7 +54,7 @@ func TestWorkflowsHaveSoManyVersions(t *testing.T) {
 	}
 	_, err := r.versions.Create(ctx, ann, w.ID, models.VersionNotes{})
 	require.Equal(t, models.Conflict, models.KindOf(err))
-	_, _, err = r.versions.Restore(ctx, ann, w.ID, 1)
+	_, _, err = r.versions.Restore(ctx, ann, w.ID, 1, nil)
 	require.Equal(t, models.Conflict, models.KindOf(err))
 	_, err = r.versions.history.Add(ctx, models.Version{ID: models.NewID(), WorkflowID: w.ID, IsAutomatic: true, CreatedBy: ann})
 	require.NoError(t, err, "a run is not refused")
@@ -88,7 +88,7 @@ func TestAccountsStoreSoManyBytes(t *testing.T) {
 	}
 	_, _, err = r.workflows.Update(ctx, ann, w.ID, patch)
 	full(err)
-	_, err = r.workflows.Clone(ctx, ann, w.ID, "copy")
+	_, _, err = r.workflows.Clone(ctx, ann, w.ID, models.WorkflowClone{Name: "copy"})
 	full(err)
 	_, err = r.versions.Create(ctx, ann, w.ID, models.VersionNotes{})
 	full(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/kubeorch/core/models"
@@ -24,12 +25,13 @@ type retainedWorkflows interface {
 	BeginErase(ctx context.Context, then time.Time) ([]string, error)
 	IDsAfter(ctx context.Context, after string, limit int) ([]string, error)
 	SetHistoryBytes(ctx context.Context, id string, n int64) error
+	Inventory(ctx context.Context, id string) ([]models.OwnedObject, error)
 }
 
 // retainedVersions deletes versions.
 type retainedVersions interface {
 	workflowPart
-	PruneAutomatic(ctx context.Context, workflowID string, newest int, except []int) error
+	PruneAutomatic(ctx context.Context, workflowID string, newest int, then time.Time, except []int) error
 	Bytes(ctx context.Context, workflowID string) (int64, error)
 }
 
@@ -37,7 +39,8 @@ type retainedVersions interface {
 type retainedRuns interface {
 	workflowPart
 	Current(ctx context.Context, workflowID string) (ids []string, versions []int, err error)
-	Prune(ctx context.Context, workflowID string, newest int, except []string) error
+	Prune(ctx context.Context, workflowID string, newest int, then time.Time, except []string) error
+	DropLogs(ctx context.Context, workflowID string, then time.Time) error
 	Bytes(ctx context.Context, workflowID string) (int64, error)
 }
 
@@ -60,6 +63,9 @@ type Retention struct {
 	Grace        time.Duration // how long a deleted workflow can be restored
 	KeepVersions int           // the newest automatic versions of each workflow; at least 1
 	KeepRuns     int           // the newest runs of each workflow; at least 1
+
+	// What is older goes even if there is little of it; 0: age does not matter.
+	VersionAge, RunAge, LogAge time.Duration
 }
 
 // Run frees space once in retentionInterval until ctx ends.
@@ -116,17 +122,32 @@ func (r *Retention) prune(ctx context.Context) error {
 	return errors.Join(append(errs, ctx.Err())...)
 }
 
-// pruneOne deletes what is old, except a run in progress and the last one that
-// completed, with their versions. Then it counts what is left.
+// pruneOne deletes what is old, except a run in progress, the last ones that completed
+// and were healthy, and the versions of these and of what is deployed. Then it counts
+// what is left.
 func (r *Retention) pruneOne(ctx context.Context, id string) error {
 	runs, versions, err := r.Runs.Current(ctx, id)
 	if err != nil {
 		return err
 	}
-	if err := r.Runs.Prune(ctx, id, r.KeepRuns, runs); err != nil {
+	inventory, err := r.Workflows.Inventory(ctx, id)
+	if err != nil {
 		return err
 	}
-	if err := r.Versions.PruneAutomatic(ctx, id, r.KeepVersions, versions); err != nil {
+	for _, o := range inventory {
+		if v := o.Applied.Version; v > 0 && !slices.Contains(versions, v) {
+			versions = append(versions, v)
+		}
+	}
+	if err := r.Runs.Prune(ctx, id, r.KeepRuns, r.past(r.RunAge), runs); err != nil {
+		return err
+	}
+	if r.LogAge > 0 {
+		if err := r.Runs.DropLogs(ctx, id, r.past(r.LogAge)); err != nil {
+			return err
+		}
+	}
+	if err := r.Versions.PruneAutomatic(ctx, id, r.KeepVersions, r.past(r.VersionAge), versions); err != nil {
 		return err
 	}
 	ofRuns, err := r.Runs.Bytes(ctx, id)
@@ -138,4 +159,12 @@ func (r *Retention) pruneOne(ctx context.Context, id string) error {
 		return err
 	}
 	return r.Workflows.SetHistoryBytes(ctx, id, ofRuns+ofVersions)
+}
+
+// past is the time so long ago, or the zero time for no age.
+func (r *Retention) past(age time.Duration) time.Time {
+	if age == 0 {
+		return time.Time{}
+	}
+	return r.Now().Add(-age)
 }

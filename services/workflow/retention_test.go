@@ -19,6 +19,8 @@ const ann, bob = "5f0000000000000000000001", "5f0000000000000000000002"
 
 // rig has the services over a database of its own. No runs are in progress.
 type rig struct {
+	running   busy
+	clusters  knownClusters
 	db        *mongo.Database
 	clock     *servicetest.Clock
 	documents *repositories.Workflows
@@ -27,17 +29,22 @@ type rig struct {
 	versions  *Versions
 }
 
-type noRuns struct{}
+// busy says of every workflow whether a run is in progress, and what tearing it down
+// warns of.
+type busy struct {
+	running bool
+	warning string
+}
 
-func (noRuns) Running(context.Context, string) (bool, error)                    { return false, nil }
-func (noRuns) TearDown(context.Context, models.Workflow, bool) (warning string) { return "" }
+func (b *busy) Running(context.Context, string) (bool, error)                    { return b.running, nil }
+func (b *busy) TearDown(context.Context, models.Workflow, bool) (warning string) { return b.warning }
 
 func newRig(t *testing.T, limits models.AccountLimits) *rig {
 	t.Helper()
 	db := dbtest.Open(t).Database()
-	r := &rig{db: db, clock: servicetest.NewClock(), documents: repositories.NewWorkflows(db), runs: repositories.NewRuns(db)}
+	r := &rig{clusters: knownClusters{}, db: db, clock: servicetest.NewClock(), documents: repositories.NewWorkflows(db), runs: repositories.NewRuns(db)}
 	versions := repositories.NewVersions(db)
-	r.workflows = NewService(r.documents, noRuns{}, Eraser{r.documents, versions, r.runs}, limits)
+	r.workflows = NewService(r.documents, &r.running, r.clusters, Eraser{r.documents, versions, r.runs}, limits)
 	r.workflows.now = r.clock.Now
 	r.versions = NewVersions(r.documents, versions, NewHistory(versions, r.documents, limits))
 	return r
@@ -148,6 +155,73 @@ func TestOldRunsAndVersionsGo(t *testing.T) {
 	require.Equal(t, models.NotFound, models.KindOf(r.versions.Delete(ctx, bob, w.ID, 1)))
 	require.NoError(t, r.versions.Delete(ctx, ann, w.ID, 1))
 	require.Equal(t, models.NotFound, models.KindOf(r.versions.Delete(ctx, ann, w.ID, 1)))
+}
+
+// Age counts beside number; what has a name, is deployed or was healthy stays.
+func TestAgeOfRunsAndVersions(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, models.AccountLimits{})
+	ctx := t.Context()
+	w := r.create(t, ann)
+	store := repositories.NewVersions(r.db)
+	var ids []string
+	for i := range 6 { // one a day
+		v, err := store.Add(ctx, models.Version{
+			ID: models.NewID(), WorkflowID: w.ID, IsAutomatic: true, CreatedBy: ann, CreatedAt: r.clock.Now(), RunID: models.NewID(),
+		})
+		require.NoError(t, err)
+		run := models.Run{
+			ID: v.RunID, WorkflowID: w.ID, Status: models.RunCompleted, Action: models.RunDeploy, Version: v.Number, StartedAt: r.clock.Now(),
+			Logs: []string{"[10:00:00] a line"},
+		}
+		switch i {
+		case 1:
+			run.WaitSeconds = 60
+		case 3:
+			run.Status, run.Unsettled = models.RunFailed, true
+		case 5:
+			run.Action = models.RunCorrect
+		}
+		require.NoError(t, r.runs.Begin(ctx, run))
+		ids = append(ids, run.ID)
+		r.clock.Move(24 * time.Hour)
+	}
+	tag := "v1"
+	_, err := store.SetNotes(ctx, w.ID, 1, models.VersionNotes{Tag: &tag})
+	require.NoError(t, err)
+	require.NoError(t, r.documents.SetInventory(ctx, w.ID, []models.OwnedObject{{Name: "web", Applied: models.Applied{Version: 3}}}))
+	keep := func(o Retention) (versions []int, runs []string, logs map[string]int) {
+		t.Helper()
+		r.clock.Move(time.Hour)
+		re := r.retention(repositories.NewSettings(r.db))
+		re.KeepVersions, re.KeepRuns = 100, 100
+		re.VersionAge, re.RunAge, re.LogAge = o.VersionAge, o.RunAge, o.LogAge
+		require.NoError(t, re.runOnce(ctx))
+		list, _, err := store.List(ctx, w.ID, 1, 50)
+		require.NoError(t, err)
+		for _, v := range list {
+			versions = append(versions, v.Number)
+		}
+		left, err := r.runs.List(ctx, w.ID, 100)
+		require.NoError(t, err)
+		logs = map[string]int{}
+		for _, run := range left {
+			runs, logs[run.ID] = append(runs, run.ID), len(run.Logs)
+		}
+		return versions, runs, logs
+	}
+	versions, runs, logs := keep(Retention{})
+	require.Len(t, versions, 6)
+	require.Len(t, runs, 6)
+	require.Equal(t, 1, logs[ids[0]])
+
+	_, runs, logs = keep(Retention{LogAge: 36 * time.Hour})
+	require.Len(t, runs, 6)
+	require.Equal(t, map[string]int{ids[0]: 0, ids[1]: 0, ids[2]: 0, ids[3]: 1, ids[4]: 0, ids[5]: 1}, logs, "one is not settled, one is young")
+
+	versions, runs, _ = keep(Retention{VersionAge: time.Hour, RunAge: time.Hour})
+	require.Equal(t, []int{6, 5, 3, 2, 1}, versions, "the newest, completed, deployed, healthy, tagged")
+	require.Equal(t, []string{ids[4], ids[3], ids[1]}, runs, "the last that completed, one that is not settled, the last that was healthy")
 }
 
 func TestOneServerFreesSpaceInEachInterval(t *testing.T) {

@@ -42,7 +42,7 @@ func TestReadersAtOnceShareOneDocument(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				st := &slowStore{large: strings.Repeat("x", size)}
-				s := NewService(st, nil, Eraser{}, models.AccountLimits{})
+				s := NewService(st, nil, nil, Eraser{}, models.AccountLimits{})
 				docs := make([]models.WorkflowDocument, 20)
 				var all sync.WaitGroup
 				for i := range docs {

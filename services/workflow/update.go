@@ -4,14 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"strings"
-	"time"
 
 	"github.com/kubeorch/core/models"
 )
 
 // Update changes the fields in p. Without p.IfRevision the last write wins, except
 // for fields that the server owns. Archiving removes the workflow's objects from
-// the cluster; the warning is for the user. Other updates do not touch the cluster.
+// the cluster; the warning is for the user. Other updates do not touch the cluster:
+// what a workflow has in its former one is removed by the next run.
 func (s *Service) Update(
 	ctx context.Context, owner, id string, p models.WorkflowPatch,
 ) (w models.Workflow, warning string, err error) {
@@ -23,9 +23,16 @@ func (s *Service) Update(
 			return models.Workflow{}, "", err
 		}
 	}
+	moved, err := s.prepareMove(ctx, owner, id, &p)
+	if err != nil {
+		return models.Workflow{}, "", err
+	}
 	w, err = s.store.Update(ctx, owner, id, p, s.now())
 	if models.KindOf(err) == models.Conflict && err != nil {
-		return models.Workflow{}, "", s.explain(ctx, owner, id, p, err)
+		return models.Workflow{}, "", explain(ctx, s.store, owner, id, p, err)
+	}
+	if err == nil && moved {
+		w, err = s.withoutStatuses(ctx, owner, id)
 	}
 	if err == nil && p.Status != nil && w.Status == models.WorkflowArchived {
 		warning = s.runs.TearDown(ctx, w, p.DeleteAdopted)
@@ -54,6 +61,7 @@ func tidyPatch(p *models.WorkflowPatch) (problems models.Problems) {
 		return models.Problems{{Message: "there is nothing to change"}}
 	}
 	checkTexts(&problems, p.Name, p.Description)
+	tidyCluster(&problems, p.ClusterID)
 	if p.Status != nil {
 		switch *p.Status {
 		case models.WorkflowDraft, models.WorkflowPublished, models.WorkflowArchived:
@@ -100,23 +108,23 @@ func checkTexts(p *models.Problems, name, description *string) {
 	}
 }
 
-// explain adds the stored state to a conflict.
-func (s *Service) explain(ctx context.Context, owner, id string, p models.WorkflowPatch, conflict error) error {
-	w, err := s.store.Get(ctx, owner, id)
+// withoutStatuses forgets what was seen of a workflow in its former cluster.
+func (s *Service) withoutStatuses(ctx context.Context, owner, id string) (models.Workflow, error) {
+	if err := s.store.ClearStatuses(ctx, id); err != nil {
+		return models.Workflow{}, err
+	}
+	return s.store.Get(ctx, owner, id)
+}
+
+// explain adds what differs from the stored state to a conflict.
+func explain(
+	ctx context.Context, store interface {
+		Get(ctx context.Context, owner, id string) (models.Workflow, error)
+	}, owner, id string, p models.WorkflowPatch, conflict error,
+) error {
+	w, err := store.Get(ctx, owner, id)
 	if err != nil {
 		return err
 	}
-	now := models.WorkflowConflict{ETag: models.ETag(w.Revision), UpdatedAt: w.UpdatedAt}
-	msg := "the workflow was changed since you read it, at " + w.UpdatedAt.Format(time.RFC3339)
-	if p.Nodes != nil {
-		now.Nodes = models.DiffNodes(*p.Nodes, w.Nodes)
-		msg += "; nodes that differ from yours: " + strings.Join(now.Nodes, ", ")
-		if len(now.Nodes) == 0 {
-			msg = strings.TrimSuffix(msg, ": ") + ": none"
-		}
-	}
-	return &models.Error{
-		Op: "workflow.Service.Update", Kind: models.Conflict, Err: conflict,
-		Msg: msg + ". Read it again and repeat your change", Extra: now,
-	}
+	return p.Against(w).Error("workflow.explain", conflict)
 }

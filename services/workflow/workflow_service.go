@@ -19,11 +19,13 @@ type reader interface {
 	Get(ctx context.Context, owner, id string) (models.Workflow, error)
 	Head(ctx context.Context, owner, id string) (models.WorkflowHead, error)
 	List(ctx context.Context, owner string) ([]models.WorkflowSummary, error)
+	Belongings(ctx context.Context, owner, id string) (models.Belongings, error)
 }
 
 type writer interface {
 	Insert(ctx context.Context, w models.Workflow) error
 	Update(ctx context.Context, owner, id string, p models.WorkflowPatch, at time.Time) (models.Workflow, error)
+	ClearStatuses(ctx context.Context, id string, exceptTypes ...string) error
 	remover
 }
 
@@ -51,6 +53,11 @@ type runs interface {
 	TearDown(ctx context.Context, w models.Workflow, deleteAdopted bool) (warning string)
 }
 
+// clusters answers what users may do on clusters.
+type clusters interface {
+	Require(ctx context.Context, userID, address string, action models.ClusterAction) (models.ClusterGrant, error)
+}
+
 // readTimeout bounds the reading of a graph for several callers.
 const readTimeout = 30 * time.Second
 
@@ -66,19 +73,24 @@ type cachedDocument struct {
 // Service creates, reads and changes workflow documents. Every method is limited
 // to the given owner; another owner's workflow is NotFound.
 type Service struct {
-	store  store
-	runs   runs
-	eraser Eraser
-	quota  quota
-	cache  *limit.Cache[cachedDocument]
-	now    func() time.Time
-	reads  singleflight.Group // of graphs, by what is read, id and seq
+	store    store
+	runs     runs
+	clusters clusters
+	eraser   Eraser
+	quota    quota
+	cache    *limit.Cache[cachedDocument]
+	now      func() time.Time
+	reads    singleflight.Group // of graphs, by what is read, id and seq
 }
 
-// NewService returns the service over store. Archiving and deleting consult runs;
-// eraser removes workflows at once.
-func NewService(store store, runs runs, eraser Eraser, limits models.AccountLimits) *Service {
-	return &Service{store: store, runs: runs, eraser: eraser, quota: quota{store, limits}, cache: limit.NewCache[cachedDocument](documentCacheSize), now: models.Now}
+// NewService returns the service over store. Archiving and deleting consult runs,
+// moving and cloning to another cluster consult clusters; eraser removes workflows at
+// once.
+func NewService(store store, runs runs, clusters clusters, eraser Eraser, limits models.AccountLimits) *Service {
+	return &Service{
+		store: store, runs: runs, clusters: clusters, eraser: eraser, quota: quota{store, limits},
+		cache: limit.NewCache[cachedDocument](documentCacheSize), now: models.Now,
+	}
 }
 
 // Create stores an empty draft.
@@ -124,27 +136,6 @@ func (s *Service) draft(owner, name string) models.Workflow {
 		Tags: []string{}, Nodes: []models.Node{}, Edges: []models.Edge{},
 		CurrentVersion: 1, Revision: 1, Seq: 1, CreatedAt: now, UpdatedAt: now,
 	}
-}
-
-// Clone stores a draft with the graph of another workflow, without the state of
-// its runs. Its nodes have names of their own, made from the clone's id: those of
-// the original may be taken in the cluster.
-func (s *Service) Clone(ctx context.Context, owner, id, name string) (models.Workflow, error) {
-	var p models.Problems
-	checkTexts(&p, &name, nil)
-	if err := p.Err("workflow.Service.Clone"); err != nil {
-		return models.Workflow{}, err
-	}
-	from, err := s.store.Get(ctx, owner, id)
-	if err != nil {
-		return models.Workflow{}, err
-	}
-	w := s.draft(owner, name)
-	graph := from.Graph().Tidy().Renamed("-" + w.ID[len(w.ID)-4:])
-	w.Nodes, w.Edges, w.ClusterID, w.Tags = graph.Nodes, graph.Edges, from.ClusterID, from.Tags
-	w.Description = strings.TrimSpace(fmt.Sprintf("%s (cloned from %s)", from.Description, from.Name))
-	models.NoteForAudit(ctx, "workflow", w.ID)
-	return w, s.insert(ctx, w)
 }
 
 // List returns all of owner's workflows, the last edited first.

@@ -102,9 +102,10 @@ func (s *Versions) SetNotes(
 }
 
 // Restore puts the graph of a version back into the workflow and takes a new
-// version of that. It does not touch the cluster.
+// version of that. It does not touch the cluster, nor a run in progress. ifRevision,
+// unless it is nil, is the only revision of the workflow that is replaced.
 func (s *Versions) Restore(
-	ctx context.Context, owner, id string, number int,
+	ctx context.Context, owner, id string, number int, ifRevision *int64,
 ) (v models.Version, w models.Workflow, err error) {
 	from, err := s.Get(ctx, owner, id, number)
 	if err == nil {
@@ -113,7 +114,11 @@ func (s *Versions) Restore(
 	if err != nil {
 		return v, w, err
 	}
-	w, err = s.workflows.Update(ctx, owner, id, models.WorkflowPatch{Nodes: &from.Nodes, Edges: &from.Edges}, s.now())
+	patch := models.WorkflowPatch{Nodes: &from.Nodes, Edges: &from.Edges, IfRevision: ifRevision}
+	w, err = s.workflows.Update(ctx, owner, id, patch, s.now())
+	if models.KindOf(err) == models.Conflict && err != nil {
+		err = explain(ctx, s.workflows, owner, id, patch, err)
+	}
 	if err != nil {
 		return v, w, err
 	}

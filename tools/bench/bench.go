@@ -42,6 +42,7 @@ func groups() []group {
 	return []group{
 		{"run", true, measureRuns},
 		{"rerun", true, measureReruns},
+		{"plan", true, measurePlans},
 		{"get", false, measureGet},
 		{"list", false, measureList},
 		{"clusters", false, measureClusters},

@@ -144,6 +144,11 @@ func moved(o object, namespace string) object {
 
 // apply times server-side apply of all objects by 8 workers.
 func (f *floor) apply(ctx context.Context, objs []object, namespace string) (time.Duration, error) {
+	return f.send(ctx, objs, namespace)
+}
+
+// send is apply, or, with metav1.DryRunAll, a dry run of it.
+func (f *floor) send(ctx context.Context, objs []object, namespace string, dryRun ...string) (time.Duration, error) {
 	start := time.Now()
 	eg, ctx := errgroup.WithContext(ctx)
 	eg.SetLimit(8)
@@ -155,7 +160,7 @@ func (f *floor) apply(ctx context.Context, objs []object, namespace string) (tim
 			}
 			force := true
 			_, err = f.dynamic.Resource(appsv1.SchemeGroupVersion.WithResource("deployments")).Namespace(namespace).
-				Patch(ctx, o.GetName(), types.ApplyPatchType, b, metav1.PatchOptions{FieldManager: "floor", Force: &force})
+				Patch(ctx, o.GetName(), types.ApplyPatchType, b, metav1.PatchOptions{FieldManager: "floor", Force: &force, DryRun: dryRun})
 			return err
 		})
 	}

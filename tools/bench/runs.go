@@ -144,7 +144,7 @@ func measureChangedRun(ctx context.Context, b *bench, c *api.Client, f *floor) e
 		}
 	}
 	o, p := median(ours), median(plain)
-	b.add(row{"run of 100 changed nodes", ms(o), "client-go, 8 workers: " + ms(p), fmt.Sprintf("≤ 1.5 × (is %.2f)", ratio(o, p)), ratio(o, p) <= 1.5, false})
+	b.add(row{"run of 100 changed nodes", ms(o), "client-go, 8 workers: " + ms(p), fmt.Sprintf("≤ 1.1 × (is %.2f)", ratio(o, p)), ratio(o, p) <= 1.1, false})
 	return f.drop(ctx, ns, ns+"-plain")
 }
 

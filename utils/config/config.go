@@ -109,6 +109,12 @@ type Config struct {
 	KeepVersions int `key:"KEEP_AUTOMATIC_VERSIONS" default:"50" check:"min=1,max=100000" must:"be a whole number from 1 to 100000"`
 	// KeepRuns is how many runs of a workflow are kept.
 	KeepRuns int `key:"KEEP_RUNS" default:"100" check:"min=1,max=100000" must:"be a whole number from 1 to 100000"`
+	// VersionDays is how long an automatic version is kept; 0 for any time.
+	VersionDays int `key:"KEEP_AUTOMATIC_VERSIONS_DAYS" default:"0" check:"min=0,max=3650" must:"be a whole number from 0 to 3650"`
+	// RunDays is how long a run is kept; 0 for any time.
+	RunDays int `key:"KEEP_RUNS_DAYS" default:"0" check:"min=0,max=3650" must:"be a whole number from 0 to 3650"`
+	// RunLogDays is how long the log of a run is kept; 0 for as long as the run.
+	RunLogDays int `key:"KEEP_RUN_LOGS_DAYS" default:"90" check:"min=0,max=3650" must:"be a whole number from 0 to 3650"`
 	// ClusterLogHours is for how many hours the logs of clusters are kept.
 	ClusterLogHours int `key:"CLUSTER_LOG_TTL_HOURS" default:"24" check:"min=1,max=8760" must:"be a whole number from 1 to 8760"`
 }
@@ -159,6 +165,15 @@ func (c Config) AuditRetention() time.Duration { return days(c.AuditDays) }
 
 // ClusterLogTTL is how long the logs of clusters are kept.
 func (c Config) ClusterLogTTL() time.Duration { return time.Duration(c.ClusterLogHours) * time.Hour }
+
+// VersionAge is how long an automatic version is kept; 0 for any time.
+func (c Config) VersionAge() time.Duration { return days(c.VersionDays) }
+
+// RunAge is how long a run is kept; 0 for any time.
+func (c Config) RunAge() time.Duration { return days(c.RunDays) }
+
+// RunLogAge is how long the log of a run is kept; 0 for as long as the run.
+func (c Config) RunLogAge() time.Duration { return days(c.RunLogDays) }
 
 func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }
 
