@@ -52,7 +52,8 @@ func servicesMayImport() map[string][]string {
 		"catalogue":    {"kinds"},
 		"cluster":      {},
 		"diagnostics":  {"findings", "kinds", "plan", "status"},
-		"diff":         {},         // pure
+		"diff":         {}, // pure
+		"drift":        {},
 		"findings":     {"status"}, // pure
 		"inventory":    {"status"}, // pure
 		"keys":         {},
@@ -64,11 +65,12 @@ func servicesMayImport() map[string][]string {
 		"podlog":       {},
 		"relay":        {},
 		"resource":     {"inventory", "plan"},
-		"run":          {"kinds", "plan", "status"},
+		"run":          {"diff", "kinds", "plan", "status", "warning"},
 		"status":       {}, // pure
 		"stream":       {},
 		"terminal":     {},
 		"watcher":      {"kinds", "plan", "status"},
+		"warning":      {"plan"}, // pure
 		"workflow":     {},
 
 		"servicetest": {}, // for tests
@@ -198,7 +200,7 @@ func TestArrowsBetweenServices(t *testing.T) {
 func TestPureServices(t *testing.T) {
 	t.Parallel()
 	for _, s := range sources(t) {
-		if !slices.Contains([]string{"diff", "findings", "inventory", "kinds", "plan", "status"}, s.service()) {
+		if !slices.Contains([]string{"diff", "findings", "inventory", "kinds", "plan", "status", "warning"}, s.service()) {
 			continue
 		}
 		for _, path := range s.imports() {

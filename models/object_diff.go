@@ -30,8 +30,7 @@ type ObjectDiff struct {
 	Kind       string `json:"kind" bson:"kind"`
 	Namespace  string `json:"namespace,omitempty" bson:"namespace,omitempty"`
 	Name       string `json:"name" bson:"name"`
-	// Action is what a run does: created, configured, unchanged, replaced, deleted,
-	// released, kept, skipped, refused.
+	// Action is what a run does: see PlanCreated and the others.
 	Action    string          `json:"action" bson:"action"`
 	Message   string          `json:"message,omitempty" bson:"message,omitempty"` // why it is refused, kept or skipped
 	Changes   []FieldChange   `json:"changes,omitempty" bson:"changes,omitempty"`

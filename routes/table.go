@@ -75,10 +75,12 @@ type Handlers struct {
 	Leftover  *handlers.Leftover
 	Version   *handlers.WorkflowVersion
 	Run       *handlers.Run
+	Plan      *handlers.Plan
 	Status    *handlers.StatusStream
 	RunStream *handlers.RunStream
 
 	Diagnostics *handlers.Diagnostics
+	Drift       *handlers.Drift
 }
 
 // api is the base path of all routes except probes and documentation.

@@ -34,18 +34,18 @@ const portsField = "ports"
 // variables, volumes, probes and hooks that we apply. Somebody who has changed
 // the value of such a field owns it, so an apply of its alternative would leave
 // it beside that. Only managed fields are written, which restarts no pod. It
-// reports whether there was anything to transfer.
-func (a *Applier) takeAlternatives(ctx context.Context, t *target) (bool, error) {
+// returns what there was to transfer, and a dry run transfers nothing.
+func (a *Applier) takeAlternatives(ctx context.Context, t *target) (*fieldpath.Set, error) {
 	live, err := t.get(ctx)
 	if err != nil || live == nil {
-		return false, err
+		return fieldpath.NewSet(), err
 	}
 	entries, manager := slices.Clone(live.ManagedFields), a.managerOf(live)
 	ours := slices.IndexFunc(entries, func(e metav1.ManagedFieldsEntry) bool {
 		return e.Manager == manager && e.Operation == metav1.ManagedFieldsOperationApply && e.Subresource == ""
 	})
 	if ours < 0 {
-		return false, nil
+		return fieldpath.NewSet(), nil
 	}
 	own, taken := fieldsIn(entries[ours]), fieldpath.NewSet()
 	for i, e := range entries {
@@ -56,16 +56,16 @@ func (a *Applier) takeAlternatives(ctx context.Context, t *target) (bool, error)
 		part := alternatives(theirs, own)
 		taken = taken.Union(part)
 		if err := setFields(&entries[i], theirs.Difference(part)); err != nil {
-			return false, err
+			return nil, err
 		}
 	}
 	if taken.Empty() || a.opts.DryRun {
-		return !taken.Empty(), nil
+		return taken, nil
 	}
 	if err := setFields(&entries[ours], own.Union(taken)); err != nil {
-		return false, err
+		return nil, err
 	}
-	return true, a.setManagers(ctx, t, live, entries)
+	return taken, a.setManagers(ctx, t, live, entries)
 }
 
 // alternatives returns those of theirs that are part of an alternative field of
@@ -73,25 +73,42 @@ func (a *Applier) takeAlternatives(ctx context.Context, t *target) (bool, error)
 func alternatives(theirs, own *fieldpath.Set) *fieldpath.Set {
 	found := fieldpath.NewSet()
 	for path := range theirs.All() {
-		i := slices.IndexFunc(path, func(e fieldpath.PathElement) bool {
-			return e.FieldName != nil && slices.Contains(alternativeFields(), *e.FieldName)
-		})
-		if i < 0 {
-			continue
-		}
-		end := i + 1
-		if end < len(path) && path[end].Key != nil && *path[i].FieldName != portsField {
-			end++
-		}
 		rest := own
-		for _, e := range path[:end] {
+		field := alternativeOf(path)
+		for _, e := range field {
 			rest = rest.WithPrefix(e)
 		}
-		if !rest.Empty() {
+		if field != nil && !rest.Empty() {
 			found.Insert(path.Copy())
 		}
 	}
 	return found
+}
+
+// alternativeOf returns the path of the alternative field that path is a part of, or
+// nil.
+func alternativeOf(path fieldpath.Path) fieldpath.Path {
+	i := slices.IndexFunc(path, func(e fieldpath.PathElement) bool {
+		return e.FieldName != nil && slices.Contains(alternativeFields(), *e.FieldName)
+	})
+	if i < 0 {
+		return nil
+	}
+	end := i + 1
+	if end < len(path) && path[end].Key != nil && *path[i].FieldName != portsField {
+		end++
+	}
+	return path[:end]
+}
+
+// alternativesOf returns the alternative fields of which set has parts.
+func alternativesOf(set *fieldpath.Set) (fields []fieldpath.Path) {
+	for path := range set.All() {
+		if field := alternativeOf(path); len(fields) == 0 || !fields[len(fields)-1].Equals(field) {
+			fields = append(fields, field.Copy())
+		}
+	}
+	return fields
 }
 
 // fieldsIn returns the fields of an entry, which the API server wrote.

@@ -65,8 +65,11 @@ func (a *Applier) giveUpOwned(
 	owned := slices.DeleteFunc(slices.Clone(fields), func(f Initial) bool {
 		return !slices.ContainsFunc(a.appliedBy(old), func(manager string) bool { return applies(old, manager, f.Path) })
 	})
-	if len(owned) == 0 || a.opts.DryRun {
+	switch {
+	case len(owned) == 0:
 		return nil
+	case a.opts.DryRun:
+		return t.keepValues(ctx, owned)
 	}
 	return a.giveUp(ctx, t, owned, adopt)
 }

@@ -96,12 +96,17 @@ func (a *Applier) applyOne(ctx context.Context, req Request, lists prefetch) Cha
 	if err != nil {
 		return failed(RefOf(req.Object), err)
 	}
+	t.listed = lists[listKeyOf(RefOf(req.Object))]
+	return a.applyTarget(ctx, t, req)
+}
+
+func (a *Applier) applyTarget(ctx context.Context, t *target, req Request) Change {
 	if old, same := a.unchanged(t, req); same {
 		return a.changeFrom(t.ref, old, old)
 	}
-	t.survey, t.listed = req.Survey, lists[listKeyOf(RefOf(req.Object))]
+	t.survey = req.Survey
 	var c Change
-	err = retry(ctx, func() (err error) {
+	err := retry(ctx, func() (err error) {
 		c, err = a.applyOnce(ctx, t, req)
 		t.survey, t.listed = nil, nil // further attempts read the object itself
 		return a.conn.Err(err)
@@ -178,7 +183,7 @@ const beingDeleted = "is being deleted"
 
 func (a *Applier) replace(ctx context.Context, t *target, old *metav1.PartialObjectMetadata, fields []Initial) (Change, error) {
 	if a.opts.DryRun {
-		return Change{Ref: t.ref, Action: Configured, Message: "would be replaced"}, nil
+		return a.tryReplace(ctx, t, old, fields)
 	}
 	how, err := ruleFor(t.ref).propagation(ctx, t)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"github.com/kubeorch/core/pkg/kubernetes"
 )
@@ -26,7 +27,7 @@ func strategyField(kind string) string {
 // removes them together with the form that we gave up.
 //
 // It returns nil when nothing of that kind is in the way. A dry run cannot try
-// it and takes it for granted.
+// it and tries the rest.
 func (a *Applier) switchStrategy(
 	ctx context.Context, t *target, old *metav1.PartialObjectMetadata,
 ) (*metav1.PartialObjectMetadata, error) {
@@ -41,7 +42,7 @@ func (a *Applier) switchStrategy(
 		return nil, nil //nolint:nilnil // absence is an answer here
 	}
 	if a.opts.DryRun {
-		return generationAfter(live), nil
+		return generationAfter(live), a.previewWithout(ctx, t, old, fieldpath.Path{fieldpath.FieldNameElement("spec"), fieldpath.FieldNameElement(field)})
 	}
 	between := a.opts.Manager + strategySuffix
 	for _, strategy := range []map[string]any{{"rollingUpdate": settings}, {"type": typ}} {
@@ -87,9 +88,9 @@ func (a *Applier) change(
 		switch {
 		case failure != nil:
 			return nil, failure
-		case taken && a.opts.DryRun:
-			return generationAfter(old), nil
-		case taken:
+		case !taken.Empty() && a.opts.DryRun:
+			return generationAfter(old), a.previewWithout(ctx, t, old, alternativesOf(taken)...)
+		case !taken.Empty():
 			now, err = a.update(ctx, t, old, adopt)
 		}
 	}

@@ -65,13 +65,17 @@ func (a *Applier) ApplyValues(ctx context.Context, req ValuesRequest) (Change, V
 	if err != nil {
 		return failed(RefOf(req.Object), err), ValuesState{}
 	}
+	return a.applyValuesTarget(ctx, t, req)
+}
+
+func (a *Applier) applyValuesTarget(ctx context.Context, t *target, req ValuesRequest) (Change, ValuesState) {
 	if old, state, same := a.unchangedValues(t, req); same {
 		return a.changeFrom(t.ref, old, old), state
 	}
 	t.survey = req.Survey
 	var c Change
 	var state ValuesState
-	err = retry(ctx, func() (err error) {
+	err := retry(ctx, func() (err error) {
 		c, state, err = a.mergeValues(ctx, t, req)
 		t.survey = nil
 		return a.conn.Err(err)
@@ -126,11 +130,12 @@ func (a *Applier) writeValues(ctx context.Context, t *target, req ValuesRequest,
 	state := stateOf(req.Keys, data)
 	state.Exists, state.Revision = true, old.Annotations[RevisionAnnotation]
 	if changed || state.Revision == "" {
-		state.Revision = strings.ToLower(rand.Text()[:12])
+		state.Revision = a.newRevision()
 	}
-	object := &target{ref: t.ref, client: t.client, full: t.full, object: withData(t.object, data, state.Revision)}
+	object := *t
+	object.object = withData(t.object, data, state.Revision)
 	if meta == nil {
-		c, err := a.create(ctx, object)
+		c, err := a.create(ctx, &object)
 		if err == nil && len(stateOf(req.Keys, old.Data).Present) > 0 {
 			c.Message = "with the values of the former Secret " + old.Name
 		}
@@ -138,10 +143,11 @@ func (a *Applier) writeValues(ctx context.Context, t *target, req ValuesRequest,
 	}
 	// The values were merged with this version; a later one is a conflict.
 	object.object.SetResourceVersion(old.ResourceVersion)
-	now, err := a.update(ctx, object, meta, req.Adopt)
+	now, err := a.update(ctx, &object, meta, req.Adopt)
 	if err != nil {
 		if immutable(err) && req.Replace {
-			c, err := a.replace(ctx, object, meta, nil)
+			object.object.SetResourceVersion("")
+			c, err := a.replace(ctx, &object, meta, nil)
 			return c, state, err
 		}
 		if immutable(err) {
@@ -150,6 +156,14 @@ func (a *Applier) writeValues(ctx context.Context, t *target, req ValuesRequest,
 		return Change{}, state, err
 	}
 	return a.changeFrom(t.ref, meta, now), state, nil
+}
+
+// newRevision returns a random text, for a dry run one that says so.
+func (a *Applier) newRevision() string {
+	if a.opts.DryRun {
+		return "new"
+	}
+	return strings.ToLower(rand.Text()[:12])
 }
 
 func anyTyped(req ValuesRequest) bool {

@@ -22,6 +22,8 @@ type target struct {
 	full   dynamic.ResourceInterface  // for kinds whose content decides what is done
 	survey *Survey                    // nil when there is none
 	listed *listing                   // nil when the object has not been prefetched
+
+	preview *preview // nil unless an apply is only previewed
 }
 
 // target resolves the object's version and scope and adds the owner's labels, and a

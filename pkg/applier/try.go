@@ -26,7 +26,7 @@ func tooEarly(err error) bool {
 	switch kubernetes.ReasonOf(err) {
 	case kubernetes.NotFound:
 		return strings.Contains(err.Error(), "namespaces ")
-	case kubernetes.Conflict:
+	case kubernetes.Exists:
 		return strings.HasSuffix(err.Error(), beingDeleted)
 	default:
 		return false

@@ -37,10 +37,7 @@ func (a *Applier) create(ctx context.Context, t *target) (Change, error) {
 
 // createNamespace creates a namespace, which belongs to nobody.
 func (a *Applier) createNamespace(ctx context.Context, ref Ref, labels map[string]string) (*corev1.Namespace, error) {
-	o := metav1.CreateOptions{FieldManager: a.opts.Manager}
-	if a.opts.DryRun {
-		o.DryRun = []string{metav1.DryRunAll}
-	}
+	o := metav1.CreateOptions{FieldManager: a.opts.Manager, DryRun: a.dryRun()}
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ref.Name, Labels: labels}}
 	return a.conn.Typed().CoreV1().Namespaces().Create(ctx, ns, o)
 }
@@ -137,11 +134,16 @@ func (a *Applier) apply(
 	if err != nil {
 		return nil, err
 	}
-	opts := metav1.PatchOptions{FieldManager: manager, Force: &force, FieldValidation: metav1.FieldValidationStrict}
-	if a.opts.DryRun {
-		opts.DryRun = []string{metav1.DryRunAll}
+	opts := metav1.PatchOptions{FieldManager: manager, Force: &force, FieldValidation: metav1.FieldValidationStrict, DryRun: a.dryRun()}
+	if t.preview == nil {
+		return t.client.Patch(ctx, t.ref.Name, types.ApplyPatchType, body, opts)
 	}
-	return t.client.Patch(ctx, t.ref.Name, types.ApplyPatchType, body, opts)
+	would, err := t.full.Patch(ctx, t.ref.Name, types.ApplyPatchType, body, opts)
+	if err != nil {
+		return nil, err
+	}
+	t.preview.would = would
+	return metadataOf(would)
 }
 
 // delete deletes the live object old if it is still that version and ours. An
@@ -152,11 +154,12 @@ func (a *Applier) delete(
 	if err := a.checkOwner(t.ref, old, false); err != nil {
 		return err
 	}
-	if isAdopted(old) && !adopted {
-		return conflictf(t.ref, "was not created here and is not deleted to be replaced; use another name")
+	if err := checkDeletable(t.ref, old, adopted); err != nil {
+		return err
 	}
 	err := t.client.Delete(ctx, t.ref.Name, metav1.DeleteOptions{
 		PropagationPolicy: &how,
+		DryRun:            a.dryRun(),
 		Preconditions:     &metav1.Preconditions{UID: &old.UID, ResourceVersion: &old.ResourceVersion},
 	})
 	if kubernetes.ReasonOf(err) == kubernetes.NotFound {
@@ -178,6 +181,13 @@ func (a *Applier) deletePod(ctx context.Context, p *corev1.Pod) error {
 		return nil
 	}
 	return err
+}
+
+func checkDeletable(ref Ref, old *metav1.PartialObjectMetadata, adopted bool) error {
+	if isAdopted(old) && !adopted {
+		return conflictf(ref, "was not created here and is not deleted to be replaced; use another name")
+	}
+	return nil
 }
 
 // release gives the live object old up: it removes the labels, annotations and
@@ -218,6 +228,14 @@ func (a *Applier) patchMetadata(ctx context.Context, t *target, values map[strin
 	if err != nil {
 		return err
 	}
-	_, err = t.client.Patch(ctx, t.ref.Name, types.MergePatchType, body, metav1.PatchOptions{FieldManager: a.manager()})
+	_, err = t.client.Patch(ctx, t.ref.Name, types.MergePatchType, body, metav1.PatchOptions{FieldManager: a.manager(), DryRun: a.dryRun()})
 	return err
+}
+
+// dryRun is an option of every request in this file.
+func (a *Applier) dryRun() []string {
+	if a.opts.DryRun {
+		return []string{metav1.DryRunAll}
+	}
+	return nil
 }

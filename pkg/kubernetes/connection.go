@@ -55,7 +55,7 @@ func open(cfg Config, dial dialFunc, lim limits, refreshes *background) (*Connec
 	}
 	c.config = a.rest()
 	c.config.TLSClientConfig = rest.TLSClientConfig{} // the transport has it
-	c.config.WarningHandler = rest.NoWarnings{}
+	c.config.WarningHandlerWithContext = contextWarnings{}
 	var sent http.RoundTripper = newRateLimitTransport(permitTransport{
 		&boundedTransport{next: c.transport, limits: lim, ngrok: strings.Contains(a.server, "ngrok"), used: c.markUsed},
 	})

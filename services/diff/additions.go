@@ -50,7 +50,7 @@ func MayHaveAdditions(managed []metav1.ManagedFieldsEntry, isOurs func(manager s
 
 // isController reports whether the manager is a part of Kubernetes.
 func isController(manager string) bool {
-	return slices.Contains([]string{"kube-controller-manager", "kube-scheduler", "kubelet", "kube-apiserver", "kube-proxy", "k3s", "rke2"}, manager) ||
+	return slices.Contains([]string{"kube-controller-manager", "kube-scheduler", "kubelet", "kube-apiserver", "kube-proxy", "k3s", "kubelite"}, manager) ||
 		strings.HasSuffix(manager, "cloud-controller-manager")
 }
 
@@ -66,7 +66,7 @@ type additions struct {
 func (a *additions) below(path fieldpath.Path, theirs, ours *fieldpath.Set, v any) {
 	for e := range elements(theirs) {
 		at, field := below(path, e), child(v, e)
-		if field == nil || isNoise(at) || fieldAt(at, len(at)-1) == lastApplied {
+		if field == nil || isNoise(at) || isOfControllers(at) {
 			continue
 		}
 		inTheirs, inOurs := theirs.WithPrefix(e), ours.WithPrefix(e)

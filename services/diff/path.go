@@ -63,18 +63,36 @@ func fieldAt(path fieldpath.Path, i int) string {
 	return *path[i].FieldName
 }
 
+// manifestHash is an annotation that changes with everything else.
+const manifestHash = "kubeorch.io/manifest-hash"
+
 // isNoise reports whether only the API server and controllers write the field.
 func isNoise(path fieldpath.Path) bool {
 	switch fieldAt(path, 0) {
 	case "status":
 		return true
 	case "metadata":
+		if fieldAt(path, 1) == "annotations" && fieldAt(path, 2) == manifestHash {
+			return true
+		}
 		return slices.Contains([]string{
 			"managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink",
 			"deletionTimestamp", "deletionGracePeriodSeconds",
 		}, fieldAt(path, 1))
 	}
 	return false
+}
+
+// isOfControllers reports whether parts of Kubernetes, and kubectl, keep the field for
+// themselves. Some distributions have other names for their managers.
+func isOfControllers(path fieldpath.Path) bool {
+	first, second, key := fieldAt(path, 0), fieldAt(path, 1), fieldAt(path, 2)
+	if first == "spec" {
+		return second == "volumeName"
+	}
+	return first == "metadata" && second == "annotations" && (key == lastApplied || slices.ContainsFunc(
+		[]string{"pv.kubernetes.io/", "volume.kubernetes.io/", "volume.beta.kubernetes.io/", "deployment.kubernetes.io/", "batch.kubernetes.io/"},
+		func(domain string) bool { return strings.HasPrefix(key, domain) }))
 }
 
 // isOpen reports whether the object at path is a collection of entries that people

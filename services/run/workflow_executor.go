@@ -13,6 +13,7 @@ import (
 	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/applier"
 	"github.com/kubeorch/core/pkg/kubernetes"
+	"github.com/kubeorch/core/pkg/limit"
 	"github.com/kubeorch/core/services/kinds"
 )
 
@@ -171,16 +172,21 @@ type Deps struct {
 
 // Options tune an Executor.
 type Options struct {
-	AnswerAfter time.Duration // the longest that Run and TearDown keep their caller waiting
-	Deadline    time.Duration // of a whole run
-	Recheck     time.Duration // between two looks at what others did with a run, and at the runs of others
-	Grace       time.Duration // how long Stop waits for running runs before it hands them over
+	AnswerAfter  time.Duration // the longest that Run and TearDown keep their caller waiting
+	Deadline     time.Duration // of a whole run
+	Recheck      time.Duration // between two looks at what others did with a run, and at the runs of others
+	PlanDeadline time.Duration // of Plan and PreviewDeployed
+	Plans        int           // made at the same time, by all accounts
+	AccountPlans int           // made at the same time by one
+
+	Grace time.Duration // how long Stop waits for running runs before it hands them over
 }
 
 // DefaultOptions returns the options of a server.
 func DefaultOptions() Options {
 	return Options{
 		AnswerAfter: 20 * time.Second, Deadline: 10 * time.Minute, Recheck: 5 * time.Second, Grace: 4 * time.Second,
+		PlanDeadline: 20 * time.Second, Plans: 32, AccountPlans: 2,
 	}
 }
 
@@ -192,6 +198,10 @@ type Executor struct {
 	opts   Options
 	now    func() time.Time
 	target func(ctx context.Context, g models.ClusterGrant, workflowID string) (clusterTarget, error)
+
+	planTarget   func(ctx context.Context, g models.ClusterGrant, workflowID string) (planTarget, error)
+	plans        *limit.Slots // all that are being made
+	accountPlans *limit.Slots // by user id
 
 	accessTTL time.Duration // defaultAccessTTL
 
@@ -205,8 +215,9 @@ type Executor struct {
 func NewExecutor(deps Deps, opts Options) *Executor {
 	e := &Executor{
 		deps: deps, opts: opts, now: models.Now, active: map[string]*session{}, accessTTL: defaultAccessTTL,
+		plans: limit.NewSlots(opts.Plans), accountPlans: limit.NewSlots(opts.AccountPlans),
 	}
-	e.target = e.connect
+	e.target, e.planTarget = e.connect, e.connectDry
 	return e
 }
 
@@ -216,6 +227,11 @@ func (e *Executor) connect(ctx context.Context, g models.ClusterGrant, workflowI
 	if err != nil {
 		return nil, err
 	}
+	return applier.New(conn, e.applierOptions(ctx, g, workflowID)), nil
+}
+
+// applierOptions bounds an applier for a workflow by g.
+func (e *Executor) applierOptions(ctx context.Context, g models.ClusterGrant, workflowID string) applier.Options {
 	opts := applier.DefaultOptions(ownerLabels(workflowID))
 	opts.OwnerName = ownerName
 	opts.Namespaces = g.Namespaces
@@ -224,7 +240,7 @@ func (e *Executor) connect(ctx context.Context, g models.ClusterGrant, workflowI
 	opts.OnPanic = func(cause error) {
 		e.deps.Log.ErrorContext(ctx, "panic while a cluster was worked on", "workflow", workflowID, "err", cause)
 	}
-	return applier.New(conn, opts), nil
+	return opts
 }
 
 // List returns the newest runs of one of owner's workflows.
