@@ -43,5 +43,5 @@ func TestWritesAreInOneFile(t *testing.T) {
 			return true
 		})
 	}
-	require.Equal(t, 5, found, "requests in write.go")
+	require.Equal(t, 6, found, "requests in write.go")
 }

@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/applier"
 	"github.com/kubeorch/core/pkg/kubernetes"
 	"github.com/kubeorch/core/services/plan"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 // planTarget tells what a run would do in a cluster. Its calls change nothing, also
@@ -50,8 +51,12 @@ func (e *Executor) Plan(
 	if err != nil {
 		return models.RunPlan{}, err
 	}
+	if err := checkReplace(p, o.Replace); err != nil {
+		return models.RunPlan{}, err
+	}
 	v, err := e.previewOf(ctx, w, p, typed)
 	if err == nil {
+		v.session.run.Replace = o.Replace
 		err = v.run(ctx, o)
 	}
 	if err != nil {
