@@ -42,13 +42,12 @@ func checkSettings(s models.DriftSettings, known []string) (p models.Problems) {
 }
 
 func checkPath(path string) (problem string) {
-	begins := func(r rune) bool { return unicode.IsLetter(r) }
 	switch {
 	case path == "":
 		return `must be paths such as "spec.replicas", none of them empty`
 	case len(path) > maxIgnoredPath:
 		return "holds a path that is too long"
-	case strings.IndexFunc(path, begins) != 0, strings.ContainsFunc(path, unicode.IsControl):
+	case strings.IndexFunc(path, unicode.IsLetter) != 0, strings.ContainsFunc(path, unicode.IsControl):
 		return `must be paths such as "spec.template.spec.containers[name=web].image"`
 	}
 	return ""
