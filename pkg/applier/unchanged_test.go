@@ -84,7 +84,10 @@ func (s spot) put(o map[string]any, value any) {
 		last := i == len(s.path)-1
 		switch key := step.(type) {
 		case string:
-			m, _ := at.(map[string]any)
+			m, found := at.(map[string]any)
+			if !found { // somebody else has removed it
+				return
+			}
 			if last && value == nil {
 				delete(m, key)
 			} else if last {

@@ -130,7 +130,6 @@ func TestOldRunsAndVersionsGo(t *testing.T) {
 		}
 		r.clock.Move(time.Minute)
 		require.NoError(t, r.runs.Begin(ctx, models.Run{
-			Action: models.RunDeploy,
 			ID:     models.NewID(), WorkflowID: w.ID, Action: models.RunDeploy, Status: status, Version: v.Number, StartedAt: r.clock.Now(),
 		}))
 	}
@@ -172,7 +171,6 @@ func TestAgeOfRunsAndVersions(t *testing.T) {
 		})
 		require.NoError(t, err)
 		run := models.Run{
-			Action: models.RunDeploy,
 			ID:     v.RunID, WorkflowID: w.ID, Status: models.RunCompleted, Action: models.RunDeploy, Version: v.Number, StartedAt: r.clock.Now(),
 			Logs: []string{"[10:00:00] a line"},
 		}
