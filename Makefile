@@ -6,6 +6,9 @@ MAKEFLAGS += --no-print-directory
 # How long each fuzz target runs.
 FUZZTIME ?= 10s
 
+# How many times the crash test kills the server.
+KILLS ?= 100
+
 # These flags decide what the build cache of the control plane can serve:
 # another flag means compiling Kubernetes again.
 DEVCLUSTER_FLAGS := -trimpath -ldflags '-s -w -X k8s.io/component-base/version.gitVersion=v1.37.2'
@@ -53,6 +56,10 @@ test: lint build devcluster ## Everything that a change has to pass
 .PHONY: matrix
 matrix: devcluster ## Show who gets what answer on each route, as it was just tried
 	tools/with-devcluster go test -run '^TestMatrix$$' -v ./e2e | sed -n '/TestMatrix$$/,$$p'
+
+.PHONY: crash
+crash: devcluster ## Kill the server KILLS (100) times at random moments of runs
+	KUBEORCH_TEST_KILLS=$(KILLS) tools/with-devcluster go test -race -timeout 60m -run '^TestServerKilledAtRandomMoments$$' -v ./e2e
 
 .PHONY: lint
 lint: bin/golangci-lint ## vet and the linters of .golangci.yml

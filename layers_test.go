@@ -52,7 +52,8 @@ func servicesMayImport() map[string][]string {
 		"catalogue":    {"kinds"},
 		"cluster":      {},
 		"diagnostics":  {"findings", "kinds", "plan", "status"},
-		"diff":         {},         // pure
+		"diff":         {}, // pure
+		"drift":        {},
 		"findings":     {"status"}, // pure
 		"inventory":    {"status"}, // pure
 		"keys":         {},

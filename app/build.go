@@ -35,7 +35,8 @@ func (s *Server) Build(context.Context) error {
 
 		notices   = notification.NewService(repositories.NewNotifications(db), events, s.log, time.Now)
 		clusters  = s.buildClusters(events, notices, documents, place, others)
-		workflows = s.buildWorkflows(documents, clusters, events, notices, trail, place, others)
+		drifts    = s.buildDrift(documents, events, notices)
+		workflows = s.buildWorkflows(documents, clusters, events, notices, trail, place, others, drifts)
 		resources = s.buildResources(clusters, documents, events, trail, place, others)
 	)
 	place.syncer = resources.syncer
@@ -56,6 +57,7 @@ func (s *Server) Build(context.Context) error {
 	}
 	clusters.addTo(&h, events, s.log)
 	workflows.addTo(&h, events, s.log)
+	drifts.join(s, &h, documents, workflows)
 	resources.addTo(&h, events, s.log)
 	sessions := s.buildPeople(&h, clusters.removal, others)
 	s.listenTo(others, hearing{

@@ -16,7 +16,7 @@ func (s *Server) buildAdmin(
 		db        = s.db.Database()
 		documents = repositories.NewWorkflows(db)
 		runs      = repositories.NewRuns(db)
-		workflows = workflow.AccountDeletion{Workflows: documents, Versions: repositories.NewVersions(db), Runs: runs}
+		workflows = workflow.AccountDeletion{Workflows: documents, Versions: repositories.NewVersions(db), Runs: runs, Drifts: repositories.NewDrifts(db)}
 	)
 	return account.NewAdminUsers(repositories.NewUsers(db), sessions, account.OwnedResources{
 		Workflows: documents, Clusters: repositories.NewClusters(db), Runs: runs,

@@ -31,7 +31,7 @@ type workflowServices struct {
 
 func (s *Server) buildWorkflows(
 	documents *repositories.Workflows, clusters clusterServices, events *stream.Broadcaster, notices *notification.Service,
-	trail *audit.Trail, place *placement, others peers,
+	trail *audit.Trail, place *placement, others peers, drifts driftServices,
 ) workflowServices {
 	var (
 		versions = repositories.NewVersions(s.db.Database())
@@ -40,7 +40,7 @@ func (s *Server) buildWorkflows(
 
 		watchers = watcher.NewManager(watcher.Deps{
 			Workflows: documents, Events: events, Connect: watcher.WatchThrough(clusters.service.ConnectionFor), Log: s.log,
-			Sharing: s.sharing(clusters.access, place, others),
+			Drifts: drifts.detector, Sharing: s.sharing(clusters.access, place, others),
 		})
 		executor = run.NewExecutor(run.Deps{
 			Workflows: documents, Runs: runs, Versions: runVersions{versions, history}, Kinds: s.kinds, Audit: trail, Notifier: notices,
@@ -52,10 +52,10 @@ func (s *Server) buildWorkflows(
 	clusters.access.OnChange(executor.AccessChanged)
 	clusters.access.OnChange(func(context.Context, string) { watchers.AccessChanged(); place.Nudge() })
 	return workflowServices{
-		workflows: workflow.NewService(documents, executor, clusters.access, workflow.Eraser{Workflows: documents, Versions: versions, Runs: runs}, s.accountLimits()),
+		workflows: workflow.NewService(documents, executor, clusters.access, workflow.Eraser{Workflows: documents, Versions: versions, Runs: runs, Drifts: drifts.records}, s.accountLimits()),
 		versions:  workflow.NewVersions(documents, versions, history),
 		retention: &workflow.Retention{
-			Workflows: documents, Versions: versions, Runs: runs, Tasks: repositories.NewSettings(s.db.Database()), Log: s.log, Now: time.Now,
+			Workflows: documents, Versions: versions, Runs: runs, Drifts: drifts.records, Tasks: repositories.NewSettings(s.db.Database()), Log: s.log, Now: time.Now,
 			Grace: s.cfg.WorkflowGrace, KeepVersions: s.cfg.KeepVersions, KeepRuns: s.cfg.KeepRuns,
 			VersionAge: s.cfg.VersionAge(), RunAge: s.cfg.RunAge(), LogAge: s.cfg.RunLogAge(),
 		},

@@ -17,6 +17,7 @@ import (
 	"github.com/kubeorch/core/pkg/oauth"
 	"github.com/kubeorch/core/routes"
 	"github.com/kubeorch/core/services/catalogue"
+	"github.com/kubeorch/core/services/drift"
 	"github.com/kubeorch/core/services/kinds"
 	"github.com/kubeorch/core/services/lease"
 	"github.com/kubeorch/core/services/metrics"
@@ -61,6 +62,7 @@ type background struct {
 	providers []*oauth.Provider
 	events    *stream.Broadcaster
 	watchers  *watcher.Manager
+	detector  *drift.Detector
 	logs      *podlog.Manager
 	terminals *terminal.Service
 	executor  *run.Executor
@@ -76,6 +78,8 @@ type background struct {
 	syncer    worker
 	sweeper   worker
 	resources worker
+
+	driftKeeper worker
 }
 
 // New returns a server that has not been started. Its configuration has been

@@ -31,6 +31,7 @@ func (s *Server) CloseDatabase(ctx context.Context) error {
 // StartWorkers starts what goes on in the background.
 func (s *Server) StartWorkers(ctx context.Context) error {
 	s.background.relay.start(ctx)
+	s.background.detector.Start(ctx)
 	s.background.watchers.Start(ctx)
 	s.background.monitor.start(ctx)
 	s.background.metrics.Start(ctx)
@@ -43,6 +44,7 @@ func (s *Server) StartWorkers(ctx context.Context) error {
 	s.background.resources.start(ctx)
 	s.background.syncer.start(ctx)
 	s.background.sweeper.start(ctx)
+	s.background.driftKeeper.start(ctx)
 	return nil
 }
 
@@ -68,7 +70,7 @@ func (s *Server) StopWatchers(ctx context.Context) error {
 	if s.background == nil {
 		return nil
 	}
-	return errors.Join(s.background.watchers.Stop(ctx), s.background.syncer.stop(ctx))
+	return errors.Join(s.background.watchers.Stop(ctx), s.background.detector.Stop(ctx), s.background.syncer.stop(ctx))
 }
 
 // CloseStreams ends every open stream, log and terminal, so that StopHTTP has no readers of
@@ -90,7 +92,7 @@ func (s *Server) StopWorkers(ctx context.Context) error {
 	b := s.background
 	err := errors.Join(
 		b.monitor.stop(ctx), b.metrics.Stop(ctx), b.recovery.stop(ctx), b.retention.stop(ctx), b.sessions.stop(ctx), b.access.stop(ctx),
-		b.resources.stop(ctx), b.sweeper.stop(ctx), b.executor.Stop(ctx),
+		b.resources.stop(ctx), b.sweeper.stop(ctx), b.driftKeeper.stop(ctx), b.executor.Stop(ctx),
 	)
 	b.others.free()
 	return err

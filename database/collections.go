@@ -17,6 +17,7 @@ const (
 	Clusters  = "clusters"
 	Workflows = "workflows"
 	Watches   = "watches"
+	Drifts    = "drifts"
 	Versions  = "versions"
 	Runs      = "runs"
 	Settings  = "settings"
@@ -106,6 +107,8 @@ func indexes(keep retention) []index {
 
 		{collection: Watches, key: asc("cluster")},
 		{collection: Watches, key: asc("until"), expires: true},
+
+		{collection: Drifts, key: asc("mode")},
 
 		{collection: Versions, key: newest("version", "workflow_id"), unique: true},
 

@@ -42,11 +42,11 @@ func (p *person) leftovers(t *testing.T, id string) (words []string, list []obje
 // soon as the former cluster answers. What it kept is removed on purpose.
 func TestMovingAway(t *testing.T) {
 	t.Parallel()
-	cluster := shared.Cluster(t)
-	from, to := cluster.Namespace(t), cluster.Namespace(t)
+	cluster, former := shared.Cluster(t), kubetest.NewPrivate(t)
+	from, to := former.Namespace(t), cluster.Namespace(t)
 	ann, bob := newPerson(t, "ann"), newPerson(t, "bob")
-	way := linkTo(t, cluster)
-	ann.addClusterAt(t, "old", cluster, "https://"+way.address, cluster.CA())
+	way := linkTo(t, former.Cluster)
+	ann.addClusterAt(t, "old", former.Cluster, "https://"+way.address, former.CA())
 	ann.addCluster(t, cluster)
 	id := ann.createWorkflowIn(t, "old")
 	ann.save(t, id, shopIn(from), edges())
@@ -66,8 +66,9 @@ func TestMovingAway(t *testing.T) {
 	require.Equal(t, []string{"old ConfigMap conf unknown", "old PersistentVolumeClaim data unknown", "old Secret pw unknown"}, words)
 
 	way.restore()
+	ann.ask(t, http.StatusOK, "POST", "/clusters/old/test", nil) // ends the pause after failures
 	ann.run(t, id, nil)
-	core := cluster.Client().CoreV1()
+	core := former.Client().CoreV1()
 	_, err := core.ConfigMaps(from).Get(t.Context(), "conf", metav1.GetOptions{})
 	require.True(t, apierrors.IsNotFound(err), "%v", err)
 	words, list := ann.leftovers(t, id)
@@ -85,7 +86,7 @@ func TestMovingAway(t *testing.T) {
 	require.Empty(t, words)
 	_, err = core.Secrets(from).Get(t.Context(), "pw", metav1.GetOptions{})
 	require.True(t, apierrors.IsNotFound(err), "%v", err)
-	_, err = core.Secrets(to).Get(t.Context(), "pw", metav1.GetOptions{})
+	_, err = cluster.Client().CoreV1().Secrets(to).Get(t.Context(), "pw", metav1.GetOptions{})
 	require.NoError(t, err)
 	entries, _ := common.admin.auditTrail(t, "action", "workflow.leftovers", "actor", ann.id(t), "outcome", "success")
 	require.Len(t, entries, 1)

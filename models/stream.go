@@ -10,6 +10,7 @@ const (
 	EventMetadata     = "metadata"      // the whole workflow, without an envelope
 	EventNodeUpdate   = "node_update"   // one node's complete status
 	EventWorkflowSync = "workflow_sync" // all nodes' statuses
+	EventDrift        = "drift"         // how one node's objects differ from what was deployed
 	EventComplete     = "complete"      // the server stops, or the reader's session has ended
 )
 

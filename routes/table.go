@@ -80,6 +80,7 @@ type Handlers struct {
 	RunStream *handlers.RunStream
 
 	Diagnostics *handlers.Diagnostics
+	Drift       *handlers.Drift
 }
 
 // api is the base path of all routes except probes and documentation.

@@ -37,5 +37,8 @@ func workflows(h Handlers) []Route {
 
 		{Method: post, Path: api + "/workflows/:id/plan", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "workflow.plan", Body: GraphBody, Handle: h.Plan.Make},
 		{Method: get, Path: api + "/workflows/:id/manifests", Access: SignedIn, Scope: models.ScopeRead, Handle: h.Plan.Manifests},
+
+		{Method: get, Path: api + "/workflows/:id/drift", Access: SignedIn, Scope: models.ScopeRead, Handle: h.Drift.Get},
+		{Method: put, Path: api + "/workflows/:id/drift", Access: SignedIn, Scope: models.ScopeDeploy, Audit: "workflow.drift", Handle: h.Drift.Set},
 	}
 }

@@ -192,7 +192,7 @@ func TestImmutableFieldsAreExplained(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
 	for name, tc := range map[string]struct{ manifest, from, to, text string }{
-		"selector of a Deployment":   {deployment, "app: web", "app: other", "use another name, or delete the workload first"},
+		"selector of a Deployment":   {deployment, "app: web", "app: other", `use another name, or name the node in "replace" of the run`},
 		"templates of a StatefulSet": {stateful, "storage: 1Gi", "storage: 2Gi", "its claims stay"},
 		"claim shrinks":              {claim, "1Gi", "500Mi", "holds 1Gi and cannot shrink to 500Mi"},
 		"claim of another mode":      {claim, "ReadWriteOnce", "ReadWriteMany", "cannot be changed to [ReadWriteMany]"},

@@ -18,7 +18,7 @@ import (
 func FieldsHash(base string, o metav1.Object) string {
 	var entries []string
 	for _, e := range o.GetManagedFields() {
-		if IsManager(base, e.Manager) && !isHelper(e.Manager) && e.Operation == metav1.ManagedFieldsOperationApply && e.Subresource == "" {
+		if isApplied(base, e) {
 			entries = append(entries, e.Manager+"\n"+e.FieldsV1.String())
 		}
 	}
@@ -28,6 +28,11 @@ func FieldsHash(base string, o metav1.Object) string {
 	slices.Sort(entries)
 	sum := sha256.Sum256([]byte(strings.Join(entries, "\n")))
 	return hex.EncodeToString(sum[:8]) + "-" + strconv.FormatInt(o.GetGeneration(), 36)
+}
+
+// isApplied reports whether an entry has the fields that an applier of ours applies.
+func isApplied(base string, e metav1.ManagedFieldsEntry) bool {
+	return IsManager(base, e.Manager) && !isHelper(e.Manager) && e.Operation == metav1.ManagedFieldsOperationApply && e.Subresource == ""
 }
 
 // isHelper reports whether a field manager of ours holds single fields for a while.

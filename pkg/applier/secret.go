@@ -146,6 +146,7 @@ func (a *Applier) writeValues(ctx context.Context, t *target, req ValuesRequest,
 	now, err := a.update(ctx, &object, meta, req.Adopt)
 	if err != nil {
 		if immutable(err) && req.Replace {
+			object.object.SetResourceVersion("")
 			c, err := a.replace(ctx, &object, meta, nil)
 			return c, state, err
 		}

@@ -168,13 +168,6 @@ func (a *Applier) delete(
 	return err
 }
 
-func checkDeletable(ref Ref, old *metav1.PartialObjectMetadata, adopted bool) error {
-	if isAdopted(old) && !adopted {
-		return conflictf(ref, "was not created here and is not deleted to be replaced; use another name")
-	}
-	return nil
-}
-
 // deletePod deletes a pod if it is still the same one and belongs to a workload of
 // ours. A pod that is gone already is no failure.
 func (a *Applier) deletePod(ctx context.Context, p *corev1.Pod) error {
@@ -188,6 +181,13 @@ func (a *Applier) deletePod(ctx context.Context, p *corev1.Pod) error {
 		return nil
 	}
 	return err
+}
+
+func checkDeletable(ref Ref, old *metav1.PartialObjectMetadata, adopted bool) error {
+	if isAdopted(old) && !adopted {
+		return conflictf(ref, "was not created here and is not deleted to be replaced; use another name")
+	}
+	return nil
 }
 
 // release gives the live object old up: it removes the labels, annotations and

@@ -92,6 +92,11 @@ func New[T any](conn Connection, q Query, o Options[T]) *Informer[T] {
 // Group returns the extracts of a group in no particular order.
 func (i *Informer[T]) Group(name string) []T { return i.store.group(name) }
 
+// Get returns the extract of an object. ok is false when it is not there, or not known.
+func (i *Informer[T]) Get(namespace, name string) (value T, ok bool) {
+	return i.store.get(namespace, name)
+}
+
 // Groups returns the names of all groups in no particular order.
 func (i *Informer[T]) Groups() []string { return i.store.groupNames() }
 

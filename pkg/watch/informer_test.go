@@ -121,6 +121,11 @@ func TestInformer(t *testing.T) {
 	api.Set("widgets", object("b", "x", 2))
 	eventually(t, "added", func() bool { return i.Len() == 2 })
 	require.Equal(t, []string{"a", "b"}, names(i, "x"))
+	b, ok := i.Get("n", "b")
+	require.True(t, ok)
+	require.EqualValues(t, 2, b.size)
+	_, ok = i.Get("n", "other")
+	require.False(t, ok)
 
 	s.take()
 	api.Set("widgets", object("b", "y", 3))

@@ -191,6 +191,16 @@ func (s *store[T]) group(name string) []T {
 	return list
 }
 
+func (s *store[T]) get(namespace, name string) (value T, ok bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	e := s.byKey[key{namespace, name}]
+	if e == nil {
+		return value, false
+	}
+	return e.value, true
+}
+
 func (s *store[T]) groupNames() []string {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

@@ -24,7 +24,7 @@ func (h *house) office(sessions *Sessions) *AdminUsers {
 		Access: cluster.NewAccess(cluster.AccessDeps{Clusters: clusters, Shares: shares}), Clusters: clusters, Shares: shares,
 		Defaults: repositories.NewClusterDefaults(h.db),
 	}
-	drawn := workflow.AccountDeletion{Workflows: workflows, Versions: repositories.NewVersions(h.db), Runs: runs}
+	drawn := workflow.AccountDeletion{Workflows: workflows, Versions: repositories.NewVersions(h.db), Runs: runs, Drifts: repositories.NewDrifts(h.db)}
 	return NewAdminUsers(h.store, sessions, OwnedResources{
 		Workflows: workflows, Clusters: clusters, Runs: runs,
 		Transferable: Transferables{leaving, drawn},

@@ -37,7 +37,8 @@ type proposal struct {
 	name, description string
 	comments          []string // lines before the YAML
 	docs              documents
-	free              string // the part of the first document that may be changed
+	free              string         // the part of the first document that may be changed
+	live              map[string]any // its object in the cluster; nil: there is none
 }
 
 // fixer is how one type of fix works. Errors that are the caller's fault are Invalid.
@@ -55,7 +56,6 @@ type fixer interface {
 type outcome struct {
 	message string
 	changes []models.ObjectChange
-	diff    []models.ObjectDiff
 	data    models.Data // keys of the node's data with their new values
 	record  models.FixRecord
 }
@@ -108,9 +108,12 @@ func (s *Service) Template(ctx context.Context, owner, id, nodeID, fixType strin
 		return models.FixTemplate{}, err
 	}
 	text, err := p.docs.printYAML(p.comments...)
+	if err != nil {
+		return models.FixTemplate{}, err
+	}
 	return models.FixTemplate{
-		Name: p.name, Description: p.description, YAML: text, ApplyMethod: models.FixApplyMethod, FixType: fixType,
-	}, err
+		Name: p.name, Description: p.description, YAML: text, ApplyMethod: models.FixApplyMethod, FixType: fixType, Diff: p.diff(p.docs),
+	}, nil
 }
 
 // Fix applies a fix to a node, and keeps what is needed to undo it. YAML that changes
@@ -147,6 +150,7 @@ func (s *Service) Fix(ctx context.Context, owner, id, nodeID string, req models.
 		return models.FixResult{}, err
 	}
 	res := resultOf(out, req.FixType, req.Mode)
+	res.Diff = p.diff(posted)
 	if res.DryRun = req.DryRun; res.DryRun {
 		return res, nil
 	}
@@ -224,11 +228,8 @@ func resultOf(out outcome, fixType, mode string) models.FixResult {
 		line := fmt.Sprintf("%s %s/%s %s", strings.ToLower(c.Kind), c.Namespace, c.Name, c.Action)
 		lines = append(lines, strings.TrimSuffix(line+": "+c.Message, ": "))
 	}
-	diff := out.diff
-	if diff == nil {
-		diff = []models.ObjectDiff{}
-	}
 	return models.FixResult{
-		Success: true, Message: out.message, Result: strings.Join(lines, "\n"), FixType: fixType, Mode: mode, Diff: diff, Changed: out.data,
+		Success: true, Message: out.message, Result: strings.Join(lines, "\n"), FixType: fixType, Mode: mode,
+		Diff: []models.ObjectDiff{}, Changed: out.data,
 	}
 }

@@ -56,7 +56,11 @@ func (f serviceFix) propose(ctx context.Context, on subject) (proposal, error) {
 	if err != nil {
 		return proposal{}, err
 	}
-	p := proposal{docs: documents{doc}, comments: comments, free: "spec." + f.part}
+	live, err := asJSON(map[string]any{"spec": known.Service.Spec})
+	if err != nil {
+		return proposal{}, err
+	}
+	p := proposal{docs: documents{doc}, comments: comments, free: "spec." + f.part, live: live[0]}
 	switch f.part {
 	case "selector":
 		p.name = "Correct the selector"

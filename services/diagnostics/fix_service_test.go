@@ -62,6 +62,10 @@ func TestSelectorIsPutBack(t *testing.T) {
 	res, err := r.Fix(t.Context(), ann, w.ID, "svc", models.FixRequest{FixType: models.FixSelector, YAML: text, Mode: models.FixAuto, DryRun: true})
 	require.NoError(t, err)
 	require.True(t, res.DryRun)
+	require.Equal(t, []models.ObjectDiff{{
+		APIVersion: "v1", Kind: "Service", Namespace: r.namespace, Name: "svc", Action: "configured",
+		Changes: []models.FieldChange{{Path: "spec.selector", From: map[string]any{"app": "typo"}, To: map[string]any{"app": "web"}}},
+	}}, res.Diff)
 	require.Equal(t, before, r.service("svc").ResourceVersion, "a dry run changes nothing")
 
 	res = r.mustFix(w, "svc", models.FixSelector, text)
@@ -72,6 +76,10 @@ func TestSelectorIsPutBack(t *testing.T) {
 	r.unchanged(w)
 	res = r.mustFix(w, "svc", models.FixSelector, text)
 	require.Contains(t, res.Message, "as it was")
+	require.Equal(t, "unchanged", res.Diff[0].Action)
+	offered, err := r.Template(t.Context(), ann, w.ID, "svc", models.FixPort)
+	require.NoError(t, err)
+	require.Equal(t, "unchanged", offered.Diff[0].Action, "%+v", offered.Diff)
 }
 
 // What is drawn wrongly is corrected in the drawing, so that a run does not undo it.

@@ -83,7 +83,7 @@ func newRig(t *testing.T, cluster *kubetest.Cluster) *rig {
 			t.Errorf("stop the executor: %v", err)
 		}
 	})
-	drawings := workflow.NewService(r.documents, r.exec, workflow.Eraser{Workflows: r.documents, Versions: versions, Runs: runs}, models.AccountLimits{})
+	drawings := workflow.NewService(r.documents, r.exec, nil, workflow.Eraser{Workflows: r.documents, Versions: versions, Runs: runs}, models.AccountLimits{})
 	r.Service = NewService(Deps{
 		Workflows: drawings, Drawings: drawings, Access: r, Connect: ConnectThrough(r.ConnectionTo), Writer: WriteThrough(r.ConnectionTo),
 		Kinds: registry, Deploy: r.exec, Records: repositories.NewCodes(db), Log: log, Now: time.Now,
@@ -114,6 +114,11 @@ func (r *rig) RequireFor(_ context.Context, _ models.Workflow, action models.Clu
 		return r.grant, &models.Error{Op: "test", Kind: models.Forbidden, Msg: "you may not " + action.String()}
 	}
 	return r.grant, nil
+}
+
+// RequireByID is RequireFor.
+func (r *rig) RequireByID(ctx context.Context, _, _ string, action models.ClusterAction) (models.ClusterGrant, error) {
+	return r.RequireFor(ctx, models.Workflow{}, action)
 }
 
 // share makes the cluster somebody else's.

@@ -64,7 +64,7 @@ func (e *Executor) stepOf(w models.Workflow, nodeID string) (plan.Step, error) {
 func (e *Executor) requireIdle(ctx context.Context, workflowID string) error {
 	running, err := e.deps.Runs.Running(ctx, workflowID)
 	if models.KindOf(err) == models.NotFound && err != nil {
-		return nil
+		return nil //nolint:nilerr // absence is the answer
 	}
 	if err == nil {
 		err = &models.Error{

@@ -30,7 +30,7 @@ func (e *Executor) repeated(ctx context.Context, run models.Run) (earlier models
 	earlier, err = e.deps.Runs.WithKey(ctx, run.WorkflowID, run.IdempotencyKey)
 	switch {
 	case models.KindOf(err) == models.NotFound && err != nil:
-		return earlier, false, nil
+		return earlier, false, nil //nolint:nilerr // absence is an answer here
 	case err != nil:
 		return earlier, false, err
 	case run.StartedAt.Sub(earlier.StartedAt) > keyTime:

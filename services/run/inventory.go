@@ -20,8 +20,6 @@ type objectKey struct{ group, kind, namespace, name string }
 
 func keyOf(r applier.Ref) objectKey { return objectKey{r.Group, r.Kind, r.Namespace, r.Name} }
 
-func sameObject(a, b applier.Ref) bool { return keyOf(a) == keyOf(b) }
-
 // builtinKinds returns the kinds of objects that nodes make, dependants first.
 func builtinKinds() []schema.GroupVersionKind {
 	gvk := func(group, version, kind string) schema.GroupVersionKind {

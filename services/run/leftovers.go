@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/applier"
@@ -78,37 +79,37 @@ func (e *Executor) lookAt(ctx context.Context, owner, id string, objects []model
 	if err != nil {
 		e.deps.Log.WarnContext(ctx, "the claims of a workflow could not be read", "workflow", id, "err", err)
 	}
+	there := map[objectKey]*metav1.PartialObjectMetadata{}
+	for i := range owned.objects {
+		o := &owned.objects[i]
+		there[objectKey{o.GroupVersionKind().Group, o.Kind, o.Namespace, o.Name}] = o
+	}
 	for i, r := range refsIn(objects) {
-		describe(&shown[i], r, owned)
+		describe(&shown[i], there[keyOf(r)])
 		use := uses[r.String()]
 		shown[i].Size, shown[i].Pods = use.Size, use.Pods
 	}
 	return nil
 }
 
-// describe fills in what is listed of the object ref.
-func describe(l *models.Leftover, ref applier.Ref, owned ownedObjects) {
-	l.State = models.LeftoverGone
-	for i := range owned.objects {
-		o := &owned.objects[i]
-		if !sameObject(ref, applier.Ref{GroupVersionKind: o.GroupVersionKind(), Namespace: o.Namespace, Name: o.Name}) {
-			continue
-		}
-		switch {
-		case o.DeletionTimestamp != nil:
-			l.State = models.LeftoverTerminating
-		case !applied(o):
-			l.Message = "an object of this name is there, which no run wrote"
-			return
-		default:
-			l.State = models.LeftoverPresent
-		}
-		if l.UID != "" && l.UID != string(o.UID) {
-			l.Message = "it was made again since it was kept"
-		}
-		l.UID, l.Adopted = string(o.UID), o.Annotations[applier.AdoptedAnnotation] != ""
+// describe fills in what is listed of a leftover; nil: nothing is.
+func describe(l *models.Leftover, o *metav1.PartialObjectMetadata) {
+	switch {
+	case o == nil:
+		l.State = models.LeftoverGone
 		return
+	case o.DeletionTimestamp != nil:
+		l.State = models.LeftoverTerminating
+	case !applied(o):
+		l.State, l.Message = models.LeftoverGone, "an object of this name is there, which no run wrote"
+		return
+	default:
+		l.State = models.LeftoverPresent
 	}
+	if l.UID != "" && l.UID != string(o.UID) {
+		l.Message = "it was made again since it was kept"
+	}
+	l.UID, l.Adopted = string(o.UID), o.Annotations[applier.AdoptedAnnotation] != ""
 }
 
 func namespacesOfClaims(objects []models.OwnedObject) (names []string) {

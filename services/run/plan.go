@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"github.com/kubeorch/core/models"
 	"github.com/kubeorch/core/pkg/applier"
 	"github.com/kubeorch/core/pkg/kubernetes"
 	"github.com/kubeorch/core/services/plan"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 // planTarget tells what a run would do in a cluster. Its calls change nothing, also

@@ -5,9 +5,14 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubeorch/core/models"
+	"github.com/kubeorch/core/pkg/applier"
 	"github.com/kubeorch/core/pkg/kubernetes"
+	"github.com/kubeorch/core/services/diff"
 	"github.com/kubeorch/core/services/plan"
 )
 
@@ -28,6 +33,7 @@ func (e *Executor) PreviewDeployed(ctx context.Context, workflowID string, nodeI
 	}
 	v, err := e.previewOf(ctx, w, p, models.TriggerData{}, models.RunOptions{})
 	if err == nil {
+		v.deployed = true
 		err = v.again(ctx, nodeIDs)
 	}
 	if err != nil {
@@ -95,4 +101,28 @@ func (e *Executor) deployedPlan(ctx context.Context, w models.Workflow) (*plan.P
 	}
 	slices.SortStableFunc(p.Steps, func(a, b plan.Step) int { return cmp.Compare(a.Wave, b.Wave) })
 	return p, nil
+}
+
+// changedValues returns the values of a Secret that somebody else has changed or removed
+// since they were applied, masked as they are everywhere. The cluster alone holds them:
+// whoever manages the key of a value has changed it.
+func (v *preview) changedValues(o *unstructured.Unstructured, p applier.Preview, state applier.ValuesState) (changes []models.FieldChange) {
+	if p.Live == nil || p.Would == nil {
+		return nil
+	}
+	whole := p.Live.DeepCopy()
+	for _, key := range applier.LostKeys(applier.DefaultOptions(nil).Manager, p.Live, v.session.rememberedOf(o).Fields, "data", state.Missing) {
+		_ = unstructured.SetNestedField(whole.Object, "", "data", key) // data is an object, or absent
+	}
+	changes = diff.Changes(p.Live, whole)
+	kept := diff.Additions(p.Would, isOurManager)
+	for _, a := range diff.Additions(p.Live, isOurManager) {
+		same := func(other models.FieldAddition) bool { return other.Path == a.Path }
+		if strings.HasPrefix(a.Path, "data") && !slices.ContainsFunc(kept, same) {
+			changes = append(changes, models.FieldChange{
+				Path: a.Path, From: models.MaskedValue, To: models.MaskedValue, Manager: a.Manager, At: a.At,
+			})
+		}
+	}
+	return changes
 }

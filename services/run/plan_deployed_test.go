@@ -47,9 +47,16 @@ func TestPreviewOfWhatWasDeployed(t *testing.T) {
 	}}, d.Changes)
 	secret := found.Nodes[indexOfNode(t, found, "pw")].Objects[0]
 	require.Equal(t, models.PlanConfigured, secret.Action, "%+v", secret)
-	require.Empty(t, secret.Changes, "the value that somebody typed is kept")
+	require.Equal(t, []models.FieldChange{{
+		Path: "data.password", From: models.MaskedValue, To: models.MaskedValue, Manager: "somebody", At: secret.Additions[0].At,
+	}}, secret.Changes, "a run keeps it, and drift tells it")
 	require.Equal(t, "data.more", secret.Additions[0].Path)
 	require.Equal(t, models.MaskedValue, secret.Additions[0].Value)
+
+	_, err = client.CoreV1().Secrets(namespace).Patch(t.Context(), "web-env", types.MergePatchType, []byte(`{"data":{"TOKEN":null}}`), metav1.PatchOptions{})
+	require.NoError(t, err)
+	env := preview("web").Nodes[0].Objects[0]
+	require.Equal(t, []models.FieldChange{{Path: "data.TOKEN", To: models.MaskedValue}}, env.Changes)
 
 	found2, err := r.exec.PreviewDeployed(t.Context(), w.ID, []string{"nowhere"})
 	require.NoError(t, err)

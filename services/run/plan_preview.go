@@ -22,6 +22,10 @@ type preview struct {
 	refused map[string]string // node id to why the grant of the cluster does not allow it
 	plan    models.RunPlan
 	outage  error // why the cluster cannot be asked any more
+
+	// deployed tells that the plan was applied before, so that values which somebody has
+	// changed since are changes, although a run keeps them.
+	deployed bool
 }
 
 // run asks in the order of a run, although without its waves: nothing that is asked

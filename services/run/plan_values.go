@@ -59,6 +59,9 @@ func (v *preview) noteValues(step plan.Step, node *models.NodePlan, p applier.Pr
 	}
 	slices.Sort(n.Unlisted)
 	d := v.diffOf(p)
+	if changes := v.changedValues(values.Object, p, state); v.deployed && len(changes) > 0 {
+		d.Action, d.Changes = models.PlanConfigured, append(d.Changes, changes...)
+	}
 	v.session.mu.Lock()
 	defer v.session.mu.Unlock()
 	v.noteOutage(p.Change)

@@ -171,7 +171,7 @@ func current(o *Object, pods []*Pod, events []*Event) []*Event {
 	}
 	var left []*Event
 	for _, e := range events {
-		fits := e.Name != o.Name || e.UID == "" || e.UID == o.uid
+		fits := e.Name != o.Name || e.UID == "" || e.UID == o.UID
 		if e.Kind == "Pod" {
 			p := byUID[e.UID]
 			fits = p != nil && p.mayBeFor(e.Reason)

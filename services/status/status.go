@@ -28,8 +28,11 @@ type Object struct {
 	Namespace string
 	Name      string
 	Deleting  bool
+	UID       string
 
-	uid   string
+	// Fields, Others and State are applier.Marks, where whoever extracts sets them.
+	Fields, Others, State string
+
 	facts facts
 }
 
@@ -99,15 +102,22 @@ func SourceOf(nodeType string) (s Source, ok bool) {
 	return r.source, ok
 }
 
+// SourceOfKind returns the node type whose objects are of a kind, and where they are.
+// ok is false for kinds that are an operator's.
+func SourceOfKind(gk schema.GroupKind) (nodeType string, s Source, ok bool) {
+	for nodeType, r := range rules() {
+		if r.source.Kind == gk.Kind && r.source.Resource.Group == gk.Group {
+			return nodeType, r.source, true
+		}
+	}
+	return "", Source{}, false
+}
+
 // IsCustom reports whether objects of a kind are an operator's, so that their
 // node is a plugin.
 func IsCustom(gk schema.GroupKind) bool {
-	for _, r := range rules() {
-		if r.source.Kind == gk.Kind && r.source.Resource.Group == gk.Group {
-			return false
-		}
-	}
-	return strings.Contains(gk.Group, ".") // the rule for groups of custom resources
+	_, _, builtin := SourceOfKind(gk)
+	return !builtin && strings.Contains(gk.Group, ".") // the rule for groups of custom resources
 }
 
 // Extractor returns the function that reduces objects of a node type. It takes
@@ -120,7 +130,7 @@ func Extractor(nodeType string) (extract func(metav1.Object) *Object, ok bool) {
 		u, _ := m.(*unstructured.Unstructured)
 		return &Object{
 			Namespace: intern(m.GetNamespace()), Name: intern(m.GetName()),
-			Deleting: m.GetDeletionTimestamp() != nil, uid: string(m.GetUID()), facts: r.extract(u),
+			Deleting: m.GetDeletionTimestamp() != nil, UID: string(m.GetUID()), facts: r.extract(u),
 		}
 	}, ok
 }

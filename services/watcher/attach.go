@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/kubeorch/core/models"
@@ -19,6 +20,7 @@ func (m *Manager) attach(ctx context.Context, id string, in *interest) error {
 	wf, err := m.deps.Workflows.ByID(ctx, id)
 	if models.KindOf(err) == models.NotFound || err == nil && !deployed(wf) {
 		m.detach(id, in)
+		m.deps.Drifts.Retired(id)
 		return nil
 	}
 	if err != nil {
@@ -50,13 +52,17 @@ func (m *Manager) attachHere(ctx context.Context, wf models.Workflow, by models.
 	if err != nil {
 		return err
 	}
-	custom, err := m.customResources(ctx, wf, conn)
+	objects, err := m.deps.Workflows.Inventory(ctx, wf.ID)
+	if err != nil {
+		return err
+	}
+	found, err := m.locate(ctx, wf, objects, conn)
 	if err != nil {
 		return err
 	}
 	m.moveTo(watcherKey{conn, by}, wf.ID, in)
 	if in.by != nil {
-		in.by.track(wf, custom)
+		in.by.track(wf, found)
 	}
 	return nil
 }
@@ -108,38 +114,65 @@ func (m *Manager) asked(cluster watchedCluster) {
 	}
 }
 
-// customResources returns the custom resources that the runs of a workflow made
-// objects of.
-func (m *Manager) customResources(
-	ctx context.Context, wf models.Workflow, cluster watchedCluster,
-) ([]schema.GroupVersionResource, error) {
-	if !slices.ContainsFunc(wf.Nodes, func(n models.Node) bool { return n.Type == kinds.TypePlugin }) {
-		return nil, nil
+// located are the objects that the runs of a workflow made in its cluster.
+type located struct {
+	custom  []schema.GroupVersionResource // where the objects of operators' kinds are
+	applied []appliedObject               // the objects that a run has applied
+}
+
+// appliedObject is an object that a run has applied.
+type appliedObject struct {
+	models.OwnedObject
+
+	nodeType string // whose objects are read like this one
+	resource schema.GroupVersionResource
+}
+
+// locate finds out where a cluster has the objects that the runs of a workflow made.
+func (m *Manager) locate(
+	ctx context.Context, wf models.Workflow, objects []models.OwnedObject, cluster watchedCluster,
+) (found located, err error) {
+	plugins := slices.ContainsFunc(wf.Nodes, func(n models.Node) bool { return n.Type == kinds.TypePlugin })
+	for _, o := range objects {
+		gvk := schema.FromAPIVersionAndKind(o.APIVersion, o.Kind)
+		if !o.IsIn(wf.ClusterID, wf.ClusterRef) {
+			continue
+		}
+		nodeType, source, builtin := status.SourceOfKind(gvk.GroupKind())
+		resource := source.Resource
+		if !builtin {
+			if nodeType = kinds.TypePlugin; !plugins || !status.IsCustom(gvk.GroupKind()) {
+				continue
+			}
+			mapping, err := m.mapping(ctx, gvk, cluster)
+			if err != nil {
+				return located{}, err
+			}
+			if mapping == nil {
+				continue // removing the definition removed its objects
+			}
+			resource = mapping.Resource
+			if !slices.Contains(found.custom, resource) {
+				found.custom = append(found.custom, resource)
+			}
+		}
+		if !o.Applied.IsZero() && o.Kept.IsZero() {
+			found.applied = append(found.applied, appliedObject{o, nodeType, resource})
+		}
 	}
-	objects, err := m.deps.Workflows.Inventory(ctx, wf.ID)
-	if err != nil {
-		return nil, err
-	}
+	return found, nil
+}
+
+// mapping asks the cluster for the resource of an operator's kind. It returns nil when
+// there is no such kind any more.
+func (m *Manager) mapping(ctx context.Context, gvk schema.GroupVersionKind, cluster watchedCluster) (*meta.RESTMapping, error) {
 	if !m.ask(cluster) {
 		return nil, errBusy
 	}
 	defer m.asked(cluster)
-	var found []schema.GroupVersionResource
-	for _, o := range objects {
-		gvk := schema.FromAPIVersionAndKind(o.APIVersion, o.Kind)
-		if !o.IsIn(wf.ClusterID, wf.ClusterRef) || !status.IsCustom(gvk.GroupKind()) {
-			continue
-		}
-		mapping, err := cluster.Mapping(ctx, gvk)
-		if kubernetes.ReasonOf(err) == kubernetes.UnknownKind {
-			continue // removing the definition removed its objects
-		}
-		if err != nil {
-			return nil, err
-		}
-		if !slices.Contains(found, mapping.Resource) {
-			found = append(found, mapping.Resource)
-		}
+	mapping, err := cluster.Mapping(ctx, gvk)
+	if kubernetes.ReasonOf(err) == kubernetes.UnknownKind {
+		return nil, nil //nolint:nilnil // said above
 	}
-	return found, nil
+	return mapping, err
 }

@@ -36,26 +36,29 @@ func refOf(group string) nodeRef {
 // updateInformers starts the watches that the tracked nodes need and ends all
 // others. The caller holds w.mu.
 func (w *resourceWatcher) updateInformers() {
-	needed := make(map[schema.GroupVersionResource]*trackedNode)
+	needed := make(map[schema.GroupVersionResource]string) // the type of nodes whose objects are read like these
 	needPods, needEvents := false, false
 	for _, t := range w.tracked {
 		for _, n := range t.nodes {
 			for _, resource := range n.resources {
-				needed[resource] = n
+				needed[resource] = n.kind
 			}
 			needPods = needPods || n.source.Pods != status.NoPods
 			needEvents = needEvents || n.source.Events()
 		}
+		for _, o := range t.applied {
+			needed[o.resource] = o.nodeType
+		}
 	}
 	for resource, i := range w.kinds {
-		if needed[resource] == nil {
+		if needed[resource] == "" {
 			i.cancel()
 			delete(w.kinds, resource)
 		}
 	}
-	for resource, n := range needed {
+	for resource, nodeType := range needed {
 		if w.kinds[resource] == nil {
-			w.kinds[resource] = w.watchKind(resource, n)
+			w.kinds[resource] = w.watchKind(resource, nodeType)
 		}
 	}
 	switch {
@@ -74,15 +77,20 @@ func (w *resourceWatcher) updateInformers() {
 	}
 }
 
-// watchKind starts to watch a resource for nodes of n's type.
-func (w *resourceWatcher) watchKind(resource schema.GroupVersionResource, n *trackedNode) *objectInformer {
-	extract, _ := status.Extractor(n.kind)
-	i := watch.New(w.cluster, watch.Query{Resource: resource, Selector: plan.ObjectSelector, Metadata: n.source.Metadata},
+// watchKind starts to watch a resource for nodes of a type.
+func (w *resourceWatcher) watchKind(resource schema.GroupVersionResource, nodeType string) *objectInformer {
+	extract, _ := status.Extractor(nodeType)
+	source, _ := status.SourceOf(nodeType)
+	failed := w.cannotWatch(resource)
+	i := watch.New(w.cluster, watch.Query{Resource: resource, Selector: plan.ObjectSelector, Metadata: source.Metadata},
 		watch.Options[*status.Object]{
-			Extract: func(o metav1.Object) (string, *status.Object) { return plan.Group(o), extract(o) },
-			Changed: func(group string) { w.enqueue(refOf(group)) },
-			Synced:  func() { w.enqueueAll(func(n *trackedNode) bool { return slices.Contains(n.resources, resource) }) },
-			Failed:  w.cannotWatch(resource),
+			Extract: func(o metav1.Object) (string, *status.Object) { return plan.Group(o), marked(extract(o), o) },
+			Changed: func(group string) { w.changed(refOf(group)) },
+			Synced: func() {
+				w.enqueueAll(func(n *trackedNode) bool { return slices.Contains(n.resources, resource) })
+				w.compareAll()
+			},
+			Failed: func(err error) { failed(err); w.compareAll() },
 		})
 	return &objectInformer{i, w.run(i.Run)}
 }

@@ -112,8 +112,10 @@ type watchedCluster interface {
 type resourceWatcher struct {
 	statusSink
 
-	cluster watchedCluster
-	queue   *watch.Queue[nodeRef]
+	cluster  watchedCluster
+	drifts   drifts
+	queue    *watch.Queue[nodeRef]
+	compared *watch.Queue[string] // labels of workflows whose objects are to be compared
 
 	ctx     context.Context //nolint:containedctx // ends with stop; watching belongs to no request
 	cancel  context.CancelFunc
@@ -130,17 +132,19 @@ type resourceWatcher struct {
 type nodeRef struct{ workflow, node string }
 
 // newResourceWatcher starts a watcher that tracks no workflow yet. stop ends it.
-func newResourceWatcher(ctx context.Context, cluster watchedCluster, sink statusSink) *resourceWatcher {
+func newResourceWatcher(ctx context.Context, cluster watchedCluster, sink statusSink, d drifts) *resourceWatcher {
 	w := &resourceWatcher{
-		statusSink: sink, cluster: cluster,
-		queue:   watch.NewQueue[nodeRef](),
-		tracked: make(map[string]*trackedWorkflow),
-		kinds:   make(map[schema.GroupVersionResource]*objectInformer),
+		statusSink: sink, cluster: cluster, drifts: d,
+		queue:    watch.NewQueue[nodeRef](),
+		compared: watch.NewQueue[string](),
+		tracked:  make(map[string]*trackedWorkflow),
+		kinds:    make(map[schema.GroupVersionResource]*objectInformer),
 	}
 	w.ctx, w.cancel = context.WithCancel(ctx)
 	for range statusWorkers {
 		w.running.Go(func() { w.queue.Work(w.updateStatus) })
 	}
+	w.running.Go(func() { w.compared.Work(w.compare) })
 	return w
 }
 
@@ -148,14 +152,14 @@ func newResourceWatcher(ctx context.Context, cluster watchedCluster, sink status
 func (w *resourceWatcher) stop() {
 	w.cancel()
 	w.queue.Stop()
+	w.compared.Stop()
 	w.running.Wait()
 }
 
 // track keeps the statuses of wf's nodes until untrack, beginning at once. The
-// statuses in wf are those that are stored; custom are the resources in which the
-// objects of plugin nodes are looked for.
-func (w *resourceWatcher) track(wf models.Workflow, custom []schema.GroupVersionResource) {
-	t := newTrackedWorkflow(wf, custom)
+// statuses in wf are those that are stored; found is what its runs have made.
+func (w *resourceWatcher) track(wf models.Workflow, found located) {
+	t := newTrackedWorkflow(wf, found)
 	w.mu.Lock()
 	if before := w.tracked[t.label]; before != nil {
 		t.remember(before)
@@ -166,6 +170,7 @@ func (w *resourceWatcher) track(wf models.Workflow, custom []schema.GroupVersion
 	for ref := range t.nodes {
 		w.queue.Add(nodeRef{t.label, ref}, 0)
 	}
+	w.compared.Add(t.label, 0)
 }
 
 // untrack leaves the statuses of a workflow's nodes as they are.
@@ -174,6 +179,18 @@ func (w *resourceWatcher) untrack(workflowID string) {
 	defer w.mu.Unlock()
 	delete(w.tracked, plan.NodeLabel(workflowID))
 	w.updateInformers()
+	w.drifts.Unwatched(workflowID)
+}
+
+// changed has what depends on the objects of a node updated after settle. Informers
+// call it.
+func (w *resourceWatcher) changed(ref nodeRef) {
+	w.enqueue(ref)
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.tracked[ref.workflow] != nil {
+		w.compared.Add(ref.workflow, settle)
+	}
 }
 
 // enqueue has the status of a node updated after settle. Informers call it.

@@ -46,6 +46,7 @@ type Deps struct {
 	// its error when the workflow's owner has no access to the cluster.
 	Connect Connect
 	Log     *slog.Logger
+	Drifts  drifts // may be nil
 
 	// Sharing is how several servers with one database share the watching. It is
 	// nil for a server that is always the only one, which watches everything.
@@ -82,11 +83,14 @@ type Manager struct {
 	watchers map[watcherKey]*sharedWatcher
 	asking   map[watchedCluster]int // workers that wait for the cluster
 
-	losing sync.RWMutex // held for reading while a lost access is stored
+	losing sync.RWMutex // held for reading while something is stored that no watcher waits for
 }
 
 // NewManager returns a manager that begins to watch with Start.
 func NewManager(deps Deps) *Manager {
+	if deps.Drifts == nil {
+		deps.Drifts = noDrifts{}
+	}
 	return &Manager{
 		deps:     deps,
 		queue:    watch.NewQueue[string](),

@@ -37,7 +37,7 @@ func (m *Manager) moveTo(key watcherKey, id string, in *interest) {
 	}
 	w := m.watchers[key]
 	if w == nil {
-		w = &sharedWatcher{resourceWatcher: newResourceWatcher(m.ctx, key.conn, m.sink(key.by)), key: key}
+		w = &sharedWatcher{resourceWatcher: newResourceWatcher(m.ctx, key.conn, m.sink(key.by), m.deps.Drifts), key: key}
 		m.watchers[key] = w
 		w.running.Go(func() { m.follow(w) })
 	}

@@ -150,6 +150,18 @@ func (m *Manager) stillHolds(by models.WatchFence) bool {
 	return held && fence == by.Fence
 }
 
+// WhileHeld calls store, which stores and publishes what this server has found of the
+// objects of a workflow. It is a Conflict when another server watches their cluster by
+// now; one that is to watch it begins when store has returned.
+func (m *Manager) WhileHeld(by models.WatchFence, store func() error) error {
+	m.losing.RLock()
+	defer m.losing.RUnlock()
+	if !m.stillHolds(by) {
+		return errLost()
+	}
+	return store()
+}
+
 // lost reads a workflow again, of which another server stores the statuses.
 func (m *Manager) lost(workflowID string) {
 	m.deps.Sharing.Placement.Nudge()

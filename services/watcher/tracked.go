@@ -17,6 +17,10 @@ type trackedWorkflow struct {
 	label    string                  // of its objects
 	nodes    map[string]*trackedNode // by the label of their objects
 	policies []string                // nodes that depend on all pods of the workflow
+
+	applied []appliedObject
+	readAt  time.Time             // when applied was read
+	told    *models.DriftSighting // what was told last of them; one worker at a time has it
 }
 
 // trackedNode is a node of a trackedWorkflow. The queue hands a node to one worker
@@ -33,10 +37,13 @@ type trackedNode struct {
 	missing time.Time     // since when it is absent
 }
 
-// newTrackedWorkflow returns the nodes of wf that have a status in the cluster. The
-// objects of plugin nodes are looked for in the resources of custom.
-func newTrackedWorkflow(wf models.Workflow, custom []schema.GroupVersionResource) *trackedWorkflow {
-	t := &trackedWorkflow{id: wf.ID, label: plan.NodeLabel(wf.ID), nodes: make(map[string]*trackedNode, len(wf.Nodes))}
+// newTrackedWorkflow returns the nodes of wf that have a status in the cluster, and the
+// objects that were found there.
+func newTrackedWorkflow(wf models.Workflow, found located) *trackedWorkflow {
+	t := &trackedWorkflow{
+		id: wf.ID, label: plan.NodeLabel(wf.ID), nodes: make(map[string]*trackedNode, len(wf.Nodes)),
+		applied: found.applied, readAt: time.Now(),
+	}
 	for _, n := range wf.Nodes {
 		source, ok := status.SourceOf(n.Type)
 		if !ok {
@@ -44,7 +51,7 @@ func newTrackedWorkflow(wf models.Workflow, custom []schema.GroupVersionResource
 		}
 		resources := []schema.GroupVersionResource{source.Resource}
 		if source.Resource.Empty() {
-			resources = custom
+			resources = found.custom
 		}
 		label := plan.NodeLabel(n.ID)
 		t.nodes[label] = &trackedNode{

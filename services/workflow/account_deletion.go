@@ -16,12 +16,13 @@ type ownedRuns interface {
 }
 
 // AccountDeletion erases or transfers the workflows of an account that is deleted,
-// with their versions and runs. It changes no cluster. It is safe for concurrent
+// with what is stored for them. It changes no cluster. It is safe for concurrent
 // use.
 type AccountDeletion struct {
 	Workflows ownedWorkflows
 	Versions  workflowPart
 	Runs      ownedRuns
+	Drifts    workflowPart
 }
 
 // Delete erases the workflows of a user.
@@ -30,7 +31,7 @@ func (d AccountDeletion) Delete(ctx context.Context, userID string) error {
 	if err != nil {
 		return err
 	}
-	return Eraser{d.Workflows, d.Versions, d.Runs}.erase(ctx, ids...)
+	return Eraser{d.Workflows, d.Versions, d.Runs, d.Drifts}.erase(ctx, ids...)
 }
 
 // Transfer gives all workflows of one user to another.

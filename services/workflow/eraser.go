@@ -12,11 +12,12 @@ type workflowPart interface {
 	DeleteByWorkflow(ctx context.Context, workflowID string) error
 }
 
-// Eraser removes workflows for good, with their runs and versions.
+// Eraser removes workflows for good, with what is stored for them.
 type Eraser struct {
 	Workflows erasedWorkflows
 	Versions  workflowPart
 	Runs      workflowPart
+	Drifts    workflowPart
 }
 
 // erase removes workflows. The document of each goes last, so that a repeated call
@@ -27,6 +28,9 @@ func (e Eraser) erase(ctx context.Context, ids ...string) error {
 			return err
 		}
 		if err := e.Versions.DeleteByWorkflow(ctx, id); err != nil {
+			return err
+		}
+		if err := e.Drifts.DeleteByWorkflow(ctx, id); err != nil {
 			return err
 		}
 		if err := e.Workflows.Erase(ctx, id); err != nil {

@@ -56,6 +56,7 @@ type Retention struct {
 	Workflows retainedWorkflows
 	Versions  retainedVersions
 	Runs      retainedRuns
+	Drifts    workflowPart
 	Tasks     tasks
 	Log       *slog.Logger
 	Now       func() time.Time
@@ -96,7 +97,7 @@ func (r *Retention) runOnce(ctx context.Context) error {
 func (r *Retention) erase(ctx context.Context) error {
 	ids, err := r.Workflows.BeginErase(ctx, r.Now().Add(-r.Grace))
 	if err == nil {
-		err = Eraser{r.Workflows, r.Versions, r.Runs}.erase(ctx, ids...)
+		err = Eraser{r.Workflows, r.Versions, r.Runs, r.Drifts}.erase(ctx, ids...)
 	}
 	if err == nil && len(ids) > 0 {
 		r.Log.InfoContext(ctx, "deleted workflows were erased", "workflows", len(ids))

@@ -44,7 +44,7 @@ func newRig(t *testing.T, limits models.AccountLimits) *rig {
 	db := dbtest.Open(t).Database()
 	r := &rig{clusters: knownClusters{}, db: db, clock: servicetest.NewClock(), documents: repositories.NewWorkflows(db), runs: repositories.NewRuns(db)}
 	versions := repositories.NewVersions(db)
-	r.workflows = NewService(r.documents, &r.running, r.clusters, Eraser{r.documents, versions, r.runs}, limits)
+	r.workflows = NewService(r.documents, &r.running, r.clusters, Eraser{r.documents, versions, r.runs, repositories.NewDrifts(db)}, limits)
 	r.workflows.now = r.clock.Now
 	r.versions = NewVersions(r.documents, versions, NewHistory(versions, r.documents, limits))
 	return r
@@ -59,7 +59,7 @@ func (r *rig) create(t *testing.T, owner string) models.Workflow {
 
 func (r *rig) retention(server *repositories.Settings) *Retention {
 	return &Retention{
-		Workflows: r.documents, Versions: repositories.NewVersions(r.db), Runs: r.runs, Tasks: server,
+		Workflows: r.documents, Versions: repositories.NewVersions(r.db), Runs: r.runs, Drifts: repositories.NewDrifts(r.db), Tasks: server,
 		Log: slog.New(slog.DiscardHandler), Now: r.clock.Now, Grace: 24 * time.Hour, KeepVersions: 3, KeepRuns: 2,
 	}
 }
