@@ -130,7 +130,7 @@ func TestOldRunsAndVersionsGo(t *testing.T) {
 		}
 		r.clock.Move(time.Minute)
 		require.NoError(t, r.runs.Begin(ctx, models.Run{
-			ID:     models.NewID(), WorkflowID: w.ID, Action: models.RunDeploy, Status: status, Version: v.Number, StartedAt: r.clock.Now(),
+			ID: models.NewID(), WorkflowID: w.ID, Action: models.RunDeploy, Status: status, Version: v.Number, StartedAt: r.clock.Now(),
 		}))
 	}
 	require.NoError(t, r.runs.Begin(ctx, models.Run{ID: models.NewID(), WorkflowID: w.ID, Action: models.RunDeploy, Status: models.RunRunning, StartedAt: r.clock.Now().Add(-time.Hour), Version: 2}))
@@ -171,7 +171,7 @@ func TestAgeOfRunsAndVersions(t *testing.T) {
 		})
 		require.NoError(t, err)
 		run := models.Run{
-			ID:     v.RunID, WorkflowID: w.ID, Status: models.RunCompleted, Action: models.RunDeploy, Version: v.Number, StartedAt: r.clock.Now(),
+			ID: v.RunID, WorkflowID: w.ID, Status: models.RunCompleted, Action: models.RunDeploy, Version: v.Number, StartedAt: r.clock.Now(),
 			Logs: []string{"[10:00:00] a line"},
 		}
 		switch i {
