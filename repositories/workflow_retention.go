@@ -150,7 +150,7 @@ func (r *Versions) Bytes(ctx context.Context, workflowID string) (int64, error) 
 // of a workflow: one in progress, the last one that completed, and the last one that
 // completed when all was healthy.
 func (r *Runs) Current(ctx context.Context, workflowID string) (ids []string, versions []int, err error) {
-	completed := bson.D{{Key: "status", Value: models.RunCompleted}, {Key: "action", Value: bson.D{{Key: "$ne", Value: models.RunCorrect}}}}
+	completed := bson.D{{Key: "status", Value: models.RunCompleted}, {Key: "action", Value: models.RunDeploy}}
 	for _, filter := range []bson.D{
 		{{Key: "status", Value: models.RunRunning}},
 		completed,

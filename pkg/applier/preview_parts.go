@@ -57,6 +57,7 @@ func (a *Applier) previewNew(ctx context.Context, t *target, fields []Initial) e
 	other.ref.Name = strings.TrimRight(t.ref.Name[:min(len(t.ref.Name), longest)], "-.") + "-" + strings.ToLower(rand.Text()[:10])
 	other.object = t.object.DeepCopy()
 	other.object.SetName(other.ref.Name)
+	other.object.SetResourceVersion("") // that of the object with the name
 	_, err := a.createWithInitial(ctx, &other, fields)
 	if err == nil {
 		t.preview.would.SetName(t.ref.Name)

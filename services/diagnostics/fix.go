@@ -28,9 +28,9 @@ type subject struct {
 	node     models.Node
 }
 
-func (s subject) namespace() string { return kinds.NamespaceOf(s.node.Data) }
+func (on subject) namespace() string { return kinds.NamespaceOf(on.node.Data) }
 
-func (s subject) key() string { return s.workflow.ID + "/" + s.node.ID }
+func (on subject) key() string { return on.workflow.ID + "/" + on.node.ID }
 
 // proposal is the content of a fix.
 type proposal struct {

@@ -105,11 +105,12 @@ func TestPoolForMetalLB(t *testing.T) {
 		require.Equal(t, models.Invalid, models.KindOf(err), name)
 		require.Contains(t, models.MessageOf(err), "spec.addresses[0]", name)
 	}
+	poolAlone, _, _ := strings.Cut(text, "---")
 	for name, hostile := range map[string]string{
 		"another namespace": strings.ReplaceAll(text, metalLBNamespace, r.namespace),
 		"kube-proxy":        text + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: kube-proxy, namespace: kube-system}\n",
 		"another pool":      strings.Replace(text, "  - kubeorch-pool", "  - other", 1),
-		"no announcement":   text[:strings.Index(text, "---")],
+		"no announcement":   poolAlone,
 	} {
 		_, err := r.fix(w, "svc", models.FixMetalLBPool, hostile)
 		require.Equal(t, models.Invalid, models.KindOf(err), name)

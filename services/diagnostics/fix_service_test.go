@@ -113,15 +113,22 @@ func TestWrongDrawingIsCorrected(t *testing.T) {
 	r.unchanged(w)
 }
 
+// withPorts returns the YAML of a Service with other lines for its ports.
+func withPorts(text, ports string) string {
+	head, _, _ := strings.Cut(text, "  ports:")
+	_, tail, _ := strings.Cut(text, "  selector:")
+	return head + ports + "  selector:" + tail
+}
+
 func TestEditedFix(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, shared.Cluster(t))
 	w := r.shop()
 	text := r.template(w, "svc", models.FixPort)
-	ports := text[:strings.Index(text, "  ports:")] + `  ports:
+	ports := withPorts(text, `  ports:
   - {name: web, port: 81, protocol: TCP, targetPort: 8080}
   - {name: admin, port: 9000, protocol: TCP, targetPort: http}
-` + text[strings.Index(text, "  selector:"):]
+`)
 	r.mustFix(w, "svc", models.FixPort, ports)
 	require.Len(t, r.service("svc").Spec.Ports, 2)
 	require.Len(t, r.stored(w, "svc")["ports"], 2)

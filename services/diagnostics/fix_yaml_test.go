@@ -134,7 +134,7 @@ func TestHostileFixes(t *testing.T) {
 		"a port out of it":  strings.Replace(text, "port: 80\n", "port: 80000\n", 1),
 		"a node port":       strings.Replace(text, "port: 80\n", "port: 80\n    nodePort: 30001\n", 1),
 		"unknown of a port": strings.Replace(text, "port: 80\n", "port: 80\n    hostPort: 1\n", 1),
-		"ports as text":     text[:strings.Index(text, "  ports:")] + "  ports: everything\n" + text[strings.Index(text, "  selector:"):],
+		"ports as text":     withPorts(text, "  ports: everything\n"),
 		"bomb":              billionLaughs(),
 		"large":             strings.Repeat("a", 1<<20),
 	} {

@@ -54,10 +54,9 @@ func (e *Executor) Plan(
 	if err := checkReplace(p, o.Replace); err != nil {
 		return models.RunPlan{}, err
 	}
-	v, err := e.previewOf(ctx, w, p, typed)
+	v, err := e.previewOf(ctx, w, p, typed, o)
 	if err == nil {
-		v.session.run.Replace = o.Replace
-		err = v.run(ctx, o)
+		err = v.run(ctx)
 	}
 	if err != nil {
 		return models.RunPlan{}, e.planFailure(ctx, err)
@@ -112,7 +111,7 @@ func (e *Executor) connectDry(ctx context.Context, g models.ClusterGrant, workfl
 
 // previewOf prepares a look at what a run of p would do in the cluster of w.
 func (e *Executor) previewOf(
-	ctx context.Context, w models.Workflow, p *plan.Plan, typed models.TriggerData,
+	ctx context.Context, w models.Workflow, p *plan.Plan, typed models.TriggerData, o models.RunOptions,
 ) (*preview, error) {
 	g, err := e.grantFor(ctx, w)
 	if err != nil {
@@ -123,7 +122,9 @@ func (e *Executor) previewOf(
 		return nil, err
 	}
 	w.ClusterRef = g.Cluster.ID
-	s := newSession(e.newRun(w, models.RunDeploy), p, typed, e.now)
+	run := e.newRun(w, models.RunDeploy)
+	run.FailurePolicy, run.Replace = o.FailurePolicy, o.Replace
+	s := newSession(run, p, typed, e.now)
 	s.workflow, s.grant = w, &g
 	v := &preview{exec: e, session: s, target: t, refused: map[string]string{}}
 	v.plan = models.RunPlan{

@@ -31,7 +31,7 @@ func (e *Executor) PreviewDeployed(ctx context.Context, workflowID string, nodeI
 	if err != nil {
 		return nil, err
 	}
-	v, err := e.previewOf(ctx, w, p, models.TriggerData{})
+	v, err := e.previewOf(ctx, w, p, models.TriggerData{}, models.RunOptions{})
 	if err == nil {
 		v.deployed = true
 		err = v.again(ctx, nodeIDs)
@@ -59,7 +59,7 @@ func (v *preview) again(ctx context.Context, nodeIDs []string) error {
 	if err != nil {
 		return err
 	}
-	_, err = v.steps(ctx, steps, models.RunOptions{})
+	_, err = v.steps(ctx, steps)
 	<-owned
 	return err
 }

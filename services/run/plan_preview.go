@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubeorch/core/models"
@@ -32,7 +30,7 @@ type preview struct {
 
 // run asks in the order of a run, although without its waves: nothing that is asked
 // about has to exist.
-func (v *preview) run(ctx context.Context, o models.RunOptions) error {
+func (v *preview) run(ctx context.Context) error {
 	owned, err := v.exec.look(ctx, v.session, v.target)
 	if err != nil {
 		return err
@@ -43,7 +41,7 @@ func (v *preview) run(ctx context.Context, o models.RunOptions) error {
 		<-owned
 		return err
 	}
-	applied, err := v.steps(ctx, v.session.plan.Steps, o)
+	applied, err := v.steps(ctx, v.session.plan.Steps)
 	left := <-owned
 	if err != nil {
 		return err
@@ -96,7 +94,7 @@ func (v *preview) noteOutage(c applier.Change) {
 }
 
 // steps previews steps and returns the objects that a run applies.
-func (v *preview) steps(ctx context.Context, steps []plan.Step, o models.RunOptions) (applied []applier.Ref, err error) {
+func (v *preview) steps(ctx context.Context, steps []plan.Step) (applied []applier.Ref, err error) {
 	first := len(v.plan.Nodes)
 	for _, step := range steps {
 		v.plan.Nodes = append(v.plan.Nodes, models.NodePlan{
@@ -104,7 +102,7 @@ func (v *preview) steps(ctx context.Context, steps []plan.Step, o models.RunOpti
 		})
 	}
 	nodes := v.plan.Nodes[first:]
-	if err := v.values(ctx, steps, nodes, o); err != nil {
+	if err := v.values(ctx, steps, nodes); err != nil {
 		return nil, err
 	}
 	var reqs []applier.Request
@@ -128,7 +126,7 @@ func (v *preview) steps(ctx context.Context, steps []plan.Step, o models.RunOpti
 	v.target.Preview(ctx, reqs, func(i int, p applier.Preview) {
 		v.noteOutage(p.Change)
 		found[i], warnings[i], refs[i] = v.diffOf(p), p.Warnings, p.Ref
-		if found[i].Action == models.PlanRefused && blocks(p.Change, reqs[i].Object, o) {
+		if found[i].Action == models.PlanRefused && v.blocks(p.Change, reqs[i].Object) {
 			v.block()
 		}
 	})
@@ -144,9 +142,9 @@ func (v *preview) steps(ctx context.Context, steps []plan.Step, o models.RunOpti
 }
 
 // blocks reports whether a refusal ends a run before its first write.
-func blocks(c applier.Change, object *unstructured.Unstructured, o models.RunOptions) bool {
+func (v *preview) blocks(c applier.Change, object *unstructured.Unstructured) bool {
 	if errors.Is(c.Err, applier.ErrForeign) {
-		return o.FailurePolicy != models.PolicyContinue
+		return v.session.run.FailurePolicy != models.PolicyContinue
 	}
 	return onlyServerCanJudge(object)
 }
@@ -216,85 +214,6 @@ func refusedObject(ref applier.Ref, reason string) models.ObjectDiff {
 	return models.ObjectDiff{
 		APIVersion: apiVersion, Kind: kind, Namespace: ref.Namespace, Name: ref.Name, Action: models.PlanRefused, Message: reason,
 	}
-}
-
-// values previews the Secrets of typed values.
-func (v *preview) values(ctx context.Context, steps []plan.Step, nodes []models.NodePlan, o models.RunOptions) error {
-	var group errgroup.Group
-	group.SetLimit(valueWorkers)
-	for i, step := range steps {
-		if step.Values == nil {
-			continue
-		}
-		if reason := v.refused[step.NodeID]; reason != "" {
-			nodes[i].Add(refusedObject(applier.RefOf(step.Values.Object), reason))
-			continue
-		}
-		group.Go(func() error {
-			return recovered(func() error {
-				p, state := v.target.PreviewValues(ctx, v.session.valuesRequest(step))
-				v.noteValues(step, &nodes[i], p, state)
-				if errors.Is(p.Err, applier.ErrForeign) && o.FailurePolicy != models.PolicyContinue {
-					v.block()
-				}
-				return nil
-			})
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	return v.outage
-}
-
-// noteValues notes what a run does to the Secret of one node.
-func (v *preview) noteValues(step plan.Step, node *models.NodePlan, p applier.Preview, state applier.ValuesState) {
-	values := step.Values
-	set := v.session.values(step.NodeID, values)
-	has := func(key string) bool { return set[key] != "" }
-	n := &models.ValuesPlan{
-		Secret: values.Object.GetName(), Typed: only(values.Keys, has), Missing: append([]string{}, state.Missing...),
-		Present: only(state.Present, func(key string) bool { return !has(key) }),
-		Removed: only(keysOf(p.Live), func(key string) bool { return !slices.Contains(keysOf(p.Would), key) }),
-	}
-	for key, value := range v.session.typedFor(step.NodeID, values) {
-		if !value.Empty() && !slices.Contains(values.Keys, key) {
-			n.Unlisted = append(n.Unlisted, key)
-		}
-	}
-	slices.Sort(n.Unlisted)
-	d := v.diffOf(p)
-	if changes := v.changedValues(values.Object, p, state); v.deployed && len(changes) > 0 {
-		d.Action, d.Changes = models.PlanConfigured, append(d.Changes, changes...)
-	}
-	v.session.mu.Lock()
-	defer v.session.mu.Unlock()
-	v.noteOutage(p.Change)
-	if p.Action != applier.Failed {
-		v.session.revisions[values.Object.GetNamespace()+"/"+values.Object.GetName()] = state.Revision
-	}
-	node.Values = n
-	if p.Action != applier.Skipped || !values.Env { // nothing typed for optional variables is nothing to tell
-		node.Add(d)
-	}
-	node.Warnings = append(node.Warnings, serverWarnings(step, p.Warnings)...)
-}
-
-func only(keys []string, which func(string) bool) []string {
-	return append([]string{}, slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return !which(key) })...)
-}
-
-// keysOf returns the sorted keys of a Secret.
-func keysOf(o *unstructured.Unstructured) (keys []string) {
-	if o == nil {
-		return nil
-	}
-	data, _, _ := unstructured.NestedMap(o.Object, "data")
-	for key := range data {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 // count fills the summary.

@@ -56,6 +56,10 @@ func (m *Manager) attachHere(ctx context.Context, wf models.Workflow, by models.
 	if err != nil {
 		return err
 	}
+	// What is kept, or is in a cluster of before, is none of the drawing's.
+	objects = slices.DeleteFunc(objects, func(o models.OwnedObject) bool {
+		return !o.IsIn(wf.ClusterID, wf.ClusterRef) || !o.Kept.IsZero()
+	})
 	found, err := m.locate(ctx, wf, objects, conn)
 	if err != nil {
 		return err

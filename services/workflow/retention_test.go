@@ -85,7 +85,7 @@ func TestDeletionCanBeUndoneForAWhile(t *testing.T) {
 	w, other := r.create(t, ann), r.create(t, ann)
 	_, err := r.versions.Create(ctx, ann, w.ID, models.VersionNotes{})
 	require.NoError(t, err)
-	require.NoError(t, r.runs.Begin(ctx, models.Run{ID: models.NewID(), WorkflowID: w.ID, Status: models.RunCompleted}))
+	require.NoError(t, r.runs.Begin(ctx, models.Run{ID: models.NewID(), WorkflowID: w.ID, Action: models.RunDeploy, Status: models.RunCompleted}))
 
 	_, err = r.workflows.Restore(ctx, ann, w.ID)
 	require.NoError(t, err, "it has not been deleted")
@@ -130,10 +130,11 @@ func TestOldRunsAndVersionsGo(t *testing.T) {
 		}
 		r.clock.Move(time.Minute)
 		require.NoError(t, r.runs.Begin(ctx, models.Run{
-			ID: models.NewID(), WorkflowID: w.ID, Status: status, Version: v.Number, StartedAt: r.clock.Now(),
+			Action: models.RunDeploy,
+			ID:     models.NewID(), WorkflowID: w.ID, Action: models.RunDeploy, Status: status, Version: v.Number, StartedAt: r.clock.Now(),
 		}))
 	}
-	require.NoError(t, r.runs.Begin(ctx, models.Run{ID: models.NewID(), WorkflowID: w.ID, Status: models.RunRunning, StartedAt: r.clock.Now().Add(-time.Hour), Version: 2}))
+	require.NoError(t, r.runs.Begin(ctx, models.Run{ID: models.NewID(), WorkflowID: w.ID, Action: models.RunDeploy, Status: models.RunRunning, StartedAt: r.clock.Now().Add(-time.Hour), Version: 2}))
 	r.sweep(t, 0)
 
 	list, total, err := store.List(ctx, w.ID, 1, 50)
@@ -171,7 +172,8 @@ func TestAgeOfRunsAndVersions(t *testing.T) {
 		})
 		require.NoError(t, err)
 		run := models.Run{
-			ID: v.RunID, WorkflowID: w.ID, Status: models.RunCompleted, Action: models.RunDeploy, Version: v.Number, StartedAt: r.clock.Now(),
+			Action: models.RunDeploy,
+			ID:     v.RunID, WorkflowID: w.ID, Status: models.RunCompleted, Action: models.RunDeploy, Version: v.Number, StartedAt: r.clock.Now(),
 			Logs: []string{"[10:00:00] a line"},
 		}
 		switch i {
