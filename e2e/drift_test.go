@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"net/http"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -168,8 +167,7 @@ func TestEditsAndWhatDriftSays(t *testing.T) {
 		ann.run(t, id, values)
 		if e.want == "" {
 			reader.untilDrift(t, "watch", "none")
-		}
-		if e.want != "" && !strings.HasPrefix(e.want, "added") {
+		} else {
 			reader.untilDrift(t, e.node, "none")
 		}
 	}
