@@ -69,13 +69,18 @@ func (a *Applier) takeAlternatives(ctx context.Context, t *target) (*fieldpath.S
 }
 
 // alternatives returns those of theirs that are part of an alternative field of
-// which own has a part.
+// which own has a part. Of ports, own may have none left: then it has a part of what
+// they belong to.
 func alternatives(theirs, own *fieldpath.Set) *fieldpath.Set {
 	found := fieldpath.NewSet()
 	for path := range theirs.All() {
 		rest := own
 		field := alternativeOf(path)
-		for _, e := range field {
+		parent := field
+		if last := len(field) - 1; last >= 0 && field[last].FieldName != nil && *field[last].FieldName == portsField {
+			parent = field[:last]
+		}
+		for _, e := range parent {
 			rest = rest.WithPrefix(e)
 		}
 		if field != nil && !rest.Empty() {
