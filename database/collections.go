@@ -71,9 +71,8 @@ const deletedRetention = 7 * 24 * time.Hour
 
 // indexes lists every index.
 func indexes(keep retention) []index {
-	running := bson.D{{Key: "status", Value: "running"}}
 	unread := bson.D{{Key: "read", Value: false}}
-	return slices.Concat(auditIndexes(keep.audit), resourceIndexes(), []index{
+	return slices.Concat(auditIndexes(keep.audit), resourceIndexes(), runIndexes(), []index{
 		{collection: Users, key: asc("email"), unique: true},
 		// Only the first account, which became administrator by that, has a slot.
 		{collection: Users, key: asc("admin_slot"), unique: true, partial: exists("admin_slot")},
@@ -112,12 +111,6 @@ func indexes(keep retention) []index {
 
 		{collection: Versions, key: newest("version", "workflow_id"), unique: true},
 
-		{collection: Runs, key: newest("started_at", "workflow_id")},
-		{collection: Runs, key: asc("workflow_id"), name: RunsOneRunning, unique: true, partial: running},
-		{collection: Runs, key: asc("lease"), partial: running},
-		{collection: Runs, key: asc("workflow_id", "idempotency_key"), unique: true, partial: exists("idempotency_key")},
-		{collection: Runs, key: asc("unsettled"), partial: bson.D{{Key: "unsettled", Value: true}}},
-
 		{collection: Codes, key: asc("expires_at"), expires: true},
 
 		{collection: Invites, key: asc("code_hash"), unique: true},
@@ -133,6 +126,17 @@ func indexes(keep retention) []index {
 
 		{collection: Attempts, key: asc("expires"), expires: true},
 	})
+}
+
+func runIndexes() []index {
+	running := bson.D{{Key: "status", Value: "running"}}
+	return []index{
+		{collection: Runs, key: newest("started_at", "workflow_id")},
+		{collection: Runs, key: asc("workflow_id"), name: RunsOneRunning, unique: true, partial: running},
+		{collection: Runs, key: asc("lease"), partial: running},
+		{collection: Runs, key: asc("workflow_id", "idempotency_key"), unique: true, partial: exists("idempotency_key")},
+		{collection: Runs, key: asc("unsettled"), partial: bson.D{{Key: "unsettled", Value: true}}},
+	}
 }
 
 // resourceIndexes are those of the inventory. Lists select by the first three fields,

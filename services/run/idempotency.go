@@ -28,9 +28,10 @@ func (e *Executor) repeated(ctx context.Context, run models.Run) (earlier models
 		return earlier, false, nil
 	}
 	earlier, err = e.deps.Runs.WithKey(ctx, run.WorkflowID, run.IdempotencyKey)
+	if err != nil && models.KindOf(err) == models.NotFound {
+		return earlier, false, nil
+	}
 	switch {
-	case models.KindOf(err) == models.NotFound && err != nil:
-		return earlier, false, nil //nolint:nilerr // absence is an answer here
 	case err != nil:
 		return earlier, false, err
 	case run.StartedAt.Sub(earlier.StartedAt) > keyTime:
