@@ -15,26 +15,7 @@ import (
 
 // measurePlans times plans, and how soon drift is told.
 func measurePlans(ctx context.Context, b *bench) error {
-	srv, c, err := b.server(ctx, "plan")
-	if err != nil {
-		return err
-	}
-	defer srv.Stop()
-	if err := b.addCluster(ctx, c); err != nil {
-		return err
-	}
-	f, err := newFloor(b.kubeconfig)
-	if err != nil {
-		return err
-	}
-	for _, step := range []func(context.Context, *bench, *api.Client, *floor) error{
-		measurePlanOfChanges, measurePlanOfNothing, measureDrift,
-	} {
-		if err := step(ctx, b, c, f); err != nil {
-			return err
-		}
-	}
-	return nil
+	return b.inCluster(ctx, "plan", measurePlanOfChanges, measurePlanOfNothing, measureDrift)
 }
 
 // measurePlanOfChanges times the plan of 100 changed Deployments beside dry runs of them.

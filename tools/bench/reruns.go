@@ -14,26 +14,7 @@ import (
 
 // measureReruns times runs of drawings that are in the cluster already.
 func measureReruns(ctx context.Context, b *bench) error {
-	srv, c, err := b.server(ctx, "rerun")
-	if err != nil {
-		return err
-	}
-	defer srv.Stop()
-	if err := b.addCluster(ctx, c); err != nil {
-		return err
-	}
-	f, err := newFloor(b.kubeconfig)
-	if err != nil {
-		return err
-	}
-	for _, step := range []func(context.Context, *bench, *api.Client, *floor) error{
-		measureFewChanged, measureUnchanged, measureUnsettled,
-	} {
-		if err := step(ctx, b, c, f); err != nil {
-			return err
-		}
-	}
-	return nil
+	return b.inCluster(ctx, "rerun", measureFewChanged, measureUnchanged, measureUnsettled)
 }
 
 // measureFewChanged times runs of 100 nodes of which 5 changed.

@@ -17,7 +17,14 @@ const rounds = 5
 const image, newImage = "nginx:1.29-alpine", "nginx:1.30-alpine"
 
 func measureRuns(ctx context.Context, b *bench) error {
-	srv, c, err := b.server(ctx, "run")
+	return b.inCluster(ctx, "run", measureFirstRun, measureChangedRun)
+}
+
+// inCluster takes steps with a fresh server that has the control plane as its cluster.
+func (b *bench) inCluster(
+	ctx context.Context, name string, steps ...func(context.Context, *bench, *api.Client, *floor) error,
+) error {
+	srv, c, err := b.server(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -29,7 +36,7 @@ func measureRuns(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context, *bench, *api.Client, *floor) error{measureFirstRun, measureChangedRun} {
+	for _, step := range steps {
 		if err := step(ctx, b, c, f); err != nil {
 			return err
 		}
