@@ -25,6 +25,10 @@ func bodies() map[string]string {
 		"GET /workflows/:id/versions/compare":     "",
 		"POST /workflows/:id/run":                 `{"trigger_data":{"secrets":{},"envVars":{}}}`,
 		"POST /workflows/:id/runs/:runId/cancel":  "",
+		"POST /workflows/:id/rollback":            `{"version":1}`,
+		"PUT /workflows/:id/drift":                `{"mode":"off"}`,
+		"DELETE /workflows/:id/leftovers":         `{"objects":[{"kind":"ConfigMap","name":"mine"}]}`,
+		"POST /workflows/:id/nodes/:nodeId/fix":   `{"fixType":"selector-fix","yaml":"a: b","mode":"auto"}`,
 		"POST /workflows/:id/versions/:v/restore": "",
 	}
 }
@@ -43,7 +47,7 @@ func TestStrangers(t *testing.T) {
 	before := ann.call(t, "GET", api+"/workflows/"+id, ann.token, "").text
 	beforeCluster := ann.call(t, "GET", api+"/clusters/"+dev, ann.token, "").text
 
-	fill := strings.NewReplacer(":id", id, ":name", dev, ":runId", run["id"].(string), ":version", "1")
+	fill := strings.NewReplacer(":id", id, ":name", dev, ":runId", run["id"].(string), ":version", "1", ":nodeId", "n1", ":fixType", "selector-fix")
 	tried := 0
 	for _, row := range routes.Table(routes.Handlers{}) {
 		if !strings.Contains(row.Path, ":") || row.Access != routes.SignedIn {

@@ -30,8 +30,8 @@ func surveyKeyOf(r Ref) surveyKey { return surveyKey{r.GroupKind(), r.Namespace,
 // Survey reads the metadata of objects with few requests: one list for each kind and
 // namespace with several of them. What ListOwned returned a moment ago is not read
 // again. Of objects that cannot be read the survey knows nothing, which is no failure:
-// the call that needs them tells why.
-func (a *Applier) Survey(ctx context.Context, refs []Ref, owned []metav1.PartialObjectMetadata) *Survey {
+// the call that needs them tells why. It fails when the cluster cannot be asked at all.
+func (a *Applier) Survey(ctx context.Context, refs []Ref, owned []metav1.PartialObjectMetadata) (*Survey, error) {
 	s := &Survey{at: time.Now(), found: make(map[surveyKey]*metav1.PartialObjectMetadata, len(refs))}
 	for i := range owned {
 		o := &owned[i]
@@ -54,7 +54,7 @@ func (a *Applier) Survey(ctx context.Context, refs []Ref, owned []metav1.Partial
 	for i, t := range rest {
 		all[i] = t.ref
 	}
-	a.forEach(ctx, all, func(i int) Change {
+	changes := a.forEach(ctx, all, func(i int) Change {
 		t := rest[i]
 		old, known := lists[listKeyOf(t.ref)].get(ctx, t)
 		if !known {
@@ -68,7 +68,12 @@ func (a *Applier) Survey(ctx context.Context, refs []Ref, owned []metav1.Partial
 		s.found[surveyKeyOf(t.ref)] = old
 		return Change{Ref: t.ref}
 	}, nil)
-	return s
+	for _, c := range changes {
+		if IsOutage(c.Err) {
+			return s, a.conn.Err(c.Err)
+		}
+	}
+	return s, nil
 }
 
 // find returns what the survey found of an object: nil when there was none. known is

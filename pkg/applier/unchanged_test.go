@@ -238,7 +238,9 @@ func (k *knowledge) dryRun() Change {
 
 func (k *knowledge) unchanged() bool {
 	k.t.Helper()
-	k.req.Survey = k.applier.Survey(k.t.Context(), []Ref{RefOf(k.req.Object)}, nil)
+	var err error
+	k.req.Survey, err = k.applier.Survey(k.t.Context(), []Ref{RefOf(k.req.Object)}, nil)
+	require.NoError(k.t, err)
 	target, err := k.applier.target(k.t.Context(), k.req.Object)
 	require.NoError(k.t, err)
 	_, same := k.applier.unchanged(target, k.req)

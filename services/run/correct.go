@@ -108,7 +108,9 @@ func (e *Executor) correct(ctx context.Context, s *session) error {
 			refs = append(refs, applier.RefOf(step.Values.Object))
 		}
 	}
-	s.survey = t.Survey(ctx, refs, nil)
+	if s.survey, err = t.Survey(ctx, refs, nil); err != nil {
+		return clusterFailure(err)
+	}
 	s.readRevisions(s.around)
 	return errors.Join(e.apply(ctx, s, t), e.keepApplied(ctx, s))
 }

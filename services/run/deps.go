@@ -88,7 +88,7 @@ type clusterConnections interface {
 type placeChecker interface {
 	Refusals(ctx context.Context, objects []*unstructured.Unstructured) []error
 	Try(ctx context.Context, reqs []applier.Request) []applier.Change
-	Survey(ctx context.Context, refs []applier.Ref, owned []metav1.PartialObjectMetadata) *applier.Survey
+	Survey(ctx context.Context, refs []applier.Ref, owned []metav1.PartialObjectMetadata) (*applier.Survey, error)
 	CheckOwners(ctx context.Context, reqs []applier.Request) []error
 }
 

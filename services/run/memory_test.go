@@ -73,8 +73,8 @@ func (t *memoryTarget) Try(_ context.Context, reqs []applier.Request) []applier.
 }
 
 // Survey knows nothing.
-func (t *memoryTarget) Survey(context.Context, []applier.Ref, []metav1.PartialObjectMetadata) *applier.Survey {
-	return nil
+func (t *memoryTarget) Survey(context.Context, []applier.Ref, []metav1.PartialObjectMetadata) (*applier.Survey, error) {
+	return nil, nil //nolint:nilnil // a nil survey knows nothing
 }
 
 func (t *memoryTarget) CheckOwners(_ context.Context, reqs []applier.Request) []error {

@@ -24,10 +24,10 @@ func (e *Executor) look(ctx context.Context, s *session, t clusterTarget) (<-cha
 	}
 	here, _ := splitByPlace(inventory, s.place())
 	s.remember(here)
-	owned := e.listOwned(ctx, s, t)
+	var owned <-chan ownedObjects
 	var found []metav1.PartialObjectMetadata
 	if len(s.remembered) > 0 {
-		list := <-owned
+		list := <-e.listOwned(ctx, s, t)
 		if applier.IsOutage(list.err) {
 			return nil, clusterFailure(list.err)
 		}
@@ -36,7 +36,12 @@ func (e *Executor) look(ctx context.Context, s *session, t clusterTarget) (<-cha
 		again <- list
 		owned = again
 	}
-	s.survey = t.Survey(ctx, refsIn(planned(s)), found)
+	if s.survey, err = t.Survey(ctx, refsIn(planned(s)), found); err != nil {
+		return nil, clusterFailure(err)
+	}
+	if owned == nil {
+		owned = e.listOwned(ctx, s, t)
+	}
 	s.readRevisions(s.plan.Steps)
 	return owned, nil
 }
