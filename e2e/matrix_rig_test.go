@@ -107,7 +107,7 @@ func (m *matrix) known(row routes.Route) bool {
 	if strings.HasPrefix(path, "/admin/users/:id") {
 		return row.Method == http.MethodGet
 	}
-	if strings.HasSuffix(path, "/fix/undo") { // nothing was fixed
+	if strings.HasSuffix(path, "/fix") || strings.HasSuffix(path, "/fix/undo") { // there is nothing to fix
 		return false
 	}
 	return m.prefixOf(row) != "" && !strings.HasSuffix(path, "/:userId")

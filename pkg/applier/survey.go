@@ -41,6 +41,9 @@ func (a *Applier) Survey(ctx context.Context, refs []Ref, owned []metav1.Partial
 	count := make(map[listKey]int)
 	for _, ref := range refs {
 		t, err := a.locate(ctx, ref)
+		if IsOutage(err) {
+			return s, a.conn.Err(err)
+		}
 		if err != nil {
 			continue
 		}
