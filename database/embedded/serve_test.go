@@ -24,7 +24,7 @@ func serve(t *testing.T, s *embedded.Store) (client *mongo.Client, stop func() e
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(ctx, ln) }()
-	client, err = mongo.Connect(options.Client().ApplyURI("mongodb://" + ln.Addr().String()).SetServerSelectionTimeout(200 * time.Millisecond))
+	client, err = mongo.Connect(options.Client().ApplyURI("mongodb://" + ln.Addr().String()).SetServerSelectionTimeout(2 * time.Second))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, client.Disconnect(context.WithoutCancel(t.Context()))) })
 	return client, func() error { cancel(); return <-ended }

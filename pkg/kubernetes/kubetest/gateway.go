@@ -9,6 +9,7 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -17,6 +18,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"k8s.io/client-go/util/connrotation"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -27,8 +30,8 @@ import (
 type Gateway struct {
 	URL string
 
-	front     *httptest.Server
-	transport *http.Transport
+	front  *httptest.Server
+	hangUp func() // closes the connections to the API server
 
 	mu      sync.Mutex
 	counts  Requests
@@ -70,15 +73,17 @@ func NewGateway(server string, ca []byte) (*Gateway, error) {
 	if !roots.AppendCertsFromPEM(ca) {
 		return nil, errors.New("the certificate authority is not in PEM")
 	}
+	dialer := connrotation.NewDialer((&net.Dialer{}).DialContext)
+	transport := &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, ForceAttemptHTTP2: true, DialContext: dialer.DialContext,
+	}
 	g := &Gateway{
-		transport: &http.Transport{
-			TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, ForceAttemptHTTP2: true,
-		},
+		hangUp: dialer.CloseAll,
 		counts: Requests{Watches: map[string]int{}, Watching: map[string]int{}}, open: map[*openWatch]struct{}{}, expired: map[string]bool{},
 	}
 	proxy := &httputil.ReverseProxy{
 		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(to) },
-		Transport:     g.transport,
+		Transport:     transport,
 		FlushInterval: -1, // events of a watch go on at once
 		// An API server that is away looks the same through the gateway.
 		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
@@ -102,7 +107,7 @@ func (g *Gateway) Close() {
 	g.end()
 	g.front.CloseClientConnections()
 	g.front.Close()
-	g.transport.CloseIdleConnections()
+	g.hangUp() // a connection is not idle yet when a watch on it has been cancelled
 }
 
 // Requests returns the counts so far.

@@ -3,6 +3,7 @@ package kubetest_test
 import (
 	"context"
 	"fmt"
+	"net"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,9 +14,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/connrotation"
 
 	"github.com/kubeorch/core/pkg/kubernetes/kubetest"
 )
@@ -32,9 +33,11 @@ func TestEveryWayToLogIn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			config.Host, config.CAData = c.Server(), c.CA()
+			dialer := connrotation.NewDialer((&net.Dialer{}).DialContext)
+			defer dialer.CloseAll() // a connection is not idle yet when its last answer has been read
+			config.Dial = dialer.DialContext
 			httpClient, err := rest.HTTPClientFor(&config)
 			require.NoError(t, err)
-			defer utilnet.CloseIdleConnectionsFor(httpClient.Transport) // the client itself stops at its wrappers
 			client, err := kubernetes.NewForConfigAndClient(&config, httpClient)
 			require.NoError(t, err)
 			_, err = client.CoreV1().Secrets(metav1.NamespaceSystem).List(t.Context(), metav1.ListOptions{Limit: 1})
