@@ -19,9 +19,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"k8s.io/client-go/util/connrotation"
-
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/connrotation"
 )
 
 // Gateway stands in front of an API server. It passes requests on, counts them, and
