@@ -77,7 +77,7 @@ func measurePlanOfNothing(ctx context.Context, b *bench, c *api.Client, f *floor
 }
 
 func planned(ctx context.Context, c *api.Client, id string) error {
-	return c.Do(ctx, "POST", "/v1/api/workflows/"+id+"/plan", map[string]any{}, nil)
+	return c.Do(ctx, "POST", "/workflows/"+id+"/plan", map[string]any{}, nil)
 }
 
 // measureDrift times from somebody's edit of an object until a reader of the workflow is
@@ -96,7 +96,7 @@ func measureDrift(ctx context.Context, b *bench, c *api.Client, f *floor) error 
 	told := make(chan time.Time, 100)
 	began := make(chan struct{})
 	go func() {
-		_ = c.Stream(ctx, "/v1/api/workflows/"+id+"/status/stream", func(e api.Event) bool {
+		_ = c.Stream(ctx, "/workflows/"+id+"/status/stream", func(e api.Event) bool {
 			switch e.Name {
 			case "metadata":
 				close(began)
